@@ -1,0 +1,81 @@
+#include "base/coding.h"
+#include "base/crc32c.h"
+#include "base/status.h"
+#include "base/timestamp.h"
+#include "gtest/gtest.h"
+
+namespace anabranch {
+namespace {
+
+TEST(TimestampTest, HlcTextRoundTrips) {
+  EXPECT_EQ(FormatHlc({1695922878030920020}), "1695922878030920020.0000000000");
+  EXPECT_EQ(ParseHlc("1695922878030920020.0000000000")->ns, 1695922878030920020u);
+  EXPECT_EQ(ParseHlc("1695922878030920020")->ns, 1695922878030920020u);
+}
+
+TEST(TimestampTest, RefusesWhatItCannotHold) {
+  for (const char* text : {"", "x", "-1", "1.0000000001", "99999999999999999999", "18446744073709551615", "1 "}) {
+    EXPECT_EQ(SqlStateOf(ParseHlc(text).status()), "22023") << text;
+  }
+}
+
+TEST(TimestampTest, TimestampTzRoundsDownToMicroseconds) {
+  EXPECT_EQ(FormatTimestampTz({1'000'000'000'000'001'999}), "2001-09-09 01:46:40.000001+00");
+}
+
+TEST(StatusTest, ContextKeepsSqlStateAndHint) {
+  const absl::Status status = WithContext(SqlError("55000", "busy", "Try STOP SERVICE."), "drop main");
+  EXPECT_EQ(SqlStateOf(status), "55000");
+  EXPECT_EQ(HintOf(status), "Try STOP SERVICE.");
+  EXPECT_EQ(MessageOf(status), "drop main: busy");
+}
+
+TEST(StatusTest, PlainCodesHaveSqlStates) {
+  EXPECT_EQ(SqlStateOf(absl::DataLossError("x")), "XX001");
+  EXPECT_EQ(SqlStateOf(absl::CancelledError("x")), "57014");
+  EXPECT_EQ(SqlStateOf(absl::InternalError("x")), "XX000");
+}
+
+TEST(Crc32cTest, MatchesThePublishedCheckValue) {
+  EXPECT_EQ(Crc32c("123456789"), 0xe3069283u);
+  EXPECT_EQ(Crc32c("56789", Crc32c("1234")), 0xe3069283u);
+}
+
+TEST(CodingTest, TakesBackWhatWasPut) {
+  std::string bytes;
+  PutVarint(&bytes, 0);
+  PutVarint(&bytes, 300);
+  PutVarint(&bytes, UINT64_MAX);
+  PutLengthPrefixed(&bytes, "key");
+  PutFixed32(&bytes, 0xe3069283u);
+  PutFixed64BigEndian(&bytes, 7);
+  std::string_view in = bytes;
+  uint64_t a = 1, b = 0, c = 0, d = 0;
+  uint32_t e = 0;
+  std::string_view key;
+  ASSERT_TRUE(TakeVarint(&in, &a) && TakeVarint(&in, &b) && TakeVarint(&in, &c) && TakeLengthPrefixed(&in, &key) &&
+              TakeFixed32(&in, &e) && TakeFixed64BigEndian(&in, &d));
+  EXPECT_EQ(a, 0u);
+  EXPECT_EQ(b, 300u);
+  EXPECT_EQ(c, UINT64_MAX);
+  EXPECT_EQ(key, "key");
+  EXPECT_EQ(e, 0xe3069283u);
+  EXPECT_EQ(d, 7u);
+  EXPECT_TRUE(in.empty());
+}
+
+TEST(CodingTest, TruncatedInputIsLeftAsItWas) {
+  std::string bytes;
+  PutLengthPrefixed(&bytes, "truncated");
+  bytes.pop_back();
+  std::string_view in = bytes, out;
+  EXPECT_FALSE(TakeLengthPrefixed(&in, &out));
+  EXPECT_EQ(in, bytes);
+  const std::string overlong(10, '\xff');
+  std::string_view overlong_in = overlong;
+  uint64_t value = 0;
+  EXPECT_FALSE(TakeVarint(&overlong_in, &value));
+}
+
+}  // namespace
+}  // namespace anabranch

@@ -1,0 +1,25 @@
+// Byte encodings shared by keys on disk and frames on the wire.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace anabranch {
+
+void PutFixed32(std::string* out, uint32_t value);  // little endian
+void PutFixed64BigEndian(std::string* out, uint64_t value);
+void PutVarint(std::string* out, uint64_t value);  // LEB128, at most 10 bytes
+void PutLengthPrefixed(std::string* out, std::string_view bytes);
+
+// Each Take* removes what it read from the front of *in and returns false, leaving *in as it was, if the input is too short or
+// malformed. A returned view points into the input's buffer.
+bool TakeFixed32(std::string_view* in, uint32_t* value);
+bool TakeFixed64BigEndian(std::string_view* in, uint64_t* value);
+bool TakeVarint(std::string_view* in, uint64_t* value);
+bool TakeLengthPrefixed(std::string_view* in, std::string_view* bytes);
+
+std::string ToHex(std::string_view bytes);
+bool FromHex(std::string_view hex, std::string* bytes);
+
+}  // namespace anabranch

@@ -1,0 +1,104 @@
+// Errors. absl::Status crosses every fallible boundary; what a user sees of it is a message, an SQLSTATE and a hint, which
+// travel as payloads of the status from where the error is known to the pgwire server that prints it.
+//
+// Strings: our interfaces take std::string_view and std::string. Abseil 20220623 as Debian builds it has its own
+// absl::string_view that does not convert, so text is built with fmt and handed to Abseil as std::string.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace anabranch {
+
+// SQLSTATEs that we raise; names follow PostgreSQL's Appendix A.
+namespace sqlstate {
+inline constexpr std::string_view kFeatureNotSupported = "0A000";
+inline constexpr std::string_view kProtocolViolation = "08P01";
+inline constexpr std::string_view kConnectionFailure = "08006";
+inline constexpr std::string_view kSqlclientUnableToConnect = "08001";
+inline constexpr std::string_view kStringDataRightTruncation = "22001";
+inline constexpr std::string_view kNumericValueOutOfRange = "22003";
+inline constexpr std::string_view kInvalidDatetimeFormat = "22007";
+inline constexpr std::string_view kDivisionByZero = "22012";
+inline constexpr std::string_view kInvalidParameterValue = "22023";
+inline constexpr std::string_view kInvalidTextRepresentation = "22P02";
+inline constexpr std::string_view kBadCopyFileFormat = "22P04";
+inline constexpr std::string_view kNotNullViolation = "23502";
+inline constexpr std::string_view kUniqueViolation = "23505";
+inline constexpr std::string_view kActiveSqlTransaction = "25001";
+inline constexpr std::string_view kReadOnlySqlTransaction = "25006";
+inline constexpr std::string_view kNoActiveSqlTransaction = "25P01";
+inline constexpr std::string_view kInFailedSqlTransaction = "25P02";
+inline constexpr std::string_view kInvalidSqlStatementName = "26000";
+inline constexpr std::string_view kInvalidAuthorizationSpecification = "28000";
+inline constexpr std::string_view kInvalidCursorName = "34000";
+inline constexpr std::string_view kInvalidCatalogName = "3D000";
+inline constexpr std::string_view kSerializationFailure = "40001";
+inline constexpr std::string_view kDeadlockDetected = "40P01";
+inline constexpr std::string_view kSyntaxError = "42601";
+inline constexpr std::string_view kInsufficientPrivilege = "42501";
+inline constexpr std::string_view kUndefinedColumn = "42703";
+inline constexpr std::string_view kUndefinedObject = "42704";
+inline constexpr std::string_view kDuplicateColumn = "42701";
+inline constexpr std::string_view kAmbiguousColumn = "42702";
+inline constexpr std::string_view kDuplicateObject = "42710";
+inline constexpr std::string_view kDatatypeMismatch = "42804";
+inline constexpr std::string_view kUndefinedFunction = "42883";
+inline constexpr std::string_view kUndefinedTable = "42P01";
+inline constexpr std::string_view kDuplicatePreparedStatement = "42P05";
+inline constexpr std::string_view kDuplicateTable = "42P07";
+inline constexpr std::string_view kInvalidTableDefinition = "42P16";
+inline constexpr std::string_view kGroupingError = "42803";
+inline constexpr std::string_view kDiskFull = "53100";
+inline constexpr std::string_view kOutOfMemory = "53200";
+inline constexpr std::string_view kTooManyConnections = "53300";
+inline constexpr std::string_view kConfigurationLimitExceeded = "53400";
+inline constexpr std::string_view kProgramLimitExceeded = "54000";
+inline constexpr std::string_view kObjectNotInPrerequisiteState = "55000";
+inline constexpr std::string_view kObjectInUse = "55006";
+inline constexpr std::string_view kQueryCanceled = "57014";
+inline constexpr std::string_view kAdminShutdown = "57P01";
+inline constexpr std::string_view kCannotConnectNow = "57P03";
+inline constexpr std::string_view kIoError = "58030";
+inline constexpr std::string_view kInternalError = "XX000";
+inline constexpr std::string_view kDataCorrupted = "XX001";
+}  // namespace sqlstate
+
+// An error for a user. The absl code follows from the SQLSTATE's class; callers that branch use SqlStateOf().
+// hint is the statement or setting that would help, as one sentence; empty for none.
+absl::Status SqlError(std::string_view sqlstate, std::string message, std::string hint = "");
+
+// The SQLSTATE attached by SqlError, else the one that suits the absl code (Internal -> XX000, Cancelled -> 57014,
+// DataLoss -> XX001, Unavailable -> 58030, ResourceExhausted -> 53400, others -> XX000).
+std::string SqlStateOf(const absl::Status& status);
+std::string HintOf(const absl::Status& status);
+std::string MessageOf(const absl::Status& status);
+
+// `status` with "<context>: " put before its message; code, SQLSTATE and hint are kept. OK stays OK.
+absl::Status WithContext(absl::Status status, std::string_view context);
+
+}  // namespace anabranch
+
+#define ANABRANCH_CONCAT_INNER(a, b) a##b
+#define ANABRANCH_CONCAT(a, b) ANABRANCH_CONCAT_INNER(a, b)
+
+#define RETURN_IF_ERROR(expression)                          \
+  do {                                                       \
+    if (absl::Status status_ = (expression); !status_.ok()) { \
+      return status_;                                        \
+    }                                                        \
+  } while (false)
+
+// ASSIGN_OR_RETURN(auto value, Function());
+#define ASSIGN_OR_RETURN(target, expression) \
+  ASSIGN_OR_RETURN_INNER(ANABRANCH_CONCAT(status_or_, __LINE__), target, expression)
+#define ASSIGN_OR_RETURN_INNER(holder, target, expression) \
+  auto holder = (expression);                              \
+  if (!holder.ok()) {                                      \
+    return std::move(holder).status();                     \
+  }                                                        \
+  target = *std::move(holder)

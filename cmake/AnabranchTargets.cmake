@@ -1,0 +1,35 @@
+# One library and one test program per folder.
+#   anabranch_library(storage SOURCES a.cc ... LINK ...)   -> target anabranch_storage
+#   anabranch_test(storage SOURCES a_test.cc ... LINK ...) -> target storage_test, one CTest entry
+function(anabranch_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+  add_library(anabranch_${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(anabranch_${name} PUBLIC ${ARG_LINK} absl::status absl::statusor fmt::fmt Threads::Threads)
+  if(name STREQUAL "base")
+    target_precompile_headers(anabranch_base PRIVATE ${CMAKE_SOURCE_DIR}/base/pch.h)
+  else()
+    target_precompile_headers(anabranch_${name} REUSE_FROM anabranch_base)
+  endif()
+endfunction()
+
+function(anabranch_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LINK" ${ARGN})
+  add_executable(${name}_test ${ARG_SOURCES})
+  target_link_libraries(${name}_test PRIVATE ${ARG_LINK} GTest::gmock GTest::gtest_main)
+  target_precompile_headers(${name}_test REUSE_FROM anabranch_base)
+  add_test(NAME ${name} COMMAND ${name}_test)
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT})
+endfunction()
+
+# C++ from a .proto, in a library of its own: generated code is slow to compile and is not ours to lint.
+function(anabranch_proto name)
+  cmake_parse_arguments(ARG "" "IMPORT_DIR" "PROTOS" ${ARGN})
+  protobuf_generate_cpp(sources headers ${ARG_PROTOS})
+  add_library(anabranch_${name} STATIC ${sources})
+  target_include_directories(anabranch_${name} PUBLIC ${CMAKE_CURRENT_BINARY_DIR})
+  target_link_libraries(anabranch_${name} PUBLIC protobuf::libprotobuf)
+  target_compile_options(anabranch_${name} PRIVATE -w)
+endfunction()

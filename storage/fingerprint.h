@@ -1,0 +1,25 @@
+// A digest of a keyspace's contents that two clusters can compare: the sum, modulo 2^64, of xxh3-64 over (key, timestamp, value) of
+// each version counted, so it does not depend on file layout or order.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "absl/status/statusor.h"
+#include "storage/keyspace.h"
+#include "storage/store.h"
+
+namespace anabranch {
+
+struct Fingerprint {
+  uint64_t digest = 0;
+  uint64_t versions = 0;
+  uint64_t bytes = 0;
+};
+
+// Without `start`: the live keys as of `at`. With it: every version, tombstones included, with start < timestamp <= at.
+// Same refusals as MvccReader::Open. Cancelled when `stop` is requested.
+absl::StatusOr<Fingerprint> ComputeFingerprint(Store* store, const KeyspaceRef& keyspace, std::optional<Timestamp> start,
+                                               Timestamp at, std::stop_token stop);
+
+}  // namespace anabranch

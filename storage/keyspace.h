@@ -1,0 +1,59 @@
+// A keyspace: all versions of all keys of one virtual cluster, as it stands on this node.
+//
+// On disk it is two column families named after a random incarnation id (docs/formats.md has a worked example):
+//   <incarnation>/data     escaped user key | ~timestamp (8 B BE)      -> kind byte | value
+//   <incarnation>/changes  timestamp (8 B BE) | 128-bit hash of keys   -> the user keys that commit touched
+// Both are written in one WriteBatch. A version is written once; writing it again writes the same bytes.
+//
+// Invariants
+// (K1) Every version above the floor has an entry in `changes`, and every key an entry names has that version (R8).
+// (K2) One owner epoch: a write that carries another epoch than the keyspace's is refused on the writer thread (R4).
+// (K3) Versions inside a hidden interval exist for no reader: get, scan, change cursor, fingerprint (R7).
+// (K4) frontier never goes back while the keyspace is under ingestion.
+//
+// Threads: all methods may be called from any thread. State changes only on the store's writer thread, after the change is
+// durable. A KeyspaceRef keeps the column families' handles alive; dropping the keyspace makes later writes fail and frees the
+// files when the last reference goes (R12).
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/ids.h"
+#include "storage/types.h"
+
+namespace anabranch {
+
+class Keyspace;
+using KeyspaceRef = std::shared_ptr<Keyspace>;
+
+// What `meta` keeps of a keyspace, as of one moment.
+struct KeyspaceState {
+  Epoch epoch;
+  bool published = false;  // false: being built (import, clone); a start drops it
+  bool dropping = false;
+  bool ingesting = false;  // resolves at `frontier` instead of the store's visible timestamp (R2)
+  Timestamp floor;         // reads below it are refused; deletions happen only below it (R8)
+  Timestamp frontier;      // under ingestion: complete and durable up to here; zero before the first checkpoint
+  Timestamp newest;        // newest version present, hidden or not; zero if empty
+  std::vector<HiddenInterval> hidden;
+
+  bool IsHidden(Timestamp ts) const {
+    for (const HiddenInterval& interval : hidden) {
+      if (interval.Contains(ts)) return true;
+    }
+    return false;
+  }
+};
+
+class Keyspace {
+ public:
+  virtual ~Keyspace() = default;
+
+  virtual const IncarnationId& incarnation() const = 0;
+  // A consistent copy of the state; immutable, shared.
+  virtual std::shared_ptr<const KeyspaceState> state() const = 0;
+};
+
+}  // namespace anabranch

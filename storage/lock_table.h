@@ -1,0 +1,30 @@
+// Row and descriptor locks of one keyspace, with deadlock detection. Locks are held until the group that commits them is published (R3).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <stop_token>
+#include <string_view>
+
+#include "absl/status/status.h"
+
+namespace anabranch {
+
+enum class LockMode { kShared, kExclusive };
+
+// Names a transaction in the lock table; unique while it lives.
+using LockOwner = uint64_t;
+
+class LockTable {
+ public:
+  static std::unique_ptr<LockTable> Create();
+  virtual ~LockTable() = default;
+
+  // Waits until granted, first come first served. Re-entrant; a holder of kShared that asks for kExclusive is upgraded. 40P01, at once, for
+  // the request that would close a cycle of waiters; Cancelled when `stop` is requested.
+  virtual absl::Status Lock(LockOwner owner, std::string_view key, LockMode mode, std::stop_token stop) = 0;
+  virtual void ReleaseAll(LockOwner owner) = 0;
+  virtual size_t held_count() const = 0;  // for tests
+};
+
+}  // namespace anabranch

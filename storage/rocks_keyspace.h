@@ -1,0 +1,82 @@
+// Internal to storage/: what stands behind Keyspace and Store. The only header of this folder with RocksDB types in it.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+
+#include "rocksdb/db.h"
+#include "storage/keyspace.h"
+#include "storage/types.h"
+
+namespace anabranch {
+
+struct OperationCounter {
+  std::atomic<uint64_t> iterator_steps{0};
+  std::atomic<uint64_t> gets{0};
+  std::atomic<uint64_t> puts{0};
+  std::atomic<uint64_t> deletes{0};
+  std::atomic<uint64_t> syncs{0};
+
+  OperationCounts Read() const { return {iterator_steps, gets, puts, deletes, syncs}; }
+};
+
+// The database, shared by the store and by every keyspace reference and iterator, so column family handles are always destroyed
+// before it closes.
+struct RocksEngine {
+  std::unique_ptr<rocksdb::DB> db;
+  OperationCounter counter;
+};
+
+class RocksKeyspace final : public Keyspace {
+ public:
+  RocksKeyspace(std::shared_ptr<RocksEngine> engine, IncarnationId incarnation, rocksdb::ColumnFamilyHandle* data,
+                rocksdb::ColumnFamilyHandle* changes, KeyspaceState state)
+      : engine_(std::move(engine)),
+        incarnation_(std::move(incarnation)),
+        data_(data),
+        changes_(changes),
+        state_(std::make_shared<const KeyspaceState>(std::move(state))) {}
+  ~RocksKeyspace() override {
+    engine_->db->DestroyColumnFamilyHandle(data_);
+    engine_->db->DestroyColumnFamilyHandle(changes_);
+  }
+  RocksKeyspace(const RocksKeyspace&) = delete;
+  RocksKeyspace& operator=(const RocksKeyspace&) = delete;
+
+  const IncarnationId& incarnation() const override { return incarnation_; }
+  std::shared_ptr<const KeyspaceState> state() const override {
+    std::lock_guard lock(mutex_);
+    return state_;
+  }
+
+  // Writer thread only, after the change is durable (or before the keyspace is shared).
+  void SetState(KeyspaceState state) {
+    auto next = std::make_shared<const KeyspaceState>(std::move(state));
+    std::lock_guard lock(mutex_);
+    state_ = std::move(next);
+  }
+
+  rocksdb::DB* db() const { return engine_->db.get(); }
+  rocksdb::ColumnFamilyHandle* data() const { return data_; }
+  rocksdb::ColumnFamilyHandle* changes() const { return changes_; }
+  OperationCounter& counter() const { return engine_->counter; }
+
+ private:
+  const std::shared_ptr<RocksEngine> engine_;
+  const IncarnationId incarnation_;
+  rocksdb::ColumnFamilyHandle* const data_;     // owned
+  rocksdb::ColumnFamilyHandle* const changes_;  // owned
+  mutable std::mutex mutex_;
+  std::shared_ptr<const KeyspaceState> state_;  // guarded by mutex_
+};
+
+inline RocksKeyspace& AsRocks(const Keyspace& keyspace) {
+  return const_cast<RocksKeyspace&>(static_cast<const RocksKeyspace&>(keyspace));
+}
+
+// RocksDB's status in our words: IOError -> 58030 (NoSpace -> 53100), Corruption -> XX001, the rest Internal. `context` says what was
+// being done. The one translation of this library's errors.
+absl::Status FromRocks(const rocksdb::Status& status, std::string_view context);
+
+}  // namespace anabranch

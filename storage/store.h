@@ -1,0 +1,170 @@
+// One node's store: a RocksDB with a `meta` column family and two column families per keyspace, and the one writer thread
+// through which every change goes.
+//
+// Commit pipeline. Callers hand requests to the writer thread and block. It takes what is waiting as a group (bounded by
+// kGroupBytesMax), checks each request's epoch, assigns increasing timestamps, writes one batch (data, changes, meta), syncs the
+// write-ahead log once, then publishes: advances `visible`, updates keyspace states, wakes the callers, hands the group to
+// the observer. So a snapshot at `visible` is always complete and what was acknowledged can be read. A request that fails its
+// own check fails alone; a failed write or sync fails the whole group, and the store refuses every later write (58030).
+//
+// Clock (R1, R2). `visible` is max(wall, last + 1) under a ceiling that `meta` holds synced ahead of need, moved by groups and, when
+// nothing is written, by ticks of the writer thread. No commit, resolved or served read timestamp passes the ceiling, and a
+// restart begins at it, so a wall clock that steps back over a restart never commits below what was already shown.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "base/ids.h"
+#include "base/random.h"
+#include "storage/keyspace.h"
+#include "storage/types.h"
+
+namespace anabranch {
+
+inline constexpr size_t kGroupBytesMax = 8 << 20;       // a larger request is a group of its own
+inline constexpr size_t kWriteQueueRequestsMax = 4096;  // callers beyond it wait for a place
+inline constexpr uint64_t kTickIntervalNs = 20'000'000;
+inline constexpr uint64_t kCeilingLeadNs = 2'000'000'000;  // how far ahead the ceiling is put
+inline constexpr uint64_t kCeilingRenewNs = 1'000'000'000;  // it is renewed when less than this is left
+static_assert(kTickIntervalNs < kCeilingRenewNs && kCeilingRenewNs < kCeilingLeadNs);
+
+struct StoreOptions {
+  std::string dir;
+  Clock* clock = SystemClock();  // not owned
+  Random* random = nullptr;      // not owned, required
+  size_t block_cache_bytes = 256 << 20;
+  size_t write_buffer_bytes = 256 << 20;  // over all keyspaces
+};
+
+// A transaction's commit. All or nothing at one timestamp.
+struct CommitRequest {
+  KeyspaceRef keyspace;
+  Epoch epoch;
+  std::shared_ptr<const WriteSet> writes;  // not empty; shared with the observer after publication
+  // SERIALIZABLE: fail with 40001 if a key in these spans has a version newer than `validate_after`. Judged on the writer thread,
+  // against published state and earlier members of the own group (R3). Empty: no validation.
+  std::vector<Span> validate_spans;
+  Timestamp validate_after;
+};
+
+// Versions with timestamps of their own, from a stream. Idempotent.
+struct IngestRequest {
+  KeyspaceRef keyspace;
+  Epoch epoch;
+  std::vector<Version> versions;
+  // Set: the keyspace is complete up to here once this request is durable; the group is synced and the frontier is in its batch.
+  // Unset: the versions may be lost in a crash until a later frontier is acknowledged, and nothing is synced for them.
+  std::optional<Timestamp> frontier;
+};
+
+// Published transactions of one group, in commit order.
+struct PublishedCommit {
+  IncarnationId incarnation;
+  Timestamp timestamp;
+  std::shared_ptr<const WriteSet> writes;
+};
+
+// Called on the writer thread after each publication and tick; must not block and must not call the store.
+class CommitObserver {
+ public:
+  virtual ~CommitObserver() = default;
+  // No commit at or below `resolved` will follow. `commits` may be empty (a tick).
+  virtual void OnPublished(const std::vector<PublishedCommit>& commits, Timestamp resolved) = 0;
+};
+
+// The change of `meta` being built by UpdateMeta's callback: on the writer thread, atomic, durable when UpdateMeta returns OK.
+// Reads see the state before this update.
+class MetaUpdate {
+ public:
+  virtual ~MetaUpdate() = default;
+
+  // Records of the layers above, under their own key prefixes (tenant/catalog.h).
+  virtual absl::StatusOr<std::optional<std::string>> Get(std::string_view key) = 0;
+  virtual void Put(std::string_view key, std::string_view value) = 0;
+  virtual void Delete(std::string_view key) = 0;
+
+  // Ends the present owner's writes and returns the epoch of the next one (R4).
+  virtual Epoch BumpEpoch(const KeyspaceRef& keyspace) = 0;
+  // Hides every version above `after` and returns U, the newest version present at this moment, after any BumpEpoch of this update.
+  // The store's clock moves above U, so later commits are never inside. U <= after: nothing to hide, no interval is made.
+  virtual Timestamp Hide(const KeyspaceRef& keyspace, Timestamp after) = 0;
+  // Removes the interval that begins at `after`. REQUIRES: it was swept (nothing is left in it).
+  virtual void RetireHidden(const KeyspaceRef& keyspace, Timestamp after) = 0;
+  virtual void SetIngesting(const KeyspaceRef& keyspace, bool ingesting, Timestamp frontier) = 0;
+  virtual void Publish(const KeyspaceRef& keyspace) = 0;  // makes an unpublished keyspace live
+  virtual void MarkDropping(const KeyspaceRef& keyspace) = 0;
+  // The newest timestamp below which all commits are published. What a decision made in this update may rely on.
+  virtual Timestamp visible() const = 0;
+};
+
+class Store {
+ public:
+  // Opens or creates. Refused with one line that says what to do: locked by another process (its pid), made by a newer format,
+  // folder not writable. Drops column families that `meta` does not name as published.
+  static absl::StatusOr<std::unique_ptr<Store>> Open(StoreOptions options);
+
+  virtual ~Store() = default;  // drains the queue, stops the writer, closes. REQUIRES: no iterator, no KeyspaceRef is left
+
+  virtual const ClusterId& cluster_id() const = 0;
+  virtual const std::string& dir() const = 0;
+  virtual Clock* clock() const = 0;
+  virtual Random* random() const = 0;
+
+  // --- Keyspaces. All are listed by incarnation; which virtual cluster one belongs to is the catalog's business. ---
+  // New, empty, unpublished, epoch 1. 54000 beyond kKeyspacesMax.
+  virtual absl::StatusOr<KeyspaceRef> CreateKeyspace() = 0;
+  virtual absl::StatusOr<KeyspaceRef> FindKeyspace(const IncarnationId& incarnation) = 0;  // NotFound
+  virtual std::vector<KeyspaceRef> Keyspaces() = 0;
+  // REQUIRES: marked dropping by an earlier UpdateMeta (or unpublished). Passes a barrier through the writer thread, then drops (R12).
+  virtual absl::Status DropKeyspace(const KeyspaceRef& keyspace) = 0;
+
+  // --- Writing. Each blocks until durable and published, or refused. Cannot be cancelled once queued. ---
+  virtual absl::StatusOr<Timestamp> Commit(CommitRequest request) = 0;
+  virtual absl::Status Ingest(IngestRequest request) = 0;
+  virtual absl::Status UpdateMeta(std::function<absl::Status(MetaUpdate&)> build) = 0;
+  // Deletes exactly these versions and change-index entries (encoded keys), if `epoch` still owns the keyspace. Not synced: the work can
+  // be found and done again. Only revert.h calls it.
+  struct EraseRequest {
+    KeyspaceRef keyspace;
+    Epoch epoch;
+    std::vector<std::string> data_keys;    // encoded, sorted
+    std::vector<std::string> change_keys;  // encoded, sorted
+  };
+  virtual absl::Status Erase(EraseRequest request) = 0;
+  // Everything written before this call is on disk when it returns OK.
+  virtual absl::Status Sync() = 0;
+
+  // --- Time ---
+  virtual Timestamp visible() const = 0;
+  // What reads of this keyspace may rely on: `visible`, or the frontier of a keyspace under ingestion (R2).
+  virtual Timestamp Resolved(const Keyspace& keyspace) const = 0;
+  // Returns when visible() >= ts. DeadlineExceeded/Cancelled when `stop` is requested first; OutOfRange (22023) at once if ts is further
+  // ahead of the clock than kCeilingLeadNs.
+  virtual absl::Status WaitVisible(Timestamp ts, std::stop_token stop) = 0;
+  // A timestamp never handed out before and never to be again, restarts included; under the ceiling. For row ids.
+  virtual absl::StatusOr<Timestamp> ReserveTimestamp() = 0;
+  // Moves the clock to at least `ts`. 22023 if ts is ahead of the wall clock by more than kPeerClockAheadNsMax (R2).
+  virtual absl::Status ForwardClock(Timestamp ts) = 0;
+
+  // --- Meta, read side: the last durable values. ---
+  virtual absl::StatusOr<std::optional<std::string>> GetMeta(std::string_view key) = 0;
+  virtual absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ScanMeta(std::string_view prefix) = 0;
+
+  // One observer; nullptr removes it. Takes effect, passing a barrier through the writer thread, before it returns.
+  virtual void SetObserver(CommitObserver* observer) = 0;
+
+  virtual OperationCounts counts() const = 0;
+};
+
+inline constexpr uint64_t kPeerClockAheadNsMax = 600'000'000'000;  // 10 minutes
+
+}  // namespace anabranch

@@ -1,0 +1,75 @@
+// A SQL transaction on one keyspace: buffered writes over a snapshot, row locks taken at write time, one Commit. This is the keyspace
+// interface that the SQL executor sees (begin, get, scan, put, commit at a timestamp); it never sees RocksDB.
+//
+// Isolation, as PostgreSQL documents it:
+//   kReadCommitted    each statement takes a new snapshot (BeginStatement); a writer locks, then re-reads the newest version.
+//   kRepeatableRead   one snapshot; locking a row changed since it is 40001.
+//   kSerializable     as above, and what was read is validated at commit (R3).
+//
+// Used by one thread. Destroying an open transaction rolls it back.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "storage/lock_table.h"
+#include "storage/mvcc_reader.h"
+#include "storage/store.h"
+
+namespace anabranch {
+
+enum class IsolationLevel { kReadCommitted, kRepeatableRead, kSerializable };
+
+// What a transaction runs on. Shared by the sessions of one virtual cluster; outlives their transactions.
+struct TransactionContext {
+  Store* store = nullptr;
+  KeyspaceRef keyspace;
+  Epoch epoch;  // of the service that these sessions belong to; commits fail (57P01) once it ended
+  LockTable* locks = nullptr;
+};
+
+// A locked row as it stands now.
+struct LockedRow {
+  std::optional<ReadVersion> row;  // nullopt: absent. Own uncommitted writes count (timestamp zero).
+  bool changed_since_snapshot = false;
+};
+
+class Transaction {
+ public:
+  static std::unique_ptr<Transaction> Begin(TransactionContext context, IsolationLevel isolation);
+  // Reads as of `at`; every write is refused with 25006. Errors as MvccReader::Open.
+  static absl::StatusOr<std::unique_ptr<Transaction>> BeginAsOf(TransactionContext context, Timestamp at);
+
+  virtual ~Transaction() = default;
+
+  // REQUIRES to be called before each statement. kReadCommitted: takes a new snapshot at the store's visible timestamp.
+  virtual absl::Status BeginStatement() = 0;
+  virtual Timestamp snapshot() const = 0;
+  virtual bool read_only() const = 0;
+  virtual bool has_writes() const = 0;
+
+  // Reads see the snapshot plus the transaction's own writes.
+  virtual absl::StatusOr<std::optional<ReadVersion>> Get(std::string_view key) = 0;
+  // Own writes made after Scan() are not seen by it (an UPDATE does not meet its own rows). Must not outlive the transaction.
+  virtual std::unique_ptr<MvccScan> Scan(const Span& span) = 0;
+
+  // Locks without reading: descriptors (shared by statements that use a table, exclusive for DDL).
+  virtual absl::Status Lock(std::string_view key, LockMode mode, std::stop_token stop) = 0;
+  // Locks the row exclusively and returns its newest committed version, or the own write. 40001 above kReadCommitted if it changed
+  // since the snapshot.
+  virtual absl::StatusOr<LockedRow> LockRow(std::string_view key, std::stop_token stop) = 0;
+
+  // REQUIRES: the key is locked exclusively. 54000 beyond kKeyBytesMax, kValueBytesMax, kTransactionBytesMax.
+  virtual absl::Status Put(std::string_view key, std::string value) = 0;
+  virtual absl::Status Delete(std::string_view key) = 0;
+
+  // The commit timestamp, or the snapshot if nothing was written. Locks are released either way; the transaction is over.
+  virtual absl::StatusOr<Timestamp> Commit() = 0;
+  virtual void Rollback() = 0;
+};
+
+}  // namespace anabranch
