@@ -24,12 +24,23 @@ function(anabranch_test name)
   set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT})
 endfunction()
 
-# C++ from a .proto, in a library of its own: generated code is slow to compile and is not ours to lint.
+# C++ from .proto files of this folder, included as "<folder>/<name>.pb.h"; a library of its own: generated code is slow to compile and
+# is not ours to lint.
 function(anabranch_proto name)
-  cmake_parse_arguments(ARG "" "IMPORT_DIR" "PROTOS" ${ARGN})
-  protobuf_generate_cpp(sources headers ${ARG_PROTOS})
+  cmake_parse_arguments(ARG "" "" "PROTOS" ${ARGN})
+  set(sources)
+  foreach(proto ${ARG_PROTOS})
+    file(RELATIVE_PATH stem ${CMAKE_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR}/${proto})
+    string(REPLACE ".proto" "" stem ${stem})
+    add_custom_command(
+      OUTPUT ${CMAKE_BINARY_DIR}/proto/${stem}.pb.cc ${CMAKE_BINARY_DIR}/proto/${stem}.pb.h
+      COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/proto
+      COMMAND protobuf::protoc -I${CMAKE_SOURCE_DIR} --cpp_out=${CMAKE_BINARY_DIR}/proto ${CMAKE_SOURCE_DIR}/${stem}.proto
+      DEPENDS ${proto})
+    list(APPEND sources ${CMAKE_BINARY_DIR}/proto/${stem}.pb.cc)
+  endforeach()
   add_library(anabranch_${name} STATIC ${sources})
-  target_include_directories(anabranch_${name} PUBLIC ${CMAKE_CURRENT_BINARY_DIR})
+  target_include_directories(anabranch_${name} SYSTEM PUBLIC ${CMAKE_BINARY_DIR}/proto)
   target_link_libraries(anabranch_${name} PUBLIC protobuf::libprotobuf)
   target_compile_options(anabranch_${name} PRIVATE -w)
 endfunction()

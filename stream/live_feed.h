@@ -1,0 +1,41 @@
+// The live feed: what the writer thread publishes, kept in one bounded ring per keyspace that has a reader. A reader that falls off the
+// ring continues from the change index and rejoins; a writer never waits for it.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/wake_event.h"
+#include "storage/store.h"
+
+namespace anabranch {
+
+inline constexpr size_t kLiveFeedBytesMax = 32 << 20;  // per keyspace
+
+// What a reader takes in one go. If `lost`, everything in (after, resolved] must be read from the change index instead.
+struct LiveChunk {
+  std::vector<PublishedCommit> commits;  // ascending, bounded by the caller's max_bytes
+  Timestamp resolved;  // every commit at or below it is in this chunk or an earlier one (or lost)
+  bool lost = false;
+};
+
+// One subscription. Take() is called by one thread; destroying it ends the subscription.
+class LiveReader {
+ public:
+  virtual ~LiveReader() = default;
+  // Everything published since the last Take, or since joined_at(). Does not block.
+  virtual LiveChunk Take(size_t max_bytes) = 0;
+  // Visible timestamp when the subscription began: later commits come through the ring, earlier ones from the change index.
+  virtual Timestamp joined_at() const = 0;
+};
+
+// Thread-safe. Installs itself as the store's observer.
+class LiveFeed : public CommitObserver {
+ public:
+  static std::unique_ptr<LiveFeed> Create(Store* store);
+  // `wake` (not owned, outlives the reader) is set when there is something to take.
+  virtual std::unique_ptr<LiveReader> Subscribe(const KeyspaceRef& keyspace, WakeEvent* wake) = 0;
+};
+
+}  // namespace anabranch
