@@ -1,0 +1,53 @@
+// The states of a virtual cluster and the moves between them, as a pure function. Every statement asks it before it changes anything, and
+// nothing else decides what may follow what.
+//
+//   CREATE                          -> ready
+//   CREATE FROM REPLICATION         -> initializing -> replicating <-> paused
+//   replicating, paused, error      -> pending failover -> failing over -> ready      (COMPLETE REPLICATION)
+//   ready, service none             -> initializing (reverting) -> replicating          (START REPLICATION OF)
+//   any, service none               -> dropping -> gone
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+
+namespace anabranch {
+
+enum class DataState {
+  kAdd = 1,
+  kInitializing = 2,
+  kReplicating = 3,
+  kPaused = 4,
+  kPendingFailover = 5,
+  kFailingOver = 6,
+  kError = 7,
+  kReady = 8,
+  kDropping = 9,
+};
+enum class ServiceMode { kNone = 1, kShared = 2, kStopping = 3 };
+
+// "initializing replication", "replication pending failover", ... as SHOW prints them (contract §3).
+std::string_view ToString(DataState state);
+std::string_view ToString(ServiceMode mode);
+
+enum class LifecycleAction {
+  kStartService,
+  kStopService,
+  kPause,
+  kResume,
+  kComplete,
+  kStartReplication,
+  kDrop,
+  kServeSession,
+  kServeStream,
+};
+
+// OK if the action is allowed for a virtual cluster in this state; otherwise an error that names it, the state and the statement that would help, with the
+// SQLSTATE of reference §7 (55000 for wrong state, 57P03 for sessions). Resume of something that runs and Stop of what is stopped are allowed:
+// they do nothing.
+absl::Status CheckAllowed(LifecycleAction action, std::string_view name, DataState state, ServiceMode mode);
+
+}  // namespace anabranch

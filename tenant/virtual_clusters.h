@@ -1,0 +1,136 @@
+// The virtual clusters of this physical cluster: catalog, lifecycle, replication jobs, failover, failback. Every VIRTUAL CLUSTER statement is one
+// method here; sql/ parses and prints.
+//
+// Each method returns when what it promises is durable (contract §4), and either does all of it or nothing: refusals are decided before the first
+// change, decisions are re-checked inside the UpdateMeta that makes them durable. After a crash the catalog record alone says how to go on (docs/formats.md).
+//
+// Thread-safe. Statements on one virtual cluster run one after the other; statements on different ones do not wait for each other.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/ids.h"
+#include "base/timestamp.h"
+#include "storage/fingerprint.h"
+#include "storage/store.h"
+#include "storage/transaction.h"
+#include "stream/live_feed.h"
+#include "stream/transport.h"
+#include "stream/wire.pb.h"
+#include "tenant/lifecycle.h"
+
+namespace anabranch {
+
+inline constexpr int kVirtualClustersMax = 256;
+inline constexpr uint64_t kDefaultRetentionNs = 4ull * 3600 * 1'000'000'000;
+inline constexpr uint64_t kExpirationWindowNs = 24ull * 3600 * 1'000'000'000;
+inline constexpr TenantId kSystemTenantId{1};
+inline constexpr std::string_view kSystemTenantName = "system";
+
+// A virtual cluster as a statement names it: `name`, `'name'` or `[id]`.
+using VirtualClusterSpec = std::variant<std::string, TenantId>;
+
+enum class Virtualization { kUnspecified, kVirtualized, kVirtualizedEmpty };
+
+// A row of SHOW VIRTUAL CLUSTERS; the replication fields are set if the virtual cluster replicates or once did.
+struct ReplicationStatus {
+  std::string source_tenant_name;
+  std::string source_cluster_uri;  // redacted
+  std::optional<Timestamp> retained_time;
+  std::optional<Timestamp> replicated_time;
+  std::optional<int64_t> replication_lag_ns;  // computed when read, in the source's time domain; never negative
+  std::optional<Timestamp> failover_time;     // pending or done
+  std::string last_error;
+  uint64_t initial_copies = 0;  // how often the whole keyspace was copied for this stream: 1, and 0 after a failback
+};
+
+struct VirtualClusterInfo {
+  TenantId id;
+  std::string name;
+  DataState data_state;
+  ServiceMode service_mode;
+  std::optional<ReplicationStatus> replication;
+};
+
+struct CreateOptions {
+  bool if_not_exists = false;
+};
+
+struct ReplicationOptions {
+  std::optional<uint64_t> retention_ns;
+};
+
+// COMPLETE REPLICATION TO LATEST | TO SYSTEM TIME '<expression>'. Resolved in the source's time domain.
+struct ToLatest {};
+struct ToSystemTime {
+  std::string expression;
+};
+using FailoverTarget = std::variant<ToLatest, ToSystemTime>;
+
+// What a session needs to run statements in a virtual cluster. Alive as long as any session holds it.
+struct ServedVirtualCluster {
+  TenantId id;
+  std::string name;
+  TransactionContext context;          // locks are shared by all sessions of this service
+  std::shared_ptr<LockTable> locks;    // owns context.locks
+};
+
+class VirtualClusters {
+ public:
+  struct Options {
+    Store* store = nullptr;     // not owned
+    LiveFeed* feed = nullptr;   // not owned
+    Virtualization virtualization = Virtualization::kUnspecified;  // counts only when the store is new
+  };
+  // Creates what a new store must have, or recovers: finishes or undoes what a crash interrupted, restarts sweepers and replication jobs.
+  static absl::StatusOr<std::unique_ptr<VirtualClusters>> Open(Options options);
+  // Stops jobs and sweepers and joins them; nothing is lost, Open goes on from there.
+  virtual ~VirtualClusters() = default;
+
+  // Ends the sessions of a virtual cluster (57P01) and returns when they are gone. Set once before serving.
+  using SessionStopper = std::function<void(TenantId)>;
+  virtual void SetSessionStopper(SessionStopper stopper) = 0;
+
+  // --- Statements ---
+  virtual absl::Status Create(const std::string& name, CreateOptions options) = 0;
+  virtual absl::Status CreateFromReplication(const std::string& name, CreateOptions options, const std::string& source_name,
+                                             const std::string& uri, ReplicationOptions replication, std::stop_token stop) = 0;
+  virtual absl::Status StartReplication(const VirtualClusterSpec& spec, const std::string& source_name, const std::string& uri,
+                                        ReplicationOptions replication, std::stop_token stop) = 0;
+  virtual absl::Status PauseReplication(const VirtualClusterSpec& spec) = 0;
+  virtual absl::Status ResumeReplication(const VirtualClusterSpec& spec) = 0;
+  // The failover timestamp. `ready` and durable on return, unless the target is in the future.
+  virtual absl::StatusOr<Timestamp> CompleteReplication(const VirtualClusterSpec& spec, const FailoverTarget& target) = 0;
+  virtual absl::Status StartService(const VirtualClusterSpec& spec) = 0;
+  virtual absl::Status StopService(const VirtualClusterSpec& spec) = 0;
+  virtual absl::Status Drop(const VirtualClusterSpec& spec, bool if_exists) = 0;
+  virtual absl::StatusOr<VirtualClusterInfo> Show(const VirtualClusterSpec& spec) = 0;
+  virtual absl::StatusOr<std::vector<VirtualClusterInfo>> ShowAll() = 0;  // by id
+  struct FingerprintRow {
+    std::string name;
+    Timestamp at;
+    Fingerprint fingerprint;
+  };
+  // Works in any state whose data are complete at that time. nullopt `at_expression`: the newest resolved time.
+  virtual absl::StatusOr<FingerprintRow> ShowFingerprint(const VirtualClusterSpec& spec, std::optional<std::string> start_expression,
+                                                         std::optional<std::string> at_expression, std::stop_token stop) = 0;
+
+  // --- Serving sessions ---
+  // Empty name: the default target. 3D000: no such virtual cluster. 57P03: it is not serving, with the reason and the statement to run.
+  virtual absl::StatusOr<ServedVirtualCluster> Connect(const std::string& name) = 0;
+
+  // --- The source's side of a stream (REPLICATION_STREAM ... on a `system` session) ---
+  virtual absl::StatusOr<wire::OpenResponse> OpenStream(const wire::OpenRequest& request, std::stop_token stop) = 0;
+  virtual absl::Status ServeSubscription(const wire::SubscribeRequest& request, FrameTransport& transport, std::stop_token stop) = 0;
+  virtual absl::Status ServeCopy(const wire::CopyRequest& request, FrameTransport& transport, std::stop_token stop) = 0;
+  virtual absl::StatusOr<wire::FinishResponse> FinishStream(const wire::FinishRequest& request) = 0;
+};
+
+}  // namespace anabranch
