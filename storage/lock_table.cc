@@ -1,0 +1,203 @@
+#include "storage/lock_table.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "absl/container/inlined_vector.h"
+#include "base/check.h"
+#include "base/status.h"
+
+namespace anabranch {
+namespace {
+
+struct Waiter;
+
+struct Owner {
+  std::vector<std::string_view> held;  // views of the table's own keys
+  Waiter* waiting = nullptr;
+  uint64_t visited = 0;  // number of the last deadlock search that came here
+};
+
+struct Holder {
+  Owner* owner;
+  LockMode mode;
+};
+
+struct Entry {
+  absl::InlinedVector<Holder, 1> holders;
+  Waiter* first = nullptr;  // first come, first served; an upgrade goes to the front
+  Waiter* last = nullptr;
+};
+
+// One request that waits. Lives on the waiting thread's stack.
+struct Waiter {
+  Owner* owner;
+  Entry* entry;
+  std::string_view key;
+  LockMode mode;
+  bool granted = false;
+  Waiter* before = nullptr;
+  Waiter* after = nullptr;
+  std::condition_variable_any wakeup = {};
+};
+
+bool Conflicts(LockMode a, LockMode b) { return a == LockMode::kExclusive || b == LockMode::kExclusive; }
+
+Holder* FindHolder(Entry& entry, const Owner* owner) {
+  for (Holder& holder : entry.holders) {
+    if (holder.owner == owner) return &holder;
+  }
+  return nullptr;
+}
+
+bool Grantable(const Entry& entry, const Owner* owner, LockMode mode) {
+  for (const Holder& holder : entry.holders) {
+    if (holder.owner != owner && Conflicts(holder.mode, mode)) return false;
+  }
+  return true;
+}
+
+struct KeyHash {
+  using is_transparent = void;
+  size_t operator()(std::string_view key) const { return std::hash<std::string_view>()(key); }
+};
+
+class Table final : public LockTable {
+ public:
+  absl::Status Lock(LockOwner owner_id, std::string_view key, LockMode mode, std::stop_token stop) override {
+    std::unique_lock lock(mutex_);
+    Owner* owner = &owners_[owner_id];
+    auto found = entries_.find(key);
+    if (found == entries_.end()) found = entries_.emplace(std::string(key), Entry()).first;
+    Entry* entry = &found->second;
+    const Holder* held = FindHolder(*entry, owner);
+    if (held != nullptr && (held->mode == LockMode::kExclusive || mode == LockMode::kShared)) return absl::OkStatus();
+    // Whoever holds it already does not queue up behind those who wait for it.
+    if ((held != nullptr || entry->first == nullptr) && Grantable(*entry, owner, mode)) {
+      Grant(entry, owner, found->first, mode);
+      return absl::OkStatus();
+    }
+    Waiter waiter{.owner = owner, .entry = entry, .key = found->first, .mode = mode};
+    return Wait(lock, waiter, held != nullptr, std::move(stop));
+  }
+
+  void ReleaseAll(LockOwner owner_id) override {
+    std::lock_guard lock(mutex_);
+    const auto found = owners_.find(owner_id);
+    if (found == owners_.end()) return;
+    CHECK(found->second.waiting == nullptr, "a transaction ended while it waited for a lock");
+    for (const std::string_view key : found->second.held) {
+      const auto entry = entries_.find(key);
+      auto& holders = entry->second.holders;
+      holders.erase(
+          std::find_if(holders.begin(), holders.end(), [&](const Holder& h) { return h.owner == &found->second; }));
+      GrantWaiters(&entry->second);
+      if (holders.empty() && entry->second.first == nullptr) entries_.erase(entry);
+    }
+    held_count_ -= found->second.held.size();
+    owners_.erase(found);
+  }
+
+  size_t held_count() const override {
+    std::lock_guard lock(mutex_);
+    return held_count_;
+  }
+
+ private:
+  // `lock` holds mutex_.
+  absl::Status Wait(std::unique_lock<std::mutex>& lock, Waiter& waiter, bool upgrade, std::stop_token stop) {
+    Enqueue(waiter, upgrade);
+    waiter.owner->waiting = &waiter;
+    absl::Status status;
+    if (ClosesCycle(waiter.owner)) {
+      status = SqlError(sqlstate::kDeadlockDetected, "deadlock detected");
+    } else if (!waiter.wakeup.wait(lock, std::move(stop), [&] { return waiter.granted; })) {
+      status = SqlError(sqlstate::kQueryCanceled, "canceling statement due to user request");
+    }
+    waiter.owner->waiting = nullptr;
+    if (!status.ok()) {
+      Dequeue(waiter);
+      GrantWaiters(waiter.entry);  // those behind it may go on
+    }
+    return status;
+  }
+
+  void Enqueue(Waiter& waiter, bool at_front) {
+    Entry& entry = *waiter.entry;
+    waiter.before = at_front ? nullptr : entry.last;
+    waiter.after = at_front ? entry.first : nullptr;
+    (waiter.before ? waiter.before->after : entry.first) = &waiter;
+    (waiter.after ? waiter.after->before : entry.last) = &waiter;
+  }
+
+  void Dequeue(Waiter& waiter) {
+    Entry& entry = *waiter.entry;
+    (waiter.before ? waiter.before->after : entry.first) = waiter.after;
+    (waiter.after ? waiter.after->before : entry.last) = waiter.before;
+  }
+
+  void Grant(Entry* entry, Owner* owner, std::string_view key, LockMode mode) {
+    if (Holder* holder = FindHolder(*entry, owner)) {
+      holder->mode = mode;
+      return;
+    }
+    entry->holders.push_back({owner, mode});
+    owner->held.push_back(key);
+    ++held_count_;
+  }
+
+  void GrantWaiters(Entry* entry) {
+    while (entry->first != nullptr && Grantable(*entry, entry->first->owner, entry->first->mode)) {
+      Waiter& waiter = *entry->first;
+      Dequeue(waiter);
+      Grant(entry, waiter.owner, waiter.key, waiter.mode);
+      waiter.granted = true;
+      waiter.wakeup.notify_one();
+    }
+  }
+
+  // Whether `start`, which has just begun to wait, waits for itself. Every new cycle goes through the newest waiter, so no
+  // other need be searched for.
+  bool ClosesCycle(Owner* start) {
+    ++searches_;
+    std::vector<Owner*> pending{start};
+    while (!pending.empty()) {
+      const Waiter* waiter = pending.back()->waiting;
+      pending.pop_back();
+      if (waiter == nullptr) continue;
+      bool cycle = false;
+      const auto visit = [&](Owner* blocker) {
+        cycle |= blocker == start;
+        if (blocker->visited == searches_) return;
+        blocker->visited = searches_;
+        pending.push_back(blocker);
+      };
+      for (const Holder& holder : waiter->entry->holders) {
+        if (holder.owner != waiter->owner && Conflicts(holder.mode, waiter->mode)) visit(holder.owner);
+      }
+      // Of those ahead in the queue, back to the nearest exclusive one: it waits for the rest itself.
+      for (const Waiter* ahead = waiter->before; ahead != nullptr; ahead = ahead->before) {
+        if (Conflicts(ahead->mode, waiter->mode)) visit(ahead->owner);
+        if (ahead->mode == LockMode::kExclusive) break;
+      }
+      if (cycle) return true;
+    }
+    return false;
+  }
+
+  mutable std::mutex mutex_;  // guards everything below, and what it points to
+  std::unordered_map<std::string, Entry, KeyHash, std::equal_to<>> entries_;  // held or waited for
+  std::unordered_map<LockOwner, Owner> owners_;
+  uint64_t searches_ = 0;
+  size_t held_count_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<LockTable> LockTable::Create() { return std::make_unique<Table>(); }
+
+}  // namespace anabranch

@@ -1,8 +1,8 @@
-// Reads of a keyspace at one timestamp. Every exit of data goes through here or through change_index.h, and both apply the hidden
-// intervals (R7).
+// Reads of a keyspace at one timestamp. Every exit of data goes through here or through change_index.h, and both apply the
+// hidden intervals (R7).
 //
-// A reader is cheap (no RocksDB snapshot: versions at or below a resolved timestamp never change except below the floor). It opens
-// its iterators first and checks timestamp >= floor after (R8). Used by one thread; holds a KeyspaceRef.
+// A reader is cheap (no RocksDB snapshot: versions at or below a resolved timestamp never change except below the floor).
+// It opens its iterators first and checks timestamp >= floor after (R8). Used by one thread; holds a KeyspaceRef.
 #pragma once
 
 #include <memory>
@@ -22,10 +22,13 @@ class MvccScan {
   virtual ~MvccScan() = default;
   // False at the end of the span. An error ends the scan.
   virtual absl::StatusOr<bool> Next() = 0;
-  virtual std::string_view key() const = 0;      // user key
+  virtual std::string_view key() const = 0;  // user key
   virtual std::string_view value() const = 0;
-  virtual Timestamp timestamp() const = 0;       // of the version read
+  virtual Timestamp timestamp() const = 0;  // of the version read
 };
+
+// A scan that could not begin: Next returns `status`.
+std::unique_ptr<MvccScan> FailedScan(absl::Status status);
 
 struct ReadVersion {
   std::string value;
@@ -41,7 +44,9 @@ class MvccReader {
   virtual Timestamp at() const = 0;
   // nullopt: no live version at `at`.
   virtual absl::StatusOr<std::optional<ReadVersion>> Get(std::string_view key) = 0;
-  // The newest version at or below `at`, tombstones included: what a writer compares with what it read before. Zero: none.
+  // The newest version at or below `at`, tombstones included. What a writer reads after locking.
+  virtual absl::StatusOr<std::optional<Version>> GetVersion(std::string_view key) = 0;
+  // Its timestamp alone: what a writer compares with what it read before. Zero: none.
   virtual absl::StatusOr<Timestamp> NewestTimestamp(std::string_view key) = 0;
   virtual std::unique_ptr<MvccScan> Scan(const Span& span) = 0;
 };

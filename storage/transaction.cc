@@ -1,0 +1,279 @@
+#include "storage/transaction.h"
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "base/status.h"
+
+namespace anabranch {
+namespace {
+
+// What a serializable transaction read, for validation. Beyond this many spans they are merged, and if that does not halve
+// them, they become one span over everything: more 40001 than needed, never fewer.
+constexpr size_t kReadSpansMax = 4096;
+
+bool EndsBefore(const std::string& end, const std::string& start) { return !end.empty() && end < start; }
+
+// Ascending, disjoint, not touching.
+void MergeSpans(std::vector<Span>* spans) {
+  if (spans->empty()) return;
+  std::sort(spans->begin(), spans->end(), [](const Span& a, const Span& b) { return a.start < b.start; });
+  size_t last = 0;
+  for (size_t i = 1; i < spans->size(); ++i) {
+    Span& into = (*spans)[last];
+    Span& next = (*spans)[i];
+    if (EndsBefore(into.end, next.start)) {
+      if (++last != i) (*spans)[last] = std::move(next);
+    } else if (!into.end.empty() && (next.end.empty() || into.end < next.end)) {
+      into.end = std::move(next.end);
+    }
+  }
+  spans->resize(last + 1);
+}
+
+class ReadSpans {
+ public:
+  void Add(Span span) {
+    if (!spans_.empty() && Covers(spans_.back(), span)) return;
+    spans_.push_back(std::move(span));
+    if (spans_.size() < kReadSpansMax) return;
+    MergeSpans(&spans_);
+    if (spans_.size() > kReadSpansMax / 2) spans_.assign(1, Span{});
+  }
+
+  std::vector<Span> Take() {
+    MergeSpans(&spans_);
+    return std::move(spans_);
+  }
+
+ private:
+  static bool Covers(const Span& outer, const Span& inner) {
+    return outer.start <= inner.start && (outer.end.empty() || (!inner.end.empty() && inner.end <= outer.end));
+  }
+
+  std::vector<Span> spans_;
+};
+
+// Committed rows with the transaction's own writes, as they stood when the scan began, laid over them.
+class OverlaidScan final : public MvccScan {
+ public:
+  OverlaidScan(std::unique_ptr<MvccScan> committed, WriteSet own)
+      : committed_(std::move(committed)), own_(std::move(own)), next_own_(own_.begin()) {}
+
+  absl::StatusOr<bool> Next() override {
+    while (true) {
+      if (source_ != Source::kOwn) {
+        ASSIGN_OR_RETURN(committed_valid_, committed_->Next());
+      }
+      if (source_ != Source::kCommitted && source_ != Source::kStart) ++next_own_;
+      if (!committed_valid_ && next_own_ == own_.end()) return false;
+      source_ = Choose();
+      if (source_ == Source::kCommitted || next_own_->second.kind == WriteKind::kPut) return true;
+    }
+  }
+
+  std::string_view key() const override { return FromOwn() ? next_own_->first : committed_->key(); }
+  std::string_view value() const override { return FromOwn() ? next_own_->second.value : committed_->value(); }
+  Timestamp timestamp() const override { return FromOwn() ? kTimestampZero : committed_->timestamp(); }
+
+ private:
+  // Where the current row came from, and so what the next step moves. kBoth: an own write over a committed row.
+  enum class Source { kStart, kCommitted, kOwn, kBoth };
+
+  bool FromOwn() const { return source_ != Source::kCommitted; }
+
+  Source Choose() const {
+    if (!committed_valid_) return Source::kOwn;
+    if (next_own_ == own_.end()) return Source::kCommitted;
+    const int order = committed_->key().compare(next_own_->first);
+    return order < 0 ? Source::kCommitted : order > 0 ? Source::kOwn : Source::kBoth;
+  }
+
+  const std::unique_ptr<MvccScan> committed_;
+  const WriteSet own_;
+  WriteSet::const_iterator next_own_;
+  Source source_ = Source::kStart;
+  bool committed_valid_ = false;
+};
+
+absl::Status TooLarge(std::string_view what, size_t bytes, size_t bytes_max) {
+  return SqlError(sqlstate::kProgramLimitExceeded,
+                  fmt::format("{} of {} bytes exceeds the limit of {} bytes", what, bytes, bytes_max));
+}
+
+LockOwner NextOwner() {
+  static std::atomic<LockOwner> last{0};
+  return ++last;
+}
+
+class StoreTransaction final : public Transaction {
+ public:
+  StoreTransaction(TransactionContext context, IsolationLevel isolation, std::unique_ptr<MvccReader> as_of)
+      : context_(std::move(context)),
+        isolation_(isolation),
+        read_only_(as_of != nullptr),
+        owner_(NextOwner()),
+        snapshot_(read_only_ ? as_of->at() : context_.store->Resolved(*context_.keyspace)),
+        reader_(std::move(as_of)) {}
+  ~StoreTransaction() override { Rollback(); }
+
+  absl::Status BeginStatement() override {
+    if (read_only_ || (started_ && isolation_ != IsolationLevel::kReadCommitted)) return absl::OkStatus();
+    started_ = true;
+    snapshot_ = context_.store->Resolved(*context_.keyspace);
+    reader_.reset();
+    return absl::OkStatus();
+  }
+
+  Timestamp snapshot() const override { return snapshot_; }
+  bool read_only() const override { return read_only_; }
+  bool has_writes() const override { return !writes_.empty(); }
+
+  absl::StatusOr<std::optional<ReadVersion>> Get(std::string_view key) override {
+    if (const auto own = writes_.find(key); own != writes_.end()) return OwnRow(own->second);
+    RETURN_IF_ERROR(EnsureReader());
+    if (Validates()) reads_.Add({std::string(key), std::string(key) + '\0'});
+    return reader_->Get(key);
+  }
+
+  std::unique_ptr<MvccScan> Scan(const Span& span) override {
+    if (absl::Status status = EnsureReader(); !status.ok()) return FailedScan(std::move(status));
+    if (Validates()) reads_.Add(span);
+    std::unique_ptr<MvccScan> committed = reader_->Scan(span);
+    // Copied, so that later writes do not disturb it; only what the span covers.
+    const auto begin = writes_.lower_bound(span.start);
+    const auto end = span.end.empty() ? writes_.end() : writes_.lower_bound(std::max(span.start, span.end));
+    if (begin == end) return committed;
+    return std::make_unique<OverlaidScan>(std::move(committed), WriteSet(begin, end));
+  }
+
+  absl::Status Lock(std::string_view key, LockMode mode, std::stop_token stop) override {
+    if (read_only_ && mode == LockMode::kExclusive) return ReadOnly();
+    return context_.locks->Lock(owner_, key, mode, std::move(stop));
+  }
+
+  absl::StatusOr<LockedRow> LockRow(std::string_view key, std::stop_token stop) override {
+    RETURN_IF_ERROR(Lock(key, LockMode::kExclusive, std::move(stop)));
+    if (const auto own = writes_.find(key); own != writes_.end()) return LockedRow{.row = OwnRow(own->second)};
+    // Whoever held the lock before has published (R3), so this reads what they wrote.
+    absl::StatusOr<std::optional<Version>> newest = ReadNewest(key);
+    if (!newest.ok()) return Explain(std::move(newest).status());
+    LockedRow locked;
+    if (!newest->has_value()) return locked;
+    Version& version = **newest;
+    locked.changed_since_snapshot = version.timestamp > snapshot_;
+    if (locked.changed_since_snapshot && isolation_ != IsolationLevel::kReadCommitted) {
+      return SqlError(sqlstate::kSerializationFailure,
+                      fmt::format("could not serialize access due to concurrent {}",
+                                  version.write.kind == WriteKind::kTombstone ? "delete" : "update"));
+    }
+    if (version.write.kind == WriteKind::kPut) locked.row = ReadVersion{std::move(version.write.value), version.timestamp};
+    return locked;
+  }
+
+  absl::Status Put(std::string_view key, std::string value) override {
+    return Buffer(key, {WriteKind::kPut, std::move(value)});
+  }
+  absl::Status Delete(std::string_view key) override { return Buffer(key, {WriteKind::kTombstone, ""}); }
+
+  absl::StatusOr<Timestamp> Commit() override {
+    CHECK(!over_, "commit of a transaction that is over");
+    if (writes_.empty()) {
+      Rollback();
+      return snapshot_;
+    }
+    CommitRequest request{.keyspace = context_.keyspace,
+                          .epoch = context_.epoch,
+                          .writes = std::make_shared<const WriteSet>(std::move(writes_)),
+                          .validate_spans = reads_.Take(),
+                          .validate_after = snapshot_};
+    absl::StatusOr<Timestamp> committed = context_.store->Commit(std::move(request));
+    Rollback();  // published or refused: only now may others take the locks (R3)
+    if (!committed.ok()) return Explain(std::move(committed).status());
+    return committed;
+  }
+
+  void Rollback() override {
+    if (over_) return;
+    over_ = true;
+    writes_.clear();
+    reader_.reset();
+    if (context_.locks != nullptr) context_.locks->ReleaseAll(owner_);
+  }
+
+ private:
+  bool Validates() const { return isolation_ == IsolationLevel::kSerializable && !read_only_; }
+
+  static absl::Status ReadOnly() {
+    return SqlError(sqlstate::kReadOnlySqlTransaction, "cannot write in a read-only transaction");
+  }
+
+  static std::optional<ReadVersion> OwnRow(const Write& write) {
+    if (write.kind == WriteKind::kTombstone) return std::nullopt;
+    return ReadVersion{write.value, kTimestampZero};
+  }
+
+  absl::Status EnsureReader() {
+    if (reader_) return absl::OkStatus();
+    ASSIGN_OR_RETURN(reader_, MvccReader::Open(context_.store, context_.keyspace, snapshot_));
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::optional<Version>> ReadNewest(std::string_view key) {
+    const Timestamp now = context_.store->Resolved(*context_.keyspace);
+    ASSIGN_OR_RETURN(auto reader, MvccReader::Open(context_.store, context_.keyspace, now));
+    return reader->GetVersion(key);
+  }
+
+  absl::Status Buffer(std::string_view key, Write write) {
+    CHECK(!over_, "write in a transaction that is over");
+    if (read_only_) return ReadOnly();
+    if (key.size() > kKeyBytesMax) return TooLarge("key", key.size(), kKeyBytesMax);
+    if (write.value.size() > kValueBytesMax) return TooLarge("row", write.value.size(), kValueBytesMax);
+    const auto found = writes_.find(key);
+    const size_t replaced = found == writes_.end() ? 0 : key.size() + found->second.value.size();
+    const size_t bytes = bytes_ - replaced + key.size() + write.value.size();
+    if (bytes > kTransactionBytesMax) return TooLarge("transaction", bytes, kTransactionBytesMax);
+    bytes_ = bytes;
+    if (found == writes_.end()) {
+      writes_.emplace(key, std::move(write));
+    } else {
+      found->second = std::move(write);
+    }
+    return absl::OkStatus();
+  }
+
+  // What failed because the service ended is told as that.
+  absl::Status Explain(absl::Status status) const {
+    if (!IsFenced(status) && context_.keyspace->state()->epoch == context_.epoch) return status;
+    return SqlError(sqlstate::kAdminShutdown, "terminating connection because the virtual cluster's service was stopped");
+  }
+
+  const TransactionContext context_;
+  const IsolationLevel isolation_;
+  const bool read_only_;
+  const LockOwner owner_;
+  Timestamp snapshot_;
+  bool started_ = false;  // a statement began; later ones keep the snapshot above kReadCommitted
+  bool over_ = false;
+  std::unique_ptr<MvccReader> reader_;  // at snapshot_; opened by the first read
+  WriteSet writes_;
+  size_t bytes_ = 0;  // of writes_
+  ReadSpans reads_;
+};
+
+}  // namespace
+
+std::unique_ptr<Transaction> Transaction::Begin(TransactionContext context, IsolationLevel isolation) {
+  return std::make_unique<StoreTransaction>(std::move(context), isolation, nullptr);
+}
+
+absl::StatusOr<std::unique_ptr<Transaction>> Transaction::BeginAsOf(TransactionContext context, Timestamp at) {
+  ASSIGN_OR_RETURN(auto reader, MvccReader::Open(context.store, context.keyspace, at));
+  return std::make_unique<StoreTransaction>(std::move(context), IsolationLevel::kRepeatableRead, std::move(reader));
+}
+
+}  // namespace anabranch

@@ -1,0 +1,107 @@
+// Internal to storage/: a RocksDB iterator over one family of a keyspace, bundled with everything it must not outlive and
+// with the keyspace state it has to be read with.
+//
+// The state and the iterator belong together. An interval that is retired between taking the two would show versions that
+// were swept only afterwards, so the state is taken before and after, and the pair is taken again until both agree (R7).
+// The floor is checked on the state taken after (R8).
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "base/status.h"
+#include "rocksdb/iterator.h"
+#include "rocksdb/options.h"
+#include "rocksdb/slice.h"
+#include "storage/rocks_keyspace.h"
+
+namespace anabranch {
+
+inline rocksdb::Slice ToSlice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
+inline std::string_view ToView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
+
+// 22023 if history at or just above `at` is no longer complete (R8).
+inline absl::Status CheckFloor(const KeyspaceState& state, Timestamp at) {
+  if (at >= state.floor) return absl::OkStatus();
+  return SqlError(sqlstate::kInvalidParameterValue,
+                  fmt::format("history at {} was garbage collected: the oldest readable timestamp is {}", FormatHlc(at),
+                              FormatHlc(state.floor)));
+}
+
+class KeyspaceIterator {
+ public:
+  enum class Family { kData, kChanges };
+  // kPoint: each Seek stays within the key it names and may be answered by a bloom filter. kRange: total order.
+  enum class Access { kPoint, kRange };
+
+  // Reads nothing at or beyond `upper_bound` (encoded; empty: no bound). 22023 if `oldest` is below the floor.
+  static absl::StatusOr<std::unique_ptr<KeyspaceIterator>> Open(KeyspaceRef keyspace, Family family, Access access,
+                                                                std::string upper_bound, Timestamp oldest) {
+    auto result = std::unique_ptr<KeyspaceIterator>(new KeyspaceIterator(std::move(keyspace), std::move(upper_bound)));
+    RocksKeyspace& rocks = AsRocks(*result->keyspace_);
+    rocksdb::ReadOptions options;
+    options.prefix_same_as_start = access == Access::kPoint;
+    options.total_order_seek = access == Access::kRange;
+    if (!result->upper_bound_.empty()) options.iterate_upper_bound = &result->upper_slice_;
+    rocksdb::ColumnFamilyHandle* handle = family == Family::kData ? rocks.data() : rocks.changes();
+    std::shared_ptr<const KeyspaceState> before;
+    result->state_ = rocks.state();
+    do {
+      before = std::move(result->state_);
+      result->iterator_.reset(rocks.db()->NewIterator(options, handle));
+      result->state_ = rocks.state();
+    } while (!SameHidden(*before, *result->state_));
+    RETURN_IF_ERROR(CheckFloor(*result->state_, oldest));
+    return result;
+  }
+
+  ~KeyspaceIterator() { CountSteps(); }
+
+  void Seek(std::string_view target) {
+    ++steps_;
+    iterator_->Seek(ToSlice(target));
+  }
+  void Next() {
+    ++steps_;
+    iterator_->Next();
+  }
+  bool Valid() const { return iterator_->Valid(); }
+  std::string_view key() const { return ToView(iterator_->key()); }
+  std::string_view value() const { return ToView(iterator_->value()); }
+  // What ended the iteration. REQUIRES: !Valid()
+  absl::Status status() const {
+    if (const rocksdb::Status status = iterator_->status(); !status.ok()) return FromRocks(status, "reading a keyspace");
+    return absl::OkStatus();
+  }
+  const KeyspaceState& state() const { return *state_; }
+
+  // Adds the steps so far to the store's counter. Not done at each step: the counter is shared by all threads.
+  void CountSteps() {
+    AsRocks(*keyspace_).counter().iterator_steps.fetch_add(steps_, std::memory_order_relaxed);
+    steps_ = 0;
+  }
+
+ private:
+  KeyspaceIterator(KeyspaceRef keyspace, std::string upper_bound)
+      : keyspace_(std::move(keyspace)), upper_bound_(std::move(upper_bound)), upper_slice_(upper_bound_) {}
+
+  static bool SameHidden(const KeyspaceState& a, const KeyspaceState& b) {
+    if (a.hidden.size() != b.hidden.size()) return false;
+    for (size_t i = 0; i < a.hidden.size(); ++i) {
+      if (a.hidden[i].after != b.hidden[i].after || a.hidden[i].upto != b.hidden[i].upto) return false;
+    }
+    return true;
+  }
+
+  const KeyspaceRef keyspace_;
+  const std::string upper_bound_;
+  const rocksdb::Slice upper_slice_;  // of upper_bound_; the iterator keeps its address
+  std::shared_ptr<const KeyspaceState> state_;
+  std::unique_ptr<rocksdb::Iterator> iterator_;
+  uint64_t steps_ = 0;
+};
+
+}  // namespace anabranch
