@@ -107,6 +107,11 @@ class Table final : public LockTable {
     return held_count_;
   }
 
+  size_t waiting_count() const override {
+    std::lock_guard lock(mutex_);
+    return waiting_count_;
+  }
+
  private:
   // `lock` holds mutex_.
   absl::Status Wait(std::unique_lock<std::mutex>& lock, Waiter& waiter, bool upgrade, std::stop_token stop) {
@@ -132,12 +137,14 @@ class Table final : public LockTable {
     waiter.after = at_front ? entry.first : nullptr;
     (waiter.before ? waiter.before->after : entry.first) = &waiter;
     (waiter.after ? waiter.after->before : entry.last) = &waiter;
+    ++waiting_count_;
   }
 
   void Dequeue(Waiter& waiter) {
     Entry& entry = *waiter.entry;
     (waiter.before ? waiter.before->after : entry.first) = waiter.after;
     (waiter.after ? waiter.after->before : entry.last) = waiter.before;
+    --waiting_count_;
   }
 
   void Grant(Entry* entry, Owner* owner, std::string_view key, LockMode mode) {
@@ -194,6 +201,7 @@ class Table final : public LockTable {
   std::unordered_map<LockOwner, Owner> owners_;
   uint64_t searches_ = 0;
   size_t held_count_ = 0;
+  size_t waiting_count_ = 0;
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Row and descriptor locks of one keyspace, with deadlock detection. Locks are held until the group that commits them is published (R3).
+// Row and descriptor locks of one keyspace, with deadlock detection. Locks are held until the group that commits them is
+// published (R3).
 #pragma once
 
 #include <cstdint>
@@ -20,11 +21,12 @@ class LockTable {
   static std::unique_ptr<LockTable> Create();
   virtual ~LockTable() = default;
 
-  // Waits until granted, first come first served. Re-entrant; a holder of kShared that asks for kExclusive is upgraded. 40P01, at once, for
-  // the request that would close a cycle of waiters; Cancelled when `stop` is requested.
+  // Waits until granted, first come first served. Re-entrant; a holder of kShared that asks for kExclusive is upgraded.
+  // 40P01, at once, for the request that would close a cycle of waiters; Cancelled when `stop` is requested.
   virtual absl::Status Lock(LockOwner owner, std::string_view key, LockMode mode, std::stop_token stop) = 0;
   virtual void ReleaseAll(LockOwner owner) = 0;
-  virtual size_t held_count() const = 0;  // for tests
+  virtual size_t held_count() const = 0;     // for tests
+  virtual size_t waiting_count() const = 0;  // for tests
 };
 
 }  // namespace anabranch

@@ -1,0 +1,224 @@
+#include "storage/lock_table.h"
+
+#include <future>
+#include <thread>
+
+#include "base/status.h"
+#include "gtest/gtest.h"
+
+namespace anabranch {
+namespace {
+
+constexpr auto kShared = LockMode::kShared;
+constexpr auto kExclusive = LockMode::kExclusive;
+
+// One transaction's thread: asks for one lock at a time.
+class Asker {
+ public:
+  Asker(LockTable* table, LockOwner owner) : table_(table), owner_(owner) {}
+  ~Asker() { stop_.request_stop(); }
+
+  void Ask(std::string key, LockMode mode) {
+    result_ = std::async(std::launch::async,
+                         [this, key = std::move(key), mode] { return table_->Lock(owner_, key, mode, stop_.get_token()); });
+  }
+  absl::Status Result() { return result_.get(); }
+  void Stop() { stop_.request_stop(); }
+
+ private:
+  LockTable* const table_;
+  const LockOwner owner_;
+  std::stop_source stop_;
+  std::future<absl::Status> result_;
+};
+
+class LockTableTest : public testing::Test {
+ protected:
+  absl::Status LockNow(LockOwner owner, std::string_view key, LockMode mode) {
+    std::stop_source never;
+    return table_->Lock(owner, key, mode, never.get_token());
+  }
+  // Refused at once if it would have to wait: stop was requested before.
+  absl::Status TryLock(LockOwner owner, std::string_view key, LockMode mode) {
+    std::stop_source stopped;
+    stopped.request_stop();
+    return table_->Lock(owner, key, mode, stopped.get_token());
+  }
+  void AwaitWaiters(size_t count) {
+    while (table_->waiting_count() != count) std::this_thread::yield();
+  }
+
+  std::unique_ptr<LockTable> table_ = LockTable::Create();
+};
+
+TEST_F(LockTableTest, SharedLocksGoTogetherAndExclusiveOnesDoNot) {
+  EXPECT_TRUE(TryLock(1, "k", kShared).ok());
+  EXPECT_TRUE(TryLock(2, "k", kShared).ok());
+  EXPECT_EQ(SqlStateOf(TryLock(3, "k", kExclusive)), sqlstate::kQueryCanceled);
+  EXPECT_TRUE(TryLock(3, "other", kExclusive).ok());
+  EXPECT_FALSE(TryLock(1, "other", kShared).ok());
+  EXPECT_EQ(table_->held_count(), 3u);
+  table_->ReleaseAll(1);
+  table_->ReleaseAll(2);
+  EXPECT_TRUE(TryLock(3, "k", kExclusive).ok());
+  table_->ReleaseAll(3);
+  EXPECT_EQ(table_->held_count(), 0u);
+}
+
+TEST_F(LockTableTest, IsReentrantInBothModes) {
+  for (const LockMode mode : {kShared, kShared, kExclusive, kExclusive, kShared}) EXPECT_TRUE(TryLock(1, "k", mode).ok());
+  EXPECT_EQ(table_->held_count(), 1u);
+  EXPECT_FALSE(TryLock(2, "k", kShared).ok());  // asking for less did not weaken what is held
+  table_->ReleaseAll(1);
+  EXPECT_TRUE(TryLock(2, "k", kExclusive).ok());
+}
+
+TEST_F(LockTableTest, WaitersAreServedInOrderOfArrival) {
+  ASSERT_TRUE(LockNow(1, "k", kExclusive).ok());
+  Asker second(table_.get(), 2), third(table_.get(), 3);
+  second.Ask("k", kExclusive);
+  AwaitWaiters(1);
+  third.Ask("k", kExclusive);
+  AwaitWaiters(2);
+  table_->ReleaseAll(1);
+  EXPECT_TRUE(second.Result().ok());
+  EXPECT_EQ(table_->waiting_count(), 1u);
+  table_->ReleaseAll(2);
+  EXPECT_TRUE(third.Result().ok());
+  table_->ReleaseAll(3);
+  EXPECT_EQ(table_->held_count(), 0u);
+}
+
+TEST_F(LockTableTest, LaterSharedRequestDoesNotOvertakeAWaitingExclusiveOne) {
+  ASSERT_TRUE(LockNow(1, "k", kShared).ok());
+  Asker writer(table_.get(), 2), reader(table_.get(), 3);
+  writer.Ask("k", kExclusive);
+  AwaitWaiters(1);
+  EXPECT_FALSE(TryLock(4, "k", kShared).ok());
+  reader.Ask("k", kShared);
+  AwaitWaiters(2);
+  table_->ReleaseAll(1);
+  EXPECT_TRUE(writer.Result().ok());
+  EXPECT_EQ(table_->waiting_count(), 1u);
+  table_->ReleaseAll(2);
+  EXPECT_TRUE(reader.Result().ok());
+}
+
+TEST_F(LockTableTest, SharedWaitersAreGrantedTogether) {
+  ASSERT_TRUE(LockNow(1, "k", kExclusive).ok());
+  Asker second(table_.get(), 2), third(table_.get(), 3);
+  second.Ask("k", kShared);
+  third.Ask("k", kShared);
+  AwaitWaiters(2);
+  table_->ReleaseAll(1);
+  EXPECT_TRUE(second.Result().ok());
+  EXPECT_TRUE(third.Result().ok());
+}
+
+TEST_F(LockTableTest, UpgradeGoesAheadOfWaiters) {
+  ASSERT_TRUE(LockNow(1, "k", kShared).ok());
+  ASSERT_TRUE(LockNow(2, "k", kShared).ok());
+  Asker waiter(table_.get(), 3), upgrader(table_.get(), 1);
+  waiter.Ask("k", kExclusive);
+  AwaitWaiters(1);
+  upgrader.Ask("k", kExclusive);
+  AwaitWaiters(2);
+  table_->ReleaseAll(2);
+  EXPECT_TRUE(upgrader.Result().ok());
+  EXPECT_EQ(table_->waiting_count(), 1u);
+  table_->ReleaseAll(1);
+  EXPECT_TRUE(waiter.Result().ok());
+}
+
+TEST_F(LockTableTest, SecondOfTwoUpgradersIsTheDeadlock) {
+  ASSERT_TRUE(LockNow(1, "k", kShared).ok());
+  ASSERT_TRUE(LockNow(2, "k", kShared).ok());
+  Asker first(table_.get(), 1);
+  first.Ask("k", kExclusive);
+  AwaitWaiters(1);
+  const absl::Status second = LockNow(2, "k", kExclusive);
+  EXPECT_EQ(SqlStateOf(second), sqlstate::kDeadlockDetected);
+  EXPECT_EQ(MessageOf(second), "deadlock detected");
+  table_->ReleaseAll(2);
+  EXPECT_TRUE(first.Result().ok());
+}
+
+TEST_F(LockTableTest, DeadlockOfTwoIsFoundByTheOneThatClosesIt) {
+  ASSERT_TRUE(LockNow(1, "a", kExclusive).ok());
+  ASSERT_TRUE(LockNow(2, "b", kExclusive).ok());
+  Asker first(table_.get(), 1);
+  first.Ask("b", kExclusive);
+  AwaitWaiters(1);
+  EXPECT_EQ(SqlStateOf(LockNow(2, "a", kExclusive)), sqlstate::kDeadlockDetected);
+  table_->ReleaseAll(2);
+  EXPECT_TRUE(first.Result().ok());
+}
+
+TEST_F(LockTableTest, DeadlockOfThreeThroughAQueueIsFound) {
+  ASSERT_TRUE(LockNow(1, "a", kShared).ok());
+  ASSERT_TRUE(LockNow(2, "b", kExclusive).ok());
+  ASSERT_TRUE(LockNow(3, "c", kExclusive).ok());
+  Asker first(table_.get(), 1), second(table_.get(), 2);
+  first.Ask("b", kShared);
+  AwaitWaiters(1);
+  second.Ask("c", kExclusive);
+  AwaitWaiters(2);
+  EXPECT_EQ(SqlStateOf(LockNow(3, "a", kExclusive)), sqlstate::kDeadlockDetected);
+  table_->ReleaseAll(3);
+  EXPECT_TRUE(second.Result().ok());
+  table_->ReleaseAll(2);
+  EXPECT_TRUE(first.Result().ok());
+}
+
+// The cycle's only link is the place in the queue: 3 waits behind 2, which waits for 1.
+TEST_F(LockTableTest, DeadlockThroughAWaiterAheadIsFound) {
+  ASSERT_TRUE(LockNow(1, "a", kShared).ok());
+  ASSERT_TRUE(LockNow(3, "b", kExclusive).ok());
+  Asker second(table_.get(), 2), third(table_.get(), 3);
+  second.Ask("a", kExclusive);
+  AwaitWaiters(1);
+  third.Ask("a", kShared);
+  AwaitWaiters(2);
+  EXPECT_EQ(SqlStateOf(LockNow(1, "b", kExclusive)), sqlstate::kDeadlockDetected);
+  table_->ReleaseAll(1);
+  EXPECT_TRUE(second.Result().ok());
+  table_->ReleaseAll(2);
+  EXPECT_TRUE(third.Result().ok());
+}
+
+TEST_F(LockTableTest, CancelledWaiterLetsThoseBehindItGoOn) {
+  ASSERT_TRUE(LockNow(1, "k", kShared).ok());
+  Asker writer(table_.get(), 2), reader(table_.get(), 3);
+  writer.Ask("k", kExclusive);
+  AwaitWaiters(1);
+  reader.Ask("k", kShared);
+  AwaitWaiters(2);
+  writer.Stop();
+  EXPECT_TRUE(absl::IsCancelled(writer.Result()));
+  EXPECT_TRUE(reader.Result().ok());
+}
+
+TEST_F(LockTableTest, ManyThreadsNeverHoldOneKeyTogether) {
+  constexpr int kThreads = 8;
+  constexpr int kRounds = 2000;
+  int inside = 0;  // guarded by the lock under test
+  int entered = 0;
+  std::vector<std::jthread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < kRounds; ++i) {
+        ASSERT_TRUE(LockNow(t + 1, "k", kExclusive).ok());
+        ASSERT_EQ(++inside, 1);
+        ++entered;
+        --inside;
+        table_->ReleaseAll(t + 1);
+      }
+    });
+  }
+  threads.clear();
+  EXPECT_EQ(entered, kThreads * kRounds);
+  EXPECT_EQ(table_->held_count(), 0u);
+}
+
+}  // namespace
+}  // namespace anabranch
