@@ -12,13 +12,15 @@
 // (K4) frontier never goes back while the keyspace is under ingestion.
 //
 // Threads: all methods may be called from any thread. State changes only on the store's writer thread, after the change is
-// durable. A KeyspaceRef keeps the column families' handles alive; dropping the keyspace makes later writes fail and frees the
-// files when the last reference goes (R12).
+// durable. A KeyspaceRef keeps the column families' handles alive; dropping the keyspace makes later writes fail and frees
+// the files when the last reference goes (R12).
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/ids.h"
 #include "storage/types.h"
@@ -55,5 +57,10 @@ class Keyspace {
   // A consistent copy of the state; immutable, shared.
   virtual std::shared_ptr<const KeyspaceState> state() const = 0;
 };
+
+// The error of a write whose epoch no longer owns the keyspace, or whose keyspace is being dropped (R4, R12): 55000.
+// Whoever gets it has lost the keyspace and must stop, not retry.
+absl::Status FencedError(std::string message);
+bool IsFenced(const absl::Status& status);
 
 }  // namespace anabranch

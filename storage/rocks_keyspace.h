@@ -4,7 +4,11 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <shared_mutex>
+#include <string_view>
+#include <utility>
 
+#include "absl/status/status.h"
 #include "rocksdb/db.h"
 #include "storage/keyspace.h"
 #include "storage/types.h"
@@ -21,10 +25,17 @@ struct OperationCounter {
   OperationCounts Read() const { return {iterator_steps, gets, puts, deletes, syncs}; }
 };
 
-// The database, shared by the store and by every keyspace reference and iterator, so column family handles are always destroyed
-// before it closes.
+// The database, shared by the store and by every keyspace reference and iterator, so column family handles are always
+// destroyed before it closes.
 struct RocksEngine {
+  RocksEngine() = default;
+  ~RocksEngine();
+  RocksEngine(const RocksEngine&) = delete;
+  RocksEngine& operator=(const RocksEngine&) = delete;
+
   std::unique_ptr<rocksdb::DB> db;
+  rocksdb::ColumnFamilyHandle* default_family = nullptr;  // owned; empty, RocksDB insists on it
+  rocksdb::ColumnFamilyHandle* meta = nullptr;            // owned
   OperationCounter counter;
 };
 
@@ -62,11 +73,21 @@ class RocksKeyspace final : public Keyspace {
   rocksdb::ColumnFamilyHandle* changes() const { return changes_; }
   OperationCounter& counter() const { return engine_->counter; }
 
+  // Keeps erasing and copying apart (R9): an erase holds it exclusively, an export shared. Without it a version whose index
+  // entry was erased between the export of `data` and that of `changes` would come back to life in the copy.
+  std::shared_mutex& erase_gate() { return erase_gate_; }
+
+  // Writer thread only: the families are dropped or about to be, and no batch may name them any more (R12).
+  bool gone() const { return gone_; }
+  void MarkGone() { gone_ = true; }
+
  private:
   const std::shared_ptr<RocksEngine> engine_;
   const IncarnationId incarnation_;
   rocksdb::ColumnFamilyHandle* const data_;     // owned
   rocksdb::ColumnFamilyHandle* const changes_;  // owned
+  std::shared_mutex erase_gate_;
+  bool gone_ = false;
   mutable std::mutex mutex_;
   std::shared_ptr<const KeyspaceState> state_;  // guarded by mutex_
 };
@@ -75,8 +96,8 @@ inline RocksKeyspace& AsRocks(const Keyspace& keyspace) {
   return const_cast<RocksKeyspace&>(static_cast<const RocksKeyspace&>(keyspace));
 }
 
-// RocksDB's status in our words: IOError -> 58030 (NoSpace -> 53100), Corruption -> XX001, the rest Internal. `context` says what was
-// being done. The one translation of this library's errors.
+// RocksDB's status in our words: IOError -> 58030 (NoSpace -> 53100), Corruption -> XX001, the rest Internal. `context`
+// says what was being done. The one translation of this library's errors.
 absl::Status FromRocks(const rocksdb::Status& status, std::string_view context);
 
 }  // namespace anabranch

@@ -1,0 +1,218 @@
+#include "storage/store.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "storage/rocks_store.h"
+
+namespace anabranch {
+namespace {
+
+constexpr int kIncarnationHexDigits = 16;
+constexpr size_t kVersionOverheadBytes = 32;
+
+absl::StatusOr<size_t> CheckSize(const WriteSet& writes) {
+  size_t bytes = 0;
+  for (const auto& [key, write] : writes) {
+    if (key.size() > kKeyBytesMax) {
+      return SqlError(sqlstate::kProgramLimitExceeded,
+                      fmt::format("key of {} bytes exceeds the limit of {} bytes", key.size(), kKeyBytesMax));
+    }
+    if (write.value.size() > kValueBytesMax) {
+      return SqlError(sqlstate::kProgramLimitExceeded,
+                      fmt::format("value of {} bytes exceeds the limit of {} bytes", write.value.size(), kValueBytesMax));
+    }
+    bytes += key.size() + write.value.size();
+  }
+  if (bytes > kTransactionBytesMax) {
+    return SqlError(
+        sqlstate::kProgramLimitExceeded,
+        fmt::format("transaction of {} bytes exceeds the limit of {} bytes of writes", bytes, kTransactionBytesMax));
+  }
+  return bytes + writes.size() * kVersionOverheadBytes;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Store>> Store::Open(StoreOptions options) {
+  CHECK(options.random != nullptr && options.clock != nullptr, "StoreOptions need a clock and a random source");
+  const RocksOptions rocks_options(options);
+  auto store = std::make_unique<RocksStore>(std::move(options), rocks_options);
+  RETURN_IF_ERROR(store->Load());
+  return store;
+}
+
+RocksStore::RocksStore(StoreOptions options, const RocksOptions& rocks_options)
+    : options_(std::move(options)), rocks_options_(rocks_options), engine_(std::make_shared<RocksEngine>()) {}
+
+RocksStore::~RocksStore() {
+  if (writer_ != nullptr) writer_->Stop();
+}
+
+absl::StatusOr<rocksdb::ColumnFamilyHandle*> RocksStore::MakeEmptyFamily(const std::string& name,
+                                                                         const rocksdb::ColumnFamilyOptions& options) {
+  rocksdb::ColumnFamilyHandle* handle = nullptr;
+  RETURN_IF_ERROR(FromRocks(engine_->db->CreateColumnFamily(options, name, &handle), "create column family"));
+  return handle;
+}
+
+absl::StatusOr<KeyspaceRef> RocksStore::CreateKeyspace() {
+  return AddKeyspace(kTimestampZero, [this](Family, const std::string& name, const rocksdb::ColumnFamilyOptions& options) {
+    return MakeEmptyFamily(name, options);
+  });
+}
+
+absl::StatusOr<KeyspaceRef> RocksStore::AddKeyspace(Timestamp floor, const MakeFamily& make) {
+  {
+    std::lock_guard lock(mutex_);
+    if (keyspaces_.size() + being_made_ >= kKeyspacesMax) {
+      return SqlError(sqlstate::kProgramLimitExceeded,
+                      fmt::format("store already holds {} keyspaces, the most it can", kKeyspacesMax),
+                      "Drop a virtual cluster that is no longer needed.");
+    }
+    ++being_made_;
+  }
+  absl::StatusOr<KeyspaceRef> keyspace = AddReserved(floor, make);
+  std::lock_guard lock(mutex_);
+  --being_made_;
+  if (keyspace.ok()) keyspaces_.emplace((*keyspace)->incarnation(), *keyspace);
+  return keyspace;
+}
+
+// Nothing is written to `meta`: what it does not name as published, a start drops.
+absl::StatusOr<KeyspaceRef> RocksStore::AddReserved(Timestamp floor, const MakeFamily& make) {
+  const IncarnationId incarnation(options_.random->NextHex(kIncarnationHexDigits));
+  const auto make_one = [&](Family family) {
+    return make(family, FamilyName(incarnation, family), rocks_options_.family(family));
+  };
+  ASSIGN_OR_RETURN(rocksdb::ColumnFamilyHandle* const data, make_one(Family::kData));
+  const absl::StatusOr<rocksdb::ColumnFamilyHandle*> changes = make_one(Family::kChanges);
+  if (!changes.ok()) {
+    (void)engine_->db->DropColumnFamily(data);
+    engine_->db->DestroyColumnFamilyHandle(data);
+    return changes.status();
+  }
+  KeyspaceState state;
+  state.epoch = Epoch(1);
+  state.floor = floor;
+  auto keyspace = std::make_shared<RocksKeyspace>(engine_, incarnation, data, *changes, state);
+  ASSIGN_OR_RETURN(state.newest, NewestPresent(*keyspace));
+  keyspace->SetState(state);
+  return keyspace;
+}
+
+absl::StatusOr<KeyspaceRef> RocksStore::FindKeyspace(const IncarnationId& incarnation) {
+  std::lock_guard lock(mutex_);
+  const auto found = keyspaces_.find(incarnation);
+  if (found == keyspaces_.end()) return absl::NotFoundError(fmt::format("no keyspace {}", incarnation.value()));
+  return found->second;
+}
+
+std::vector<KeyspaceRef> RocksStore::Keyspaces() {
+  std::lock_guard lock(mutex_);
+  std::vector<KeyspaceRef> all;
+  for (const auto& [incarnation, keyspace] : keyspaces_) all.push_back(keyspace);
+  return all;
+}
+
+// R12. Forgetting it on the writer thread is the barrier: every group before it is written, and after it none may name the
+// families. A crash from there on leaves families that `meta` does not name.
+absl::Status RocksStore::DropKeyspace(const KeyspaceRef& keyspace) {
+  RETURN_IF_ERROR(writer_->Update([&](MetaUpdateImpl& update) { return update.Forget(keyspace); }));
+  {
+    std::lock_guard lock(mutex_);
+    keyspaces_.erase(keyspace->incarnation());
+  }
+  const RocksKeyspace& rocks = AsRocks(*keyspace);
+  const rocksdb::Status status = engine_->db->DropColumnFamilies({rocks.data(), rocks.changes()});
+  return FromRocks(status, "drop column families");
+}
+
+absl::StatusOr<Timestamp> RocksStore::Commit(CommitRequest request) {
+  CHECK(request.writes != nullptr && !request.writes->empty(), "a commit without writes has no timestamp to give");
+  ASSIGN_OR_RETURN(const size_t bytes, CheckSize(*request.writes));
+  return writer_->Commit(request, bytes);
+}
+
+absl::Status RocksStore::Ingest(IngestRequest request) {
+  size_t bytes = 0;
+  for (const Version& version : request.versions)
+    bytes += version.key.size() + version.write.value.size() + kVersionOverheadBytes;
+  return writer_->Ingest(request, bytes);
+}
+
+absl::Status RocksStore::UpdateMeta(std::function<absl::Status(MetaUpdate&)> build) { return writer_->Update(build); }
+
+absl::Status RocksStore::Erase(EraseRequest request) {
+  size_t bytes = 0;
+  for (const std::string& key : request.data_keys) bytes += key.size();
+  for (const std::string& key : request.change_keys) bytes += key.size();
+  std::unique_lock gate(AsRocks(*request.keyspace).erase_gate());
+  return writer_->Erase(request, bytes);
+}
+
+Timestamp RocksStore::Resolved(const Keyspace& keyspace) const {
+  // `visible` first: a keyspace that is promoted in between is then judged by its frontier, or by a timestamp from before.
+  const Timestamp visible = writer_->visible();
+  const std::shared_ptr<const KeyspaceState> state = keyspace.state();
+  return state->ingesting ? state->frontier : visible;
+}
+
+absl::Status RocksStore::WaitVisible(Timestamp ts, std::stop_token stop) {
+  if (ts > visible() && clock_->IsAhead(ts, kCeilingLeadNs)) {
+    return SqlError(sqlstate::kInvalidParameterValue, fmt::format("timestamp {} is in the future", FormatHlc(ts)));
+  }
+  return writer_->WaitVisible(ts, std::move(stop));
+}
+
+absl::StatusOr<Timestamp> RocksStore::ReserveTimestamp() {
+  while (true) {
+    if (const std::optional<Timestamp> ts = clock_->Next()) return *ts;
+    RETURN_IF_ERROR(writer_->RenewCeiling());
+  }
+}
+
+absl::Status RocksStore::ForwardClock(Timestamp ts) {
+  if (ts <= clock_->last()) return absl::OkStatus();
+  const uint64_t wall_ns = options_.clock->WallNs();
+  if (ts.ns > wall_ns && ts.ns - wall_ns > kPeerClockAheadNsMax) {
+    return SqlError(sqlstate::kInvalidParameterValue,
+                    fmt::format("peer's clock is {} s ahead of this node's, more than the {} s that are followed",
+                                (ts.ns - wall_ns) / 1'000'000'000, kPeerClockAheadNsMax / 1'000'000'000),
+                    "Set both machines' clocks, for example with chrony.");
+  }
+  return writer_->RaiseClock(ts);
+}
+
+absl::StatusOr<std::optional<std::string>> RocksStore::GetMeta(std::string_view key) {
+  std::string value;
+  const rocksdb::Status status = engine_->db->Get(rocksdb::ReadOptions(), engine_->meta, rocksdb::Slice(key), &value);
+  ++engine_->counter.gets;
+  if (status.IsNotFound()) return std::nullopt;
+  RETURN_IF_ERROR(FromRocks(status, "read meta"));
+  return value;
+}
+
+absl::StatusOr<std::vector<std::pair<std::string, std::string>>> RocksStore::ScanMeta(std::string_view prefix) {
+  std::vector<std::pair<std::string, std::string>> records;
+  const std::unique_ptr<rocksdb::Iterator> it(engine_->db->NewIterator(rocksdb::ReadOptions(), engine_->meta));
+  for (it->Seek(rocksdb::Slice(prefix)); it->Valid() && it->key().starts_with(rocksdb::Slice(prefix)); it->Next()) {
+    ++engine_->counter.iterator_steps;
+    records.emplace_back(it->key().ToString(), it->value().ToString());
+  }
+  RETURN_IF_ERROR(FromRocks(it->status(), "scan meta"));
+  return records;
+}
+
+absl::StatusOr<std::string> RocksStore::NewScratchPath() {
+  const std::filesystem::path tmp = std::filesystem::path(options_.dir) / "tmp";
+  std::error_code error;
+  std::filesystem::create_directory(tmp, error);
+  if (error) return SqlError(sqlstate::kIoError, fmt::format("create {}: {}", tmp.string(), error.message()));
+  return (tmp / options_.random->NextHex(kIncarnationHexDigits)).string();
+}
+
+}  // namespace anabranch

@@ -1,0 +1,26 @@
+#include <fmt/format.h>
+
+#include "base/status.h"
+#include "storage/rocks_keyspace.h"
+
+namespace anabranch {
+
+RocksEngine::~RocksEngine() {
+  if (db == nullptr) return;
+  if (meta != nullptr) db->DestroyColumnFamilyHandle(meta);
+  if (default_family != nullptr) db->DestroyColumnFamilyHandle(default_family);
+}
+
+absl::Status FromRocks(const rocksdb::Status& status, std::string_view context) {
+  if (status.ok()) return absl::OkStatus();
+  const std::string message = fmt::format("{}: {}", context, status.ToString());
+  if (status.IsNoSpace()) {
+    return SqlError(sqlstate::kDiskFull, message,
+                    "Free space on the store's disk; the store takes writes again by itself.");
+  }
+  if (status.IsIOError()) return SqlError(sqlstate::kIoError, message);
+  if (status.IsCorruption()) return absl::DataLossError(message);
+  return absl::InternalError(message);
+}
+
+}  // namespace anabranch

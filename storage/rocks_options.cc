@@ -1,0 +1,85 @@
+#include "storage/rocks_options.h"
+
+#include <cstring>
+
+#include "rocksdb/cache.h"
+#include "rocksdb/filter_policy.h"
+#include "rocksdb/slice_transform.h"
+#include "rocksdb/table.h"
+#include "rocksdb/write_buffer_manager.h"
+
+namespace anabranch {
+namespace {
+
+constexpr double kBloomBitsPerKey = 10;
+constexpr size_t kBlockBytes = 16 << 10;
+constexpr size_t kMemtableBytes = 64 << 20;
+constexpr size_t kMetaMemtableBytes = 4 << 20;
+
+// The part of a version key before the timestamp: up to and including the terminator 00 01. Found by the terminator and not
+// by length, so that the encoded key alone, without a timestamp, has the same prefix (a transform must be idempotent).
+class UserKeyTransform final : public rocksdb::SliceTransform {
+ public:
+  const char* Name() const override { return "anabranch.UserKey.v1"; }
+  rocksdb::Slice Transform(const rocksdb::Slice& key) const override { return {key.data(), PrefixBytes(key)}; }
+  bool InDomain(const rocksdb::Slice& key) const override { return PrefixBytes(key) != 0; }
+
+ private:
+  static size_t PrefixBytes(const rocksdb::Slice& key) {
+    size_t at = 0;
+    while (at + 1 < key.size()) {
+      const void* zero = std::memchr(key.data() + at, 0, key.size() - at - 1);
+      if (zero == nullptr) return 0;
+      at = static_cast<const char*>(zero) - key.data() + 2;
+      if (key[at - 1] == 1) return at;
+    }
+    return 0;
+  }
+};
+
+rocksdb::BlockBasedTableOptions TableOptions(const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = cache;
+  table.block_size = kBlockBytes;
+  table.format_version = 5;
+  table.cache_index_and_filter_blocks = true;  // or their memory would grow with the data
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  return table;
+}
+
+}  // namespace
+
+std::string FamilyName(const IncarnationId& incarnation, Family family) {
+  return incarnation.value() + (family == Family::kData ? "/data" : "/changes");
+}
+
+RocksOptions::RocksOptions(const StoreOptions& options) {
+  db_.create_if_missing = true;
+  db_.create_missing_column_families = true;
+  db_.info_log_level = rocksdb::WARN_LEVEL;
+  db_.keep_log_file_num = 4;
+  db_.max_background_jobs = 4;
+  db_.bytes_per_sync = 1 << 20;
+  db_.avoid_unnecessary_blocking_io = true;
+  // A keyspace that is written seldom would otherwise keep every log since its last flush.
+  db_.max_total_wal_size = options.write_buffer_bytes;
+  db_.write_buffer_manager = std::make_shared<rocksdb::WriteBufferManager>(options.write_buffer_bytes);
+
+  const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(options.block_cache_bytes);
+  rocksdb::BlockBasedTableOptions table = TableOptions(cache);
+
+  meta_.write_buffer_size = kMetaMemtableBytes;
+  meta_.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+
+  changes_.write_buffer_size = kMemtableBytes;
+  changes_.compression = rocksdb::kLZ4Compression;
+  changes_.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+
+  data_ = changes_;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBloomBitsPerKey));
+  table.whole_key_filtering = false;
+  data_.prefix_extractor = std::make_shared<UserKeyTransform>();
+  data_.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+}
+
+}  // namespace anabranch

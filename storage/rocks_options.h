@@ -1,0 +1,34 @@
+// Internal to storage/: how our column families are laid out in RocksDB. One set of options for creation, opening and
+// import.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "rocksdb/options.h"
+#include "storage/store.h"
+
+namespace anabranch {
+
+enum class Family { kData, kChanges };
+
+// "<incarnation>/data", "<incarnation>/changes".
+std::string FamilyName(const IncarnationId& incarnation, Family family);
+
+// Shares one block cache and one write buffer budget among all families.
+class RocksOptions {
+ public:
+  explicit RocksOptions(const StoreOptions& options);
+
+  const rocksdb::DBOptions& db() const { return db_; }
+  const rocksdb::ColumnFamilyOptions& meta() const { return meta_; }
+  const rocksdb::ColumnFamilyOptions& family(Family family) const { return family == Family::kData ? data_ : changes_; }
+
+ private:
+  rocksdb::DBOptions db_;
+  rocksdb::ColumnFamilyOptions meta_;
+  rocksdb::ColumnFamilyOptions data_;
+  rocksdb::ColumnFamilyOptions changes_;
+};
+
+}  // namespace anabranch

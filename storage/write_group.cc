@@ -1,0 +1,237 @@
+#include "storage/write_group.h"
+
+#include <algorithm>
+#include <memory>
+#include <tuple>
+
+#include "base/check.h"
+#include "base/coding.h"
+#include "base/status.h"
+#include "storage/change_index.h"
+#include "storage/meta_format.h"
+#include "storage/mvcc_reader.h"
+#include "storage/span_set.h"
+
+namespace anabranch {
+namespace {
+
+absl::Status SerializationFailure() {
+  return SqlError(sqlstate::kSerializationFailure,
+                  "could not serialize access due to read/write dependencies among transactions",
+                  "The transaction might succeed if retried.");
+}
+
+}  // namespace
+
+WriteGroup::Staged& WriteGroup::Stage(const KeyspaceRef& keyspace) {
+  const auto [it, inserted] = staged_.try_emplace(keyspace.get());
+  if (inserted) it->second = {keyspace, *keyspace->state()};
+  return it->second;
+}
+
+const KeyspaceState& WriteGroup::StateOf(const KeyspaceRef& keyspace) { return Stage(keyspace).state; }
+
+KeyspaceState& WriteGroup::ChangeState(const KeyspaceRef& keyspace) {
+  Staged& staged = Stage(keyspace);
+  staged.record_changed = true;
+  return staged.state;
+}
+
+void WriteGroup::ChangeFrontier(const KeyspaceRef& keyspace, Timestamp frontier) {
+  Stage(keyspace).state.frontier = frontier;
+  PutMeta(MetaFrontierKey(keyspace->incarnation()), EncodeTimestamp(frontier));
+}
+
+void WriteGroup::Forget(const KeyspaceRef& keyspace) {
+  Staged& staged = Stage(keyspace);
+  staged.forgotten = true;
+  staged.state.dropping = true;
+  DeleteMeta(MetaKeyspaceKey(keyspace->incarnation()));
+  DeleteMeta(MetaFrontierKey(keyspace->incarnation()));
+}
+
+void WriteGroup::PutMeta(std::string_view key, std::string_view value) {
+  batch_.Put(engine_->meta, rocksdb::Slice(key), rocksdb::Slice(value));
+  ++puts_;
+}
+
+void WriteGroup::DeleteMeta(std::string_view key) {
+  batch_.Delete(engine_->meta, rocksdb::Slice(key));
+  ++deletes_;
+}
+
+void WriteGroup::RaiseClock(Timestamp ts) {
+  raise_to_ = std::max(raise_to_, ts);
+  if (ts <= clock_->ceiling() || (new_ceiling_ && ts < *new_ceiling_)) return;
+  new_ceiling_ = clock_->NextCeiling(ts);
+  batch_.Put(engine_->meta, rocksdb::Slice(kMetaCeilingKey), EncodeTimestamp(*new_ceiling_));
+}
+
+absl::Status WriteGroup::CheckOwner(const KeyspaceRef& keyspace, Epoch epoch) {
+  const KeyspaceState& state = StateOf(keyspace);
+  if (state.dropping) {  // R12: a batch that names a dropped family would put the whole store into its error state
+    return FencedError(fmt::format("keyspace {} is being dropped", keyspace->incarnation().value()));
+  }
+  if (state.epoch != epoch) {  // R4
+    return FencedError(fmt::format("keyspace {} is owned by epoch {}, this write carries {}",
+                                   keyspace->incarnation().value(), state.epoch.value(), epoch.value()));
+  }
+  return absl::OkStatus();
+}
+
+// R3: everything published above `validate_after` is in the change index; earlier members of this group are not yet.
+absl::Status WriteGroup::Validate(const CommitRequest& request) {
+  const RocksKeyspace& keyspace = AsRocks(*request.keyspace);
+  const SpanSet read(request.validate_spans);
+  for (const PublishedCommit& earlier : commits_) {
+    if (earlier.incarnation != keyspace.incarnation()) continue;
+    for (const auto& [key, write] : *earlier.writes) {
+      if (read.Contains(key)) return SerializationFailure();
+    }
+  }
+  const KeyspaceState& state = StateOf(request.keyspace);
+  const std::unique_ptr<rocksdb::Iterator> it(keyspace.db()->NewIterator(rocksdb::ReadOptions(), keyspace.changes()));
+  it->Seek(EncodeTimestamp(request.validate_after.Next()));
+  for (; it->Valid(); it->Next()) {
+    ++keyspace.counter().iterator_steps;
+    ChangeEntry entry;
+    if (!DecodeChange(it->key().ToStringView(), it->value().ToStringView(), &entry)) {
+      return absl::DataLossError("change index entry does not decode");
+    }
+    if (state.IsHidden(entry.timestamp)) continue;
+    for (const std::string& key : entry.keys) {
+      if (read.Contains(key)) return SerializationFailure();
+    }
+  }
+  return FromRocks(it->status(), "validate");
+}
+
+void WriteGroup::PutVersion(const RocksKeyspace& keyspace, std::string_view key, Timestamp ts, const Write& write) {
+  const std::string encoded_key = EncodeVersionKey(key, ts);
+  const char kind = static_cast<char>(write.kind);
+  const rocksdb::Slice key_part(encoded_key);
+  const rocksdb::Slice value_parts[] = {rocksdb::Slice(&kind, 1), rocksdb::Slice(write.value)};
+  batch_.Put(keyspace.data(), rocksdb::SliceParts(&key_part, 1), rocksdb::SliceParts(value_parts, 2));
+  ++puts_;
+}
+
+void WriteGroup::PutChange(const RocksKeyspace& keyspace, Timestamp ts, const std::vector<std::string_view>& keys) {
+  for (const auto& [key, value] : EncodeChange(ts, keys)) {  // K1: in the batch of the versions it names
+    batch_.Put(keyspace.changes(), key, value);
+    ++puts_;
+  }
+}
+
+absl::StatusOr<Timestamp> WriteGroup::AddCommit(const CommitRequest& request) {
+  RETURN_IF_ERROR(CheckOwner(request.keyspace, request.epoch));
+  if (!request.validate_spans.empty()) RETURN_IF_ERROR(Validate(request));
+  const std::optional<Timestamp> ts = clock_->Next();
+  if (!ts) return absl::InternalError("no timestamp left under the clock ceiling");
+  const RocksKeyspace& keyspace = AsRocks(*request.keyspace);
+  std::vector<std::string_view> keys;
+  keys.reserve(request.writes->size());
+  for (const auto& [key, write] : *request.writes) {
+    PutVersion(keyspace, key, *ts, write);
+    keys.push_back(key);
+  }
+  PutChange(keyspace, *ts, keys);
+  Timestamp& newest = Stage(request.keyspace).state.newest;
+  newest = std::max(newest, *ts);
+  commits_.push_back({keyspace.incarnation(), *ts, request.writes});
+  sync_ = true;
+  return *ts;
+}
+
+absl::Status WriteGroup::AddIngest(const IngestRequest& request) {
+  RETURN_IF_ERROR(CheckOwner(request.keyspace, request.epoch));
+  const KeyspaceState& state = StateOf(request.keyspace);
+  if (!state.hidden.empty()) {  // R5: versions that are rightly sent again would be hidden, and swept
+    return SqlError(sqlstate::kObjectNotInPrerequisiteState,
+                    fmt::format("keyspace {} still has {} hidden interval(s) to sweep before it can ingest",
+                                request.keyspace->incarnation().value(), state.hidden.size()));
+  }
+  const RocksKeyspace& keyspace = AsRocks(*request.keyspace);
+  std::vector<const Version*> versions;
+  versions.reserve(request.versions.size());
+  for (const Version& version : request.versions) versions.push_back(&version);
+  std::sort(versions.begin(), versions.end(), [](const Version* a, const Version* b) {
+    return std::tie(a->timestamp, a->key) < std::tie(b->timestamp, b->key);
+  });
+  for (size_t begin = 0; begin < versions.size();) {
+    const Timestamp ts = versions[begin]->timestamp;
+    std::vector<std::string_view> keys;
+    size_t end = begin;
+    for (; end < versions.size() && versions[end]->timestamp == ts; ++end) {
+      const Version& version = *versions[end];
+      if (!keys.empty() && keys.back() == version.key) continue;  // sent twice
+      PutVersion(keyspace, version.key, ts, version.write);
+      keys.push_back(version.key);
+    }
+    PutChange(keyspace, ts, keys);
+    begin = end;
+  }
+  if (!versions.empty()) {
+    Timestamp& newest = Stage(request.keyspace).state.newest;
+    newest = std::max(newest, versions.back()->timestamp);
+  }
+  if (request.frontier) {
+    CHECK(*request.frontier >= state.frontier, "K4: the frontier of a keyspace under ingestion went back");
+    ChangeFrontier(request.keyspace, *request.frontier);
+    sync_ = true;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteGroup::AddErase(const Store::EraseRequest& request) {
+  RETURN_IF_ERROR(CheckOwner(request.keyspace, request.epoch));
+  const RocksKeyspace& keyspace = AsRocks(*request.keyspace);
+  for (const std::string& key : request.data_keys) batch_.Delete(keyspace.data(), key);
+  for (const std::string& key : request.change_keys) batch_.Delete(keyspace.changes(), key);
+  deletes_ += request.data_keys.size() + request.change_keys.size();
+  return absl::OkStatus();
+}
+
+bool WriteGroup::empty() const {
+  return batch_.Count() == 0 &&
+         std::none_of(staged_.begin(), staged_.end(), [](const auto& entry) { return entry.second.record_changed; });
+}
+
+rocksdb::Status WriteGroup::WriteBatch() {
+  for (auto& [key, staged] : staged_) {
+    if (!staged.record_changed || staged.forgotten) continue;
+    PutMeta(MetaKeyspaceKey(staged.keyspace->incarnation()), EncodeKeyspaceState(staged.state));
+    staged.record_changed = false;
+  }
+  rocksdb::WriteOptions options;
+  options.sync = sync_;
+  const rocksdb::Status status = engine_->db->Write(options, &batch_);
+  if (!status.ok()) return status;
+  engine_->counter.puts += puts_;
+  engine_->counter.deletes += deletes_;
+  if (sync_) ++engine_->counter.syncs;
+  return status;
+}
+
+void WriteGroup::Publish() {
+  for (auto& [key, staged] : staged_) {
+    RocksKeyspace& keyspace = AsRocks(*staged.keyspace);
+    if (staged.forgotten) keyspace.MarkGone();
+    keyspace.SetState(std::move(staged.state));
+  }
+  if (new_ceiling_) clock_->SetCeiling(*new_ceiling_);
+  clock_->RaiseTo(raise_to_);
+}
+
+absl::StatusOr<Timestamp> NewestPresent(const RocksKeyspace& keyspace) {
+  const std::unique_ptr<rocksdb::Iterator> it(keyspace.db()->NewIterator(rocksdb::ReadOptions(), keyspace.changes()));
+  it->SeekToLast();
+  ++keyspace.counter().iterator_steps;
+  RETURN_IF_ERROR(FromRocks(it->status(), "read the end of the change index"));
+  if (!it->Valid()) return kTimestampZero;
+  std::string_view key = it->key().ToStringView();
+  Timestamp ts;
+  if (!TakeFixed64BigEndian(&key, &ts.ns)) return absl::DataLossError("change index entry does not decode");
+  return ts;
+}
+
+}  // namespace anabranch

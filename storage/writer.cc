@@ -1,0 +1,274 @@
+#include "storage/writer.h"
+
+#include <chrono>
+#include <utility>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "storage/meta_format.h"
+
+namespace anabranch {
+namespace {
+
+constexpr uint64_t kResumeIntervalNs = 1'000'000'000;
+
+}  // namespace
+
+void Writer::Request::Finish() {
+  std::lock_guard lock(mutex);
+  done = true;
+  finished.notify_one();  // under the lock: the waiter destroys this as soon as it gets it
+}
+
+void Writer::Request::Wait() {
+  std::unique_lock lock(mutex);
+  finished.wait(lock, [this] { return done; });
+}
+
+Writer::Writer(std::shared_ptr<RocksEngine> engine, HybridClock* clock, Clock* wall)
+    : engine_(std::move(engine)), clock_(clock), wall_(wall), visible_ns_(clock->last().ns) {}
+
+Writer::~Writer() { Stop(); }
+
+absl::Status Writer::Start() {
+  RETURN_IF_ERROR(Prepare());
+  AdvanceVisible();
+  thread_ = std::thread([this] { Loop(); });
+  return absl::OkStatus();
+}
+
+void Writer::Stop() {
+  if (!thread_.joinable()) return;
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  work_.notify_one();
+  thread_.join();
+  if (!halted_.ok()) return;
+  if (absl::Status status = WriteCeiling(clock_->last()); !status.ok()) {
+    Log(LogLevel::kWarning, "store.close_incomplete", "error=\"{}\"", MessageOf(status));
+  }
+}
+
+absl::StatusOr<Timestamp> Writer::Commit(const CommitRequest& request, size_t bytes) {
+  Request queued(&request, bytes);
+  RETURN_IF_ERROR(Submit(queued));
+  return queued.timestamp;
+}
+
+absl::Status Writer::Ingest(const IngestRequest& request, size_t bytes) {
+  Request queued(&request, bytes);
+  return Submit(queued);
+}
+
+absl::Status Writer::Erase(const Store::EraseRequest& request, size_t bytes) {
+  Request queued(&request, bytes);
+  return Submit(queued);
+}
+
+absl::Status Writer::Update(const MetaBuild& build) {
+  Request queued(&build);
+  return Submit(queued);
+}
+
+absl::Status Writer::Run(const Call& call) {
+  Request queued(&call);
+  return Submit(queued);
+}
+
+absl::Status Writer::Sync() {
+  return Run([this] {
+    RETURN_IF_ERROR(halted_);
+    if (const rocksdb::Status status = engine_->db->SyncWAL(); !status.ok()) return Halt(status);
+    ++engine_->counter.syncs;
+    return absl::OkStatus();
+  });
+}
+
+absl::Status Writer::RenewCeiling() {
+  return Run([this] { return halted_; });  // Prepare, before every group, has renewed it
+}
+
+absl::Status Writer::RaiseClock(Timestamp ts) {
+  return Run([this, ts] {
+    RETURN_IF_ERROR(halted_);
+    if (ts > clock_->ceiling()) {
+      const Timestamp ceiling = clock_->NextCeiling(ts);
+      RETURN_IF_ERROR(WriteCeiling(ceiling));
+      clock_->SetCeiling(ceiling);
+    }
+    clock_->RaiseTo(ts);
+    Tick();
+    return absl::OkStatus();
+  });
+}
+
+void Writer::SetObserver(CommitObserver* observer) {
+  (void)Run([this, observer] {
+    observer_ = observer;
+    return absl::OkStatus();
+  });
+}
+
+absl::Status Writer::WaitVisible(Timestamp ts, std::stop_token stop) {
+  if (visible() >= ts) return absl::OkStatus();
+  {
+    std::lock_guard lock(mutex_);
+    tick_wanted_ = true;  // no need to wait for the next one if the clock is there already
+  }
+  work_.notify_one();
+  std::unique_lock lock(visible_mutex_);
+  if (visible_moved_.wait(lock, stop, [&] { return visible() >= ts; })) return absl::OkStatus();
+  return absl::CancelledError("stopped while waiting for a timestamp to become visible");
+}
+
+absl::Status Writer::Submit(Request& request) {
+  {
+    std::unique_lock lock(mutex_);
+    room_.wait(lock, [this] { return queue_.size() < kWriteQueueRequestsMax; });
+    queue_.push_back(&request);
+  }
+  work_.notify_one();
+  request.Wait();
+  return std::move(request.status);
+}
+
+void Writer::Loop() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    work_.wait_for(lock, std::chrono::nanoseconds(kTickIntervalNs),
+                   [this] { return !queue_.empty() || stopping_ || tick_wanted_; });
+    if (queue_.empty() && stopping_) return;
+    tick_wanted_ = false;
+    const std::vector<Request*> requests = TakeGroup();
+    lock.unlock();
+    if (requests.empty()) {
+      if (Prepare().ok()) Tick();
+    } else {
+      room_.notify_all();
+      RunGroup(requests);
+    }
+    lock.lock();
+  }
+}
+
+std::vector<Writer::Request*> Writer::TakeGroup() {
+  std::vector<Request*> group;
+  size_t bytes = 0;
+  while (!queue_.empty()) {
+    Request* const next = queue_.front();
+    if (!group.empty() && (next->TakesGroupOfItsOwn() || bytes + next->bytes > kGroupBytesMax)) break;
+    group.push_back(next);
+    queue_.pop_front();
+    bytes += next->bytes;
+    if (next->TakesGroupOfItsOwn()) break;
+  }
+  return group;
+}
+
+void Writer::RunGroup(const std::vector<Request*>& requests) {
+  absl::Status status = Prepare();
+  if (const auto* call = std::get_if<const Call*>(&requests.front()->work)) {
+    requests.front()->status = (**call)();
+    return requests.front()->Finish();
+  }
+  WriteGroup group(engine_.get(), clock_);
+  if (status.ok()) {
+    for (Request* request : requests) Add(group, *request);
+    // Half of a refused update may be in its group, which is its own.
+    if (requests.front()->TakesGroupOfItsOwn()) status = requests.front()->status;
+  }
+  if (status.ok() && !group.empty()) {
+    if (const rocksdb::Status written = group.WriteBatch(); !written.ok()) status = Halt(written);
+  }
+  if (status.ok()) {
+    group.Publish();
+    AdvanceVisible();
+  }
+  for (Request* request : requests) {
+    if (!status.ok() && request->status.ok()) request->status = status;
+    request->Finish();
+  }
+  if (status.ok()) Notify(group.commits());
+}
+
+void Writer::Add(WriteGroup& group, Request& request) {
+  if (const auto* commit = std::get_if<const CommitRequest*>(&request.work)) {
+    absl::StatusOr<Timestamp> ts = group.AddCommit(**commit);
+    if (ts.ok()) request.timestamp = *ts;
+    request.status = std::move(ts).status();
+  } else if (const auto* ingest = std::get_if<const IngestRequest*>(&request.work)) {
+    request.status = group.AddIngest(**ingest);
+  } else if (const auto* erase = std::get_if<const Store::EraseRequest*>(&request.work)) {
+    request.status = group.AddErase(**erase);
+  } else {
+    group.RequireSync();
+    MetaUpdateImpl update(engine_.get(), &group, visible());
+    request.status = (*std::get<const MetaBuild*>(request.work))(update);
+    if (request.status.ok()) request.status = update.status();
+  }
+}
+
+void Writer::Tick() {
+  AdvanceVisible();
+  Notify({});
+}
+
+absl::Status Writer::Prepare() {
+  if (!halted_.ok()) Resume();
+  RETURN_IF_ERROR(halted_);
+  if (!clock_->CeilingIsNear()) return absl::OkStatus();
+  const Timestamp ceiling = clock_->NextCeiling(kTimestampZero);
+  RETURN_IF_ERROR(WriteCeiling(ceiling));
+  clock_->SetCeiling(ceiling);
+  return absl::OkStatus();
+}
+
+// Not in the operation counts: it follows the clock and not the work.
+absl::Status Writer::WriteCeiling(Timestamp ceiling) {
+  rocksdb::WriteOptions options;
+  options.sync = true;
+  const rocksdb::Status status =
+      engine_->db->Put(options, engine_->meta, rocksdb::Slice(kMetaCeilingKey), EncodeTimestamp(ceiling));
+  return status.ok() ? absl::OkStatus() : Halt(status);
+}
+
+// What a failed write left in the log may or may not be there after a restart. So nothing is written above it, and
+// `visible` does not pass it: no reader and no standby may take for complete what a restart could still add to (R1, R3).
+absl::Status Writer::Halt(const rocksdb::Status& why) {
+  halted_by_full_disk_ = why.IsNoSpace();
+  resume_tried_ns_ = wall_->MonotonicNs();
+  if (halted_by_full_disk_) {
+    halted_ = FromRocks(why, "the store's disk is full");
+  } else {
+    halted_ = SqlError(sqlstate::kIoError,
+                       fmt::format("the store stopped taking writes after a failed write or sync: {}", why.ToString()),
+                       "Restart the node once its disk is in order; nothing acknowledged is lost.");
+  }
+  Log(LogLevel::kError, "store.halted", "error=\"{}\"", MessageOf(halted_));
+  return halted_;
+}
+
+void Writer::Resume() {
+  if (!halted_by_full_disk_ || wall_->MonotonicNs() - resume_tried_ns_ < kResumeIntervalNs) return;
+  resume_tried_ns_ = wall_->MonotonicNs();
+  if (!engine_->db->Resume().ok()) return;
+  halted_ = absl::OkStatus();
+  Log(LogLevel::kInfo, "store.resumed");
+}
+
+void Writer::AdvanceVisible() {
+  const Timestamp now = clock_->Now();
+  {
+    std::lock_guard lock(visible_mutex_);
+    visible_ns_.store(now.ns, std::memory_order_release);
+  }
+  visible_moved_.notify_all();
+}
+
+void Writer::Notify(const std::vector<PublishedCommit>& commits) {
+  if (observer_ != nullptr) observer_->OnPublished(commits, visible());
+}
+
+}  // namespace anabranch

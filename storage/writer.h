@@ -1,0 +1,107 @@
+// Internal to storage/: the writer thread. Forms groups from a bounded queue, publishes them, and ticks while nothing is
+// written. The pipeline is described in storage/store.h.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "storage/meta_update.h"
+#include "storage/write_group.h"
+
+namespace anabranch {
+
+class Writer {
+ public:
+  using MetaBuild = std::function<absl::Status(MetaUpdateImpl&)>;
+  using Call = std::function<absl::Status()>;
+
+  // Begins with `visible` at the clock's last timestamp. Nothing runs before Start.
+  Writer(std::shared_ptr<RocksEngine> engine, HybridClock* clock, Clock* wall);
+  ~Writer();  // Stop
+
+  // Puts the ceiling ahead (R1), then takes requests.
+  absl::Status Start();
+  // Drains the queue and puts the ceiling down to the last timestamp given, so that a clean restart does not jump ahead.
+  void Stop();
+
+  absl::StatusOr<Timestamp> Commit(const CommitRequest& request, size_t bytes);
+  absl::Status Ingest(const IngestRequest& request, size_t bytes);
+  absl::Status Erase(const Store::EraseRequest& request, size_t bytes);
+  absl::Status Update(const MetaBuild& build);
+  // Runs `call` on the writer thread, after everything queued before it is published.
+  absl::Status Run(const Call& call);
+
+  absl::Status Sync();
+  // After it the ceiling is not near.
+  absl::Status RenewCeiling();
+  absl::Status RaiseClock(Timestamp ts);
+  void SetObserver(CommitObserver* observer);
+
+  Timestamp visible() const { return {visible_ns_.load(std::memory_order_acquire)}; }
+  absl::Status WaitVisible(Timestamp ts, std::stop_token stop);
+
+ private:
+  // On the caller's stack until done.
+  struct Request {
+    std::variant<const CommitRequest*, const IngestRequest*, const Store::EraseRequest*, const MetaBuild*, const Call*>
+        work;
+    size_t bytes = 0;
+    absl::Status status;
+    Timestamp timestamp;  // of a commit
+
+    bool TakesGroupOfItsOwn() const { return work.index() >= 3; }
+    void Finish();
+    void Wait();
+
+    std::mutex mutex;
+    std::condition_variable finished;
+    bool done = false;  // guarded by mutex
+  };
+
+  absl::Status Submit(Request& request);
+  void Loop();
+  std::vector<Request*> TakeGroup();  // REQUIRES: mutex_ held
+  void RunGroup(const std::vector<Request*>& requests);
+  void Add(WriteGroup& group, Request& request);
+  void Tick();
+  // Takes writes again after a full disk, if it can, and keeps the ceiling ahead.
+  absl::Status Prepare();
+  absl::Status WriteCeiling(Timestamp ceiling);
+  absl::Status Halt(const rocksdb::Status& why);
+  void Resume();
+  void AdvanceVisible();
+  void Notify(const std::vector<PublishedCommit>& commits);
+
+  const std::shared_ptr<RocksEngine> engine_;
+  HybridClock* const clock_;
+  Clock* const wall_;
+
+  std::mutex mutex_;
+  std::condition_variable work_;
+  std::condition_variable room_;
+  std::deque<Request*> queue_;  // guarded by mutex_, at most kWriteQueueRequestsMax
+  bool stopping_ = false;       // guarded by mutex_
+  bool tick_wanted_ = false;    // guarded by mutex_
+
+  std::atomic<uint64_t> visible_ns_;
+  std::mutex visible_mutex_;
+  std::condition_variable_any visible_moved_;
+
+  // Writer thread only.
+  CommitObserver* observer_ = nullptr;
+  absl::Status halted_;  // not OK: nothing is written, `visible` stands still
+  bool halted_by_full_disk_ = false;
+  uint64_t resume_tried_ns_ = 0;
+
+  std::thread thread_;
+};
+
+}  // namespace anabranch
