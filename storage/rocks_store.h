@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "rocksdb/metadata.h"
 #include "storage/hybrid_clock.h"
 #include "storage/rocks_keyspace.h"
 #include "storage/rocks_options.h"
@@ -63,6 +64,9 @@ class RocksStore final : public Store {
   absl::StatusOr<KeyspaceRef> AddKeyspace(Timestamp floor, const MakeFamily& make);
   absl::StatusOr<rocksdb::ColumnFamilyHandle*> MakeEmptyFamily(const std::string& name,
                                                                const rocksdb::ColumnFamilyOptions& options);
+  absl::StatusOr<rocksdb::ColumnFamilyHandle*> MakeImportedFamily(const std::string& name,
+                                                                  const rocksdb::ColumnFamilyOptions& options,
+                                                                  const rocksdb::ExportImportFilesMetaData& files);
   Writer& writer() { return *writer_; }
   const RocksOptions& rocks_options() const { return rocks_options_; }
   // A path under <dir>/tmp, which every open empties, that nothing else uses.

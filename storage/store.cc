@@ -59,6 +59,16 @@ absl::StatusOr<rocksdb::ColumnFamilyHandle*> RocksStore::MakeEmptyFamily(const s
   return handle;
 }
 
+absl::StatusOr<rocksdb::ColumnFamilyHandle*> RocksStore::MakeImportedFamily(
+    const std::string& name, const rocksdb::ColumnFamilyOptions& options, const rocksdb::ExportImportFilesMetaData& files) {
+  rocksdb::ImportColumnFamilyOptions import_options;
+  import_options.move_files = true;
+  rocksdb::ColumnFamilyHandle* handle = nullptr;
+  RETURN_IF_ERROR(FromRocks(engine_->db->CreateColumnFamilyWithImport(options, name, import_options, files, &handle),
+                            "import column family"));
+  return handle;
+}
+
 absl::StatusOr<KeyspaceRef> RocksStore::CreateKeyspace() {
   return AddKeyspace(kTimestampZero, [this](Family, const std::string& name, const rocksdb::ColumnFamilyOptions& options) {
     return MakeEmptyFamily(name, options);

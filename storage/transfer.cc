@@ -1,0 +1,210 @@
+#include "storage/transfer.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <mutex>
+#include <shared_mutex>
+
+#include "base/check.h"
+#include "base/coding.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "rocksdb/comparator.h"
+#include "rocksdb/sst_file_reader.h"
+#include "rocksdb/utilities/checkpoint.h"
+#include "storage/rocks_store.h"
+#include "storage/transfer_check.h"
+
+namespace anabranch {
+namespace {
+
+namespace fs = std::filesystem;
+
+const char* FolderOf(TransferFile::Family family) { return family == TransferFile::Family::kData ? "data" : "changes"; }
+
+// Removes a folder and what is in it.
+class ScratchFolder {
+ public:
+  explicit ScratchFolder(std::string path) : path_(std::move(path)) {}
+  ~ScratchFolder() {
+    std::error_code ignored;  // the next start empties it
+    fs::remove_all(path_, ignored);
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  const std::string path_;
+};
+
+absl::Status ExportFamily(rocksdb::Checkpoint* checkpoint, rocksdb::ColumnFamilyHandle* handle, TransferFile::Family family,
+                          const std::string& dir, TransferManifest* manifest) {
+  rocksdb::ExportImportFilesMetaData* raw = nullptr;
+  const rocksdb::Status status = checkpoint->ExportColumnFamily(handle, dir + "/" + FolderOf(family), &raw);
+  const std::unique_ptr<rocksdb::ExportImportFilesMetaData> metadata(raw);
+  RETURN_IF_ERROR(FromRocks(status, "export keyspace"));
+  manifest->comparator_name = metadata->db_comparator_name;
+  for (const rocksdb::LiveFileMetaData& file : metadata->files) {
+    manifest->files.push_back({
+        .family = family,
+        .name = file.relative_filename.empty() ? file.name.substr(1) : file.relative_filename,
+        .size = file.size,
+        .level = file.level,
+        .smallest_seqno = file.smallest_seqno,
+        .largest_seqno = file.largest_seqno,
+        .smallest_key = file.smallestkey,
+        .largest_key = file.largestkey,
+    });
+  }
+  return absl::OkStatus();
+}
+
+// The files of both families as of two moments, `data` first (R9): an index entry that lacks its version lies above S.
+// REQUIRES: the erase gate is held.
+absl::StatusOr<TransferManifest> ExportFiles(RocksStore* store, const KeyspaceRef& keyspace, const std::string& dir) {
+  const RocksKeyspace& rocks = AsRocks(*keyspace);
+  std::error_code error;
+  if (!fs::create_directory(dir, error)) {
+    return SqlError(sqlstate::kIoError, fmt::format("create folder {}: {}", dir, error ? error.message() : "it exists"));
+  }
+  TransferManifest manifest;
+  manifest.copied_from = store->Resolved(*keyspace);
+  rocksdb::Checkpoint* raw = nullptr;
+  RETURN_IF_ERROR(FromRocks(rocksdb::Checkpoint::Create(rocks.db(), &raw), "export keyspace"));
+  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(raw);
+  RETURN_IF_ERROR(ExportFamily(checkpoint.get(), rocks.data(), TransferFile::Family::kData, dir, &manifest));
+  RETURN_IF_ERROR(ExportFamily(checkpoint.get(), rocks.changes(), TransferFile::Family::kChanges, dir, &manifest));
+  // E, on the writer thread: every group that an export may have caught half-way is published by then. Under ingestion
+  // timestamps are the source's, so the newest one present counts too.
+  RETURN_IF_ERROR(store->writer().Run([&] {
+    const std::shared_ptr<const KeyspaceState> state = keyspace->state();
+    manifest.copied_upto = state->ingesting ? std::max(state->newest, state->frontier) : store->visible();
+    manifest.floor = state->floor;  // R8: after the export
+    return absl::OkStatus();
+  }));
+  return manifest;
+}
+
+absl::Status RefuseHidden(const Keyspace& keyspace) {
+  if (keyspace.state()->hidden.empty()) return absl::OkStatus();
+  return SqlError(sqlstate::kObjectInUse,
+                  fmt::format("keyspace {} holds undone writes that are not swept yet", keyspace.incarnation().value()),
+                  "Try again when the sweep is done.");
+}
+
+absl::Status SyncPath(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const bool synced = fd >= 0 && fsync(fd) == 0;
+  const int error = errno;
+  if (fd >= 0) close(fd);
+  return synced ? absl::OkStatus() : SqlError(sqlstate::kIoError, fmt::format("sync {}: {}", path, strerror(error)));
+}
+
+// A file as the manifest promises it, every block of it, and on disk.
+absl::Status CheckFile(const rocksdb::ColumnFamilyOptions& options, const rocksdb::DBOptions& db_options,
+                       const TransferFile& file, const std::string& path) {
+  if (file.name.empty() || file.name.find('/') != std::string::npos || file.name.front() == '.') {
+    return absl::DataLossError(fmt::format("transfer file name \"{}\" is not a plain file name", file.name));
+  }
+  std::error_code error;
+  const uint64_t size = fs::file_size(path, error);
+  if (error) return absl::DataLossError(fmt::format("transfer file {} is missing: {}", path, error.message()));
+  if (size != file.size) {
+    return absl::DataLossError(fmt::format("transfer file {} has {} bytes, expected {}", path, size, file.size));
+  }
+  rocksdb::SstFileReader reader(rocksdb::Options(db_options, options));
+  rocksdb::Status status = reader.Open(path);
+  if (status.ok()) status = reader.VerifyChecksum();
+  if (!status.ok()) return absl::DataLossError(fmt::format("transfer file {} is damaged: {}", path, status.ToString()));
+  return SyncPath(path);
+}
+
+absl::Status CheckFiles(RocksStore* store, const TransferManifest& manifest, const std::string& dir) {
+  if (manifest.comparator_name != rocksdb::BytewiseComparator()->Name()) {
+    return absl::DataLossError(fmt::format("transfer is ordered by \"{}\", this store by \"{}\"", manifest.comparator_name,
+                                           rocksdb::BytewiseComparator()->Name()));
+  }
+  for (const TransferFile& file : manifest.files) {
+    const Family family = file.family == TransferFile::Family::kData ? Family::kData : Family::kChanges;
+    RETURN_IF_ERROR(
+        CheckFile(store->rocks_options().family(family), store->rocks_options().db(), file, TransferPath(dir, file)));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<KeyspaceRef> Adopt(RocksStore* store, const TransferManifest& manifest, const std::string& dir) {
+  return store->AddKeyspace(
+      manifest.floor,
+      [&](Family family, const std::string& name,
+          const rocksdb::ColumnFamilyOptions& options) -> absl::StatusOr<rocksdb::ColumnFamilyHandle*> {
+        const auto wanted = family == Family::kData ? TransferFile::Family::kData : TransferFile::Family::kChanges;
+        rocksdb::ExportImportFilesMetaData metadata;
+        metadata.db_comparator_name = manifest.comparator_name;
+        for (const TransferFile& file : manifest.files) {
+          if (file.family != wanted) continue;
+          rocksdb::LiveFileMetaData live;
+          live.name = "/" + file.name;
+          live.db_path = dir + "/" + FolderOf(wanted);
+          live.size = file.size;
+          live.level = file.level;
+          live.smallest_seqno = file.smallest_seqno;
+          live.largest_seqno = file.largest_seqno;
+          live.smallestkey = file.smallest_key;
+          live.largestkey = file.largest_key;
+          metadata.files.push_back(std::move(live));
+        }
+        if (metadata.files.empty()) return store->MakeEmptyFamily(name, options);  // RocksDB refuses to import nothing
+        return store->MakeImportedFamily(name, options, metadata);
+      });
+}
+
+}  // namespace
+
+std::string TransferPath(const std::string& dir, const TransferFile& file) {
+  return fmt::format("{}/{}/{}", dir, FolderOf(file.family), file.name);
+}
+
+absl::StatusOr<TransferManifest> ExportKeyspace(Store* store, const KeyspaceRef& keyspace, const std::string& dir) {
+  std::shared_lock gate(AsRocks(*keyspace).erase_gate());
+  RETURN_IF_ERROR(RefuseHidden(*keyspace));
+  ASSIGN_OR_RETURN(TransferManifest manifest, ExportFiles(static_cast<RocksStore*>(store), keyspace, dir));
+  RETURN_IF_ERROR(RefuseHidden(*keyspace));  // promoted meanwhile: the files may hold what was undone
+  return manifest;
+}
+
+absl::StatusOr<KeyspaceRef> ImportKeyspace(Store* store, const TransferManifest& manifest, const std::string& dir) {
+  RocksStore* const rocks = static_cast<RocksStore*>(store);
+  RETURN_IF_ERROR(CheckFiles(rocks, manifest, dir));
+  ASSIGN_OR_RETURN(KeyspaceRef keyspace, Adopt(rocks, manifest, dir));
+  if (absl::Status status = CheckIndexMatchesData(*keyspace, manifest.floor, manifest.copied_from); !status.ok()) {
+    if (absl::Status dropped = store->DropKeyspace(keyspace); !dropped.ok()) {
+      Log(LogLevel::kWarning, "transfer.drop_failed", "error=\"{}\"", MessageOf(dropped));
+    }
+    return WithContext(std::move(status), "imported keyspace");
+  }
+  return keyspace;
+}
+
+absl::StatusOr<KeyspaceRef> CloneKeyspace(Store* store, const KeyspaceRef& keyspace) {
+  RocksStore* const rocks = static_cast<RocksStore*>(store);
+  ASSIGN_OR_RETURN(std::string scratch, rocks->NewScratchPath());
+  const ScratchFolder folder(std::move(scratch));
+  std::shared_lock gate(AsRocks(*keyspace).erase_gate());
+  ASSIGN_OR_RETURN(const TransferManifest manifest, ExportFiles(rocks, keyspace, folder.path()));
+  ASSIGN_OR_RETURN(KeyspaceRef clone, Adopt(rocks, manifest, folder.path()));
+  // R7: whatever was hidden stays hidden, and so does what the files hold above S: half of a moment, or above a standby's
+  // frontier.
+  const std::vector<HiddenInterval> hidden = keyspace->state()->hidden;
+  RETURN_IF_ERROR(rocks->writer().Update([&](MetaUpdateImpl& update) {
+    update.CarryHidden(clone, hidden);
+    update.Hide(clone, manifest.copied_from);
+    return absl::OkStatus();
+  }));
+  return clone;
+}
+
+}  // namespace anabranch

@@ -51,9 +51,12 @@ class Writer {
  private:
   // On the caller's stack until done.
   struct Request {
-    std::variant<const CommitRequest*, const IngestRequest*, const Store::EraseRequest*, const MetaBuild*, const Call*>
-        work;
-    size_t bytes = 0;
+    using Work =
+        std::variant<const CommitRequest*, const IngestRequest*, const Store::EraseRequest*, const MetaBuild*, const Call*>;
+    explicit Request(Work what, size_t size = 0) : work(what), bytes(size) {}
+
+    const Work work;
+    const size_t bytes;
     absl::Status status;
     Timestamp timestamp;  // of a commit
 

@@ -1,0 +1,13 @@
+// Internal to storage/: what an adopted keyspace is checked for before anyone relies on it (R9).
+#pragma once
+
+#include "absl/status/status.h"
+#include "storage/keyspace.h"
+
+namespace anabranch {
+
+// DataLoss unless the versions with floor < timestamp <= upto and the keys that the change index names there are the same
+// (K1). Reads the whole keyspace once; compares counts and sums of hashes, so it needs no memory.
+absl::Status CheckIndexMatchesData(const Keyspace& keyspace, Timestamp floor, Timestamp upto);
+
+}  // namespace anabranch
