@@ -1,0 +1,213 @@
+#include "storage/revert.h"
+
+#include <fstream>
+#include <sstream>
+
+#include "base/coding.h"
+#include "base/crc32c.h"
+#include "storage/change_index.h"
+#include "storage/test_store.h"
+
+namespace anabranch {
+namespace {
+
+class RevertTest : public StoreFixture {
+ protected:
+  // `commits` commits of `keys_each` keys, one nanosecond apart from `first`.
+  void IngestMany(const KeyspaceRef& keyspace, uint64_t first, uint64_t commits, uint64_t keys_each, uint64_t key_space) {
+    std::vector<Version> versions;
+    for (uint64_t ts = first; ts < first + commits; ++ts) {
+      for (uint64_t i = 0; i < keys_each; ++i) {
+        versions.push_back(PutAt(fmt::format("key{:07}", (ts * keys_each + i) * 7919 % key_space), ts, "value"));
+      }
+      if (versions.size() >= 20'000 || ts + 1 == first + commits) {
+        Ingest(keyspace, std::move(versions), ts);
+        versions.clear();
+      }
+    }
+  }
+  EraseProgress Erase(const KeyspaceRef& keyspace, uint64_t after, uint64_t upto) {
+    auto progress =
+        EraseRange(store_.get(), keyspace, keyspace->state()->epoch, Timestamp{after}, Timestamp{upto}, {}, nullptr);
+    CHECK(progress.ok(), progress.status().ToString().c_str());
+    return *progress;
+  }
+  uint64_t EntriesAbove(const KeyspaceRef& keyspace, uint64_t after) {
+    auto cursor = ChangeCursor::Open(store_.get(), keyspace, Timestamp{after}, kTimestampMax.Prev(), ChangeFilter::kAll);
+    ChangeEntry entry;
+    uint64_t count = 0;
+    while (*(*cursor)->Next(&entry)) ++count;
+    return count;
+  }
+};
+
+TEST_F(RevertTest, EraseGivesBackTheStateBefore) {
+  const KeyspaceRef keyspace = NewStandby();
+  IngestMany(keyspace, 1, 50, 10, 200);
+  const std::string before = ScanAt(keyspace, 50);
+  IngestMany(keyspace, 51, 50, 10, 300);
+  EXPECT_NE(ScanAt(keyspace, 100), before);
+  const EraseProgress progress = Erase(keyspace, 50, 100);
+  EXPECT_EQ(progress.versions, 500u);
+  EXPECT_EQ(progress.entries, 50u);
+  EXPECT_EQ(ScanAt(keyspace, 100), before);
+  EXPECT_EQ(EntriesAbove(keyspace, 50), 0u);
+  EXPECT_EQ(Erase(keyspace, 50, 100).entries, 0u);
+}
+
+TEST_F(RevertTest, EraseLeavesWhatLiesAboveItsRange) {
+  const KeyspaceRef keyspace = NewStandby();
+  Ingest(keyspace, {PutAt("a", 10, "low"), PutAt("a", 20, "mid"), PutAt("b", 20, "mid"), PutAt("a", 30, "high")}, 30);
+  EXPECT_EQ(Erase(keyspace, 10, 29).versions, 2u);
+  EXPECT_EQ(ScanAt(keyspace, 30), "a=high@30");
+  EXPECT_EQ(ScanAt(keyspace, 29), "a=low@10");
+}
+
+TEST_F(RevertTest, PartsThatOverlapAreErasedTogetherAndCountedOnce) {
+  const KeyspaceRef keyspace = NewStandby();
+  Ingest(keyspace, {PutAt("a", 10, "1"), PutAt("b", 10, "2")});
+  Ingest(keyspace, {PutAt("b", 10, "2"), PutAt("c", 10, "3")}, 10);
+  const EraseProgress progress = Erase(keyspace, 0, 10);
+  EXPECT_EQ(progress.versions, 3u);
+  EXPECT_EQ(progress.entries, 2u);
+  EXPECT_EQ(ScanAt(keyspace, 10), "");
+}
+
+TEST_F(RevertTest, InterruptedEraseGoesOnWhereItStopped) {
+  const KeyspaceRef keyspace = NewStandby();
+  IngestMany(keyspace, 1, 10, 100, 100'000);
+  const std::string before = ScanAt(keyspace, 10);
+  IngestMany(keyspace, 11, 130, 1000, 100'000);
+  std::stop_source stop;
+  EraseProgress done;
+  const auto interrupted = EraseRange(store_.get(), keyspace, keyspace->state()->epoch, Timestamp{10}, Timestamp{140},
+                                      stop.get_token(), [&](const EraseProgress& progress) {
+                                        done = progress;
+                                        stop.request_stop();
+                                      });
+  EXPECT_TRUE(absl::IsCancelled(interrupted.status()));
+  EXPECT_EQ(done.versions, kEraseVersionsMax);
+  EXPECT_EQ(EntriesAbove(keyspace, 10), 80u);
+  EXPECT_EQ(Erase(keyspace, 10, 140).versions, 80'000u);
+  EXPECT_EQ(EntriesAbove(keyspace, 10), 0u);
+  EXPECT_EQ(ScanAt(keyspace, 140), before);
+}
+
+TEST_F(RevertTest, CostFollowsTheChangeNotTheData) {
+  std::vector<OperationCounts> costs;
+  for (const uint64_t base_commits : {20, 200}) {
+    const KeyspaceRef keyspace = NewStandby();
+    IngestMany(keyspace, 1, base_commits, 200, 1'000'000);
+    IngestMany(keyspace, base_commits + 1, 20, 50, 1'000'000);
+    const OperationCounts before = store_->counts();
+    ASSERT_EQ(Erase(keyspace, base_commits, base_commits + 20).versions, 1000u);
+    costs.push_back(store_->counts() - before);
+  }
+  EXPECT_EQ(costs[0].gets, costs[1].gets);
+  EXPECT_EQ(costs[0].deletes, costs[1].deletes);
+  EXPECT_NEAR(costs[0].iterator_steps, costs[1].iterator_steps, 0.1 * costs[0].iterator_steps);
+  EXPECT_GT(costs[0].iterator_steps, 0u);
+  EXPECT_LT(costs[1].iterator_steps, 100u);
+}
+
+TEST_F(RevertTest, EarlierOwnerIsFencedBeforeItErasesAnything) {
+  const KeyspaceRef keyspace = NewStandby();
+  Ingest(keyspace, {PutAt("a", 10, "1"), PutAt("b", 30, "2")}, 30);
+  const Epoch earlier = keyspace->state()->epoch;
+  Promote(keyspace, 20);
+  const absl::Status erase =
+      EraseRange(store_.get(), keyspace, earlier, Timestamp{20}, Timestamp{30}, {}, nullptr).status();
+  EXPECT_TRUE(IsFenced(erase)) << erase;
+  EXPECT_EQ(EntriesAbove(keyspace, 20), 1u);
+  EXPECT_TRUE(IsFenced(SweepHidden(store_.get(), keyspace, earlier, {}, nullptr).status()));
+  EXPECT_EQ(keyspace->state()->hidden.size(), 1u);
+}
+
+TEST_F(RevertTest, OwnerLostBetweenErasingAndRetiringLeavesTheIntervalToTheNextOne) {
+  const KeyspaceRef keyspace = NewStandby();
+  Ingest(keyspace, {PutAt("a", 10, "1"), PutAt("b", 30, "2")}, 30);
+  const Epoch sweeper = Promote(keyspace, 20);
+  Epoch next;
+  const auto swept = SweepHidden(store_.get(), keyspace, sweeper, {}, [&](const EraseProgress&) {
+    Update([&](MetaUpdate& update) { next = update.BumpEpoch(keyspace); });
+  });
+  EXPECT_TRUE(IsFenced(swept.status())) << swept.status();
+  EXPECT_EQ(keyspace->state()->hidden.size(), 1u);
+  EXPECT_TRUE(SweepHidden(store_.get(), keyspace, next, {}, nullptr).ok());
+  EXPECT_TRUE(keyspace->state()->hidden.empty());
+}
+
+TEST_F(RevertTest, SweepErasesHiddenVersionsAndRetiresTheirIntervals) {
+  const KeyspaceRef keyspace = NewStandby();
+  Ingest(keyspace, {PutAt("a", 10, "kept"), PutAt("a", 30, "hidden"), DeleteAt("b", 31)}, 31);
+  const Epoch epoch = Promote(keyspace, 20);
+  const Timestamp kept = CommitPut(keyspace, "c", "kept");
+  const Timestamp hidden = CommitPut(keyspace, "d", "hidden");
+  Update([&](MetaUpdate& update) { update.Hide(keyspace, kept); });
+  ASSERT_EQ(keyspace->state()->hidden.size(), 2u);
+  const std::string before = ScanAt(keyspace, hidden.ns);
+  EraseProgress reported;
+  const auto swept =
+      SweepHidden(store_.get(), keyspace, epoch, {}, [&](const EraseProgress& progress) { reported = progress; });
+  ASSERT_TRUE(swept.ok()) << swept.status();
+  EXPECT_EQ(swept->versions, 3u);
+  EXPECT_EQ(swept->entries, 3u);
+  EXPECT_EQ(reported.versions, 3u);
+  EXPECT_TRUE(keyspace->state()->hidden.empty());
+  EXPECT_EQ(ScanAt(keyspace, hidden.ns), before);
+  EXPECT_EQ(EntriesAbove(keyspace, 0), 2u);
+  EXPECT_EQ(SweepHidden(store_.get(), keyspace, epoch, {}, nullptr)->entries, 0u);
+}
+
+TEST_F(RevertTest, LedgerHoldsEveryVersionThatWillBeErased) {
+  const KeyspaceRef keyspace = NewStandby();
+  Ingest(keyspace, {PutAt("a", 10, "kept"), PutAt("a", 30, "lost"), DeleteAt(std::string("b\0", 2), 30)});
+  Ingest(keyspace, {PutAt("a", 30, "lost"), PutAt("c", 31, std::string(3 << 20, 'x'))}, 40);
+  Promote(keyspace, 20);  // hidden or not
+  const std::string path = dir_ + "/ledger";
+  const auto written = WriteLedger(store_.get(), keyspace, Timestamp{20}, Timestamp{40}, path);
+  ASSERT_TRUE(written.ok()) << written.status();
+  EXPECT_EQ(*written, 3u);
+  EXPECT_FALSE(std::filesystem::exists(path + ".tmp"));
+
+  std::stringstream content;
+  content << std::ifstream(path, std::ios::binary).rdbuf();
+  const std::string bytes = content.str();
+  std::string_view rest = bytes;
+  std::string text;
+  while (!rest.empty()) {
+    uint32_t crc = 0;
+    std::string_view payload, key;
+    ASSERT_TRUE(TakeFixed32(&rest, &crc));
+    ASSERT_TRUE(TakeLengthPrefixed(&rest, &payload));
+    ASSERT_EQ(Crc32c(payload), crc);
+    uint64_t ts = 0;
+    ASSERT_TRUE(TakeVarint(&payload, &ts));
+    const int kind = payload.front();
+    payload.remove_prefix(1);
+    ASSERT_TRUE(TakeLengthPrefixed(&payload, &key));
+    text += fmt::format("{} {} {} {}; ", ts, kind, ToHex(key), payload.size());
+  }
+  EXPECT_EQ(text, "30 1 61 4; 30 2 6200 0; 31 1 63 3145728; ");
+}
+
+TEST_F(RevertTest, LedgerOfNothingIsNoFile) {
+  const KeyspaceRef keyspace = NewStandby();
+  Ingest(keyspace, {PutAt("a", 10, "1")}, 10);
+  const std::string path = dir_ + "/ledger";
+  EXPECT_EQ(*WriteLedger(store_.get(), keyspace, Timestamp{10}, Timestamp{40}, path), 0u);
+  EXPECT_FALSE(std::filesystem::exists(path));
+  EXPECT_FALSE(std::filesystem::exists(path + ".tmp"));
+}
+
+TEST_F(RevertTest, LedgerThatCannotBeWrittenSaysWhy) {
+  const KeyspaceRef keyspace = NewStandby();
+  Ingest(keyspace, {PutAt("a", 10, "1")}, 10);
+  const std::string path = dir_ + "/missing/ledger";
+  const absl::Status missing = WriteLedger(store_.get(), keyspace, {}, Timestamp{40}, path).status();
+  EXPECT_EQ(SqlStateOf(missing), sqlstate::kIoError);
+  EXPECT_EQ(MessageOf(missing), fmt::format("creating {}.tmp: No such file or directory", path));
+}
+
+}  // namespace
+}  // namespace anabranch
