@@ -76,12 +76,14 @@ void TransferLedger::KeepUpTo(Timestamp failover_time) {
 
 absl::StatusOr<BankAudit> AuditBank(SqlClient& client, const TransferLedger& ledger, Timestamp upto) {
   BankAudit audit;
+  // First, so that what is acknowledged while this reads is not asked for.
+  const std::map<int64_t, Timestamp> acknowledged = ledger.Acknowledged();
   ASSIGN_OR_RETURN(const SqlRows totals, client.Query("SELECT count(*) AS accounts, sum(balance) AS total FROM accounts"));
   audit.accounts = std::stoll(totals.Value(0, "accounts"));
   audit.sum = std::stoll(totals.Value(0, "total"));
   ASSIGN_OR_RETURN(const SqlRows journal, client.Query("SELECT id FROM transfers"));
   for (const auto& row : journal.rows) audit.journal.insert(std::stoll(row[0].value_or("0")));
-  for (const auto& [id, committed_at] : ledger.Acknowledged()) {
+  for (const auto& [id, committed_at] : acknowledged) {
     const bool promised = upto == kTimestampMax || (!committed_at.IsZero() && committed_at <= upto);
     const bool undone = !committed_at.IsZero() && committed_at > upto;
     if (promised && !audit.journal.contains(id)) audit.missing.push_back(id);

@@ -1,4 +1,5 @@
-// A writer on the primary is never blocked by a standby that is stopped, slow or absent, and the primary's memory stays bounded meanwhile.
+// A writer on the primary is never blocked by a standby that is stopped, slow or absent, and the primary's memory stays
+// bounded meanwhile.
 #include <numeric>
 
 #include "base/clock.h"
@@ -11,7 +12,8 @@ namespace {
 constexpr int kWriters = 4;
 constexpr size_t kRowBytes = 64 << 10;
 constexpr uint64_t kPhaseBytes = 160ull << 20;  // several times the live feed's ring of 32 MiB
-// A commit that waits for a standby would wait for ever; one that waits for two busy cores and a disk does not take this long.
+// A commit that waits for a standby would wait for ever; one that waits for two busy cores and a disk does not take this
+// long.
 constexpr uint64_t kSlowestCommitMs = 10'000;
 // Memtables, block cache, the ring and one stream's credit; without bounds a phase alone would add 160 MiB each time.
 constexpr uint64_t kResidentGrowthBytesMax = 320ull << 20;
@@ -46,7 +48,8 @@ class Nonblocking : public TwoClusters {
           ASSERT_TRUE(client.ok());
           for (uint64_t i = 0; i < commits_each; ++i) {
             const Stopwatch watch;
-            const auto done = (*client)->Query(fmt::format("INSERT INTO blob VALUES ({}, '{}')", ++next_key_, value), kSlowestCommitMs);
+            const auto done =
+                (*client)->Query(fmt::format("INSERT INTO blob VALUES ({}, '{}')", ++next_key_, value), kSlowestCommitMs);
             ASSERT_TRUE(done.ok()) << MessageOf(done.status());
             slowest[writer] = std::max(slowest[writer], watch.Milliseconds());
             ++commits;
@@ -55,8 +58,8 @@ class Nonblocking : public TwoClusters {
       }
     }
     const Phase phase{commits, phase_watch.Seconds(), *std::max_element(slowest.begin(), slowest.end())};
-    std::printf("%-28s %5lu commits in %5.2f s, slowest %6.1f ms, primary %4lu MiB resident\n", name.c_str(), phase.commits, phase.seconds,
-                phase.slowest_ms, a_.ResidentBytes() >> 20);
+    std::printf("%-28s %5lu commits in %5.2f s, slowest %6.1f ms, primary %4lu MiB resident\n", name.c_str(), phase.commits,
+                phase.seconds, phase.slowest_ms, a_.ResidentBytes() >> 20);
     EXPECT_EQ(phase.commits, kPhaseBytes / kRowBytes);
     EXPECT_LT(phase.slowest_ms, kSlowestCommitMs);
     return phase;

@@ -111,9 +111,12 @@ TEST_F(PointInTime, AFutureMomentSurvivesARestart) {
 TEST_F(PointInTime, TooOldIsRefused) {
   const uint64_t retained = ReadStandby(b_)->retained_ns;
   ASSERT_NE(retained, 0u);
-  ExpectRefused(b_.Uri("system"), "ALTER VIRTUAL CLUSTER main COMPLETE REPLICATION TO SYSTEM TIME " + FormatHlc({retained - 3'600'000'000'000}),
-                "22023", "");
-  ExpectRefused(b_.Uri("system"), "ALTER VIRTUAL CLUSTER main COMPLETE REPLICATION TO SYSTEM TIME 'yesterday-ish'", "22023", "");
+  ExpectRefused(
+      b_.Uri("system"),
+      "ALTER VIRTUAL CLUSTER main COMPLETE REPLICATION TO SYSTEM TIME " + FormatHlc({retained - 3'600'000'000'000}),
+      "22023", "");
+  ExpectRefused(b_.Uri("system"), "ALTER VIRTUAL CLUSTER main COMPLETE REPLICATION TO SYSTEM TIME 'yesterday-ish'", "22023",
+                "");
   ExpectRefused(b_.Uri("system"), "ALTER VIRTUAL CLUSTER main COMPLETE REPLICATION TO SYSTEM TIME '-5h'", "22023", "");
   EXPECT_EQ(ReadStandby(b_)->status, "replicating") << "a refusal changed something";
   WaitReplicated(b_, a_);
