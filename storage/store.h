@@ -2,14 +2,16 @@
 // through which every change goes.
 //
 // Commit pipeline. Callers hand requests to the writer thread and block. It takes what is waiting as a group (bounded by
-// kGroupBytesMax), checks each request's epoch, assigns increasing timestamps, writes one batch (data, changes, meta), syncs the
-// write-ahead log once, then publishes: advances `visible`, updates keyspace states, wakes the callers, hands the group to
-// the observer. So a snapshot at `visible` is always complete and what was acknowledged can be read. A request that fails its
-// own check fails alone; a failed write or sync fails the whole group, and the store refuses every later write (58030).
+// kGroupBytesMax), checks each request's epoch, assigns increasing timestamps, writes one batch (data, changes, meta),
+// syncs the write-ahead log once, then publishes: advances `visible`, updates keyspace states, wakes the callers, hands the
+// group to the observer. So a snapshot at `visible` is always complete and what was acknowledged can be read. A request
+// that fails its own check fails alone; a failed write or sync fails the whole group, and the store refuses every later
+// write (58030).
 //
-// Clock (R1, R2). `visible` is max(wall, last + 1) under a ceiling that `meta` holds synced ahead of need, moved by groups and, when
-// nothing is written, by ticks of the writer thread. No commit, resolved or served read timestamp passes the ceiling, and a
-// restart begins at it, so a wall clock that steps back over a restart never commits below what was already shown.
+// Clock (R1, R2). `visible` is max(wall, last + 1) under a ceiling that `meta` holds synced ahead of need, moved by groups
+// and, when nothing is written, by ticks of the writer thread. No commit, resolved or served read timestamp passes the
+// ceiling, and a restart begins at it, so a wall clock that steps back over a restart never commits below what was already
+// shown.
 #pragma once
 
 #include <functional>
@@ -33,7 +35,7 @@ namespace anabranch {
 inline constexpr size_t kGroupBytesMax = 8 << 20;       // a larger request is a group of its own
 inline constexpr size_t kWriteQueueRequestsMax = 4096;  // callers beyond it wait for a place
 inline constexpr uint64_t kTickIntervalNs = 20'000'000;
-inline constexpr uint64_t kCeilingLeadNs = 2'000'000'000;  // how far ahead the ceiling is put
+inline constexpr uint64_t kCeilingLeadNs = 2'000'000'000;   // how far ahead the ceiling is put
 inline constexpr uint64_t kCeilingRenewNs = 1'000'000'000;  // it is renewed when less than this is left
 static_assert(kTickIntervalNs < kCeilingRenewNs && kCeilingRenewNs < kCeilingLeadNs);
 
@@ -50,8 +52,8 @@ struct CommitRequest {
   KeyspaceRef keyspace;
   Epoch epoch;
   std::shared_ptr<const WriteSet> writes;  // not empty; shared with the observer after publication
-  // SERIALIZABLE: fail with 40001 if a key in these spans has a version newer than `validate_after`. Judged on the writer thread,
-  // against published state and earlier members of the own group (R3). Empty: no validation.
+  // SERIALIZABLE: fail with 40001 if a key in these spans has a version newer than `validate_after`. Judged on the writer
+  // thread, against published state and earlier members of the own group (R3). Empty: no validation.
   std::vector<Span> validate_spans;
   Timestamp validate_after;
 };
@@ -61,8 +63,9 @@ struct IngestRequest {
   KeyspaceRef keyspace;
   Epoch epoch;
   std::vector<Version> versions;
-  // Set: the keyspace is complete up to here once this request is durable; the group is synced and the frontier is in its batch.
-  // Unset: the versions may be lost in a crash until a later frontier is acknowledged, and nothing is synced for them.
+  // Set: the keyspace is complete up to here once this request is durable; the group is synced and the frontier is in its
+  // batch. Unset: the versions may be lost in a crash until a later frontier is acknowledged, and nothing is synced for
+  // them.
   std::optional<Timestamp> frontier;
 };
 
@@ -81,8 +84,8 @@ class CommitObserver {
   virtual void OnPublished(const std::vector<PublishedCommit>& commits, Timestamp resolved) = 0;
 };
 
-// The change of `meta` being built by UpdateMeta's callback: on the writer thread, atomic, durable when UpdateMeta returns OK.
-// Reads see the state before this update.
+// The change of `meta` being built by UpdateMeta's callback: on the writer thread, atomic, durable when UpdateMeta returns
+// OK. Reads see the state before this update.
 class MetaUpdate {
  public:
   virtual ~MetaUpdate() = default;
@@ -94,8 +97,9 @@ class MetaUpdate {
 
   // Ends the present owner's writes and returns the epoch of the next one (R4).
   virtual Epoch BumpEpoch(const KeyspaceRef& keyspace) = 0;
-  // Hides every version above `after` and returns U, the newest version present at this moment, after any BumpEpoch of this update.
-  // The store's clock moves above U, so later commits are never inside. U <= after: nothing to hide, no interval is made.
+  // Hides every version above `after` and returns U, the newest version present at this moment, after any BumpEpoch of this
+  // update. The store's clock moves above U, so later commits are never inside. U <= after: nothing to hide, no interval is
+  // made.
   virtual Timestamp Hide(const KeyspaceRef& keyspace, Timestamp after) = 0;
   // Removes the interval that begins at `after`. REQUIRES: it was swept (nothing is left in it).
   virtual void RetireHidden(const KeyspaceRef& keyspace, Timestamp after) = 0;
@@ -108,8 +112,8 @@ class MetaUpdate {
 
 class Store {
  public:
-  // Opens or creates. Refused with one line that says what to do: locked by another process (its pid), made by a newer format,
-  // folder not writable. Drops column families that `meta` does not name as published.
+  // Opens or creates. Refused with one line that says what to do: locked by another process (its pid), made by a newer
+  // format, folder not writable. Drops column families that `meta` does not name as published.
   static absl::StatusOr<std::unique_ptr<Store>> Open(StoreOptions options);
 
   virtual ~Store() = default;  // drains the queue, stops the writer, closes. REQUIRES: no iterator, no KeyspaceRef is left
@@ -124,15 +128,16 @@ class Store {
   virtual absl::StatusOr<KeyspaceRef> CreateKeyspace() = 0;
   virtual absl::StatusOr<KeyspaceRef> FindKeyspace(const IncarnationId& incarnation) = 0;  // NotFound
   virtual std::vector<KeyspaceRef> Keyspaces() = 0;
-  // REQUIRES: marked dropping by an earlier UpdateMeta (or unpublished). Passes a barrier through the writer thread, then drops (R12).
+  // REQUIRES: marked dropping by an earlier UpdateMeta (or unpublished). Passes a barrier through the writer thread, then
+  // drops (R12).
   virtual absl::Status DropKeyspace(const KeyspaceRef& keyspace) = 0;
 
   // --- Writing. Each blocks until durable and published, or refused. Cannot be cancelled once queued. ---
   virtual absl::StatusOr<Timestamp> Commit(CommitRequest request) = 0;
   virtual absl::Status Ingest(IngestRequest request) = 0;
   virtual absl::Status UpdateMeta(std::function<absl::Status(MetaUpdate&)> build) = 0;
-  // Deletes exactly these versions and change-index entries (encoded keys), if `epoch` still owns the keyspace. Not synced: the work can
-  // be found and done again. Only revert.h calls it.
+  // Deletes exactly these versions and change-index entries (encoded keys), if `epoch` still owns the keyspace. Not synced:
+  // the work can be found and done again. Only revert.h calls it.
   struct EraseRequest {
     KeyspaceRef keyspace;
     Epoch epoch;
@@ -147,8 +152,8 @@ class Store {
   virtual Timestamp visible() const = 0;
   // What reads of this keyspace may rely on: `visible`, or the frontier of a keyspace under ingestion (R2).
   virtual Timestamp Resolved(const Keyspace& keyspace) const = 0;
-  // Returns when visible() >= ts. DeadlineExceeded/Cancelled when `stop` is requested first; OutOfRange (22023) at once if ts is further
-  // ahead of the clock than kCeilingLeadNs.
+  // Returns when visible() >= ts. DeadlineExceeded/Cancelled when `stop` is requested first; OutOfRange (22023) at once if
+  // ts is further ahead of the clock than kCeilingLeadNs.
   virtual absl::Status WaitVisible(Timestamp ts, std::stop_token stop) = 0;
   // A timestamp never handed out before and never to be again, restarts included; under the ceiling. For row ids.
   virtual absl::StatusOr<Timestamp> ReserveTimestamp() = 0;

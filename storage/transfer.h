@@ -1,5 +1,5 @@
-// Moving a keyspace as files: RocksDB tables are hard-linked out, shipped by whoever asked, and adopted in one step. Cost of export, clone and
-// adoption does not depend on size (checksums apart).
+// Moving a keyspace as files: RocksDB tables are hard-linked out, shipped by whoever asked, and adopted in one step. Cost
+// of export, clone and adoption does not depend on size (checksums apart).
 #pragma once
 
 #include <cstdint>
@@ -30,23 +30,23 @@ struct TransferFile {
 struct TransferManifest {
   std::string comparator_name;
   std::vector<TransferFile> files;
-  Timestamp floor;         // the source keyspace's floor, read after the export (R8)
-  Timestamp copied_from;   // S: visible before the export. The files hold everything at or below S ...
-  Timestamp copied_upto;   // E: visible after it, taken on the writer thread. ... and perhaps some of (S, E]
+  Timestamp floor;        // the source keyspace's floor, read after the export (R8)
+  Timestamp copied_from;  // S: visible before the export. The files hold everything at or below S ...
+  Timestamp copied_upto;  // E: visible after it, taken on the writer thread. ... and perhaps some of (S, E]
 };
 
 std::string TransferPath(const std::string& dir, const TransferFile& file);
 
-// Hard-links the keyspace's files into `dir` (created; must not exist). `data` first, `changes` second, then E (R9). 55006 while a hidden
-// interval is not retired (R7). The caller deletes `dir` when done.
+// Hard-links the keyspace's files into `dir` (created; must not exist). `data` first, `changes` second, then E (R9). 55006
+// while a hidden interval is not retired (R7). The caller deletes `dir` when done.
 absl::StatusOr<TransferManifest> ExportKeyspace(Store* store, const KeyspaceRef& keyspace, const std::string& dir);
 
-// Adopts (moves) the files into a new unpublished keyspace with the manifest's floor. DataLoss if a file is missing, damaged, of the wrong
-// size, or if a version in (floor, S] lacks its index entry or an entry its version (R9).
+// Adopts (moves) the files into a new unpublished keyspace with the manifest's floor. DataLoss if a file is missing,
+// damaged, of the wrong size, or if a version in (floor, S] lacks its index entry or an entry its version (R9).
 absl::StatusOr<KeyspaceRef> ImportKeyspace(Store* store, const TransferManifest& manifest, const std::string& dir);
 
-// A new unpublished keyspace of this store with the same contents, hidden intervals, floor and, if it is under ingestion, everything above its
-// frontier hidden (R7).
+// A new unpublished keyspace of this store with the same contents, hidden intervals, floor and, if it is under ingestion,
+// everything above its frontier hidden (R7).
 absl::StatusOr<KeyspaceRef> CloneKeyspace(Store* store, const KeyspaceRef& keyspace);
 
 }  // namespace anabranch
