@@ -42,7 +42,7 @@ absl::Status ConnectError(PGconn* connection) {
   std::string hint;
   if (const size_t at = text.find("HINT:  "); at != std::string::npos)
     hint = text.substr(at + 7, text.find('\n', at) - at - 7);
-  return SqlError(text.substr(fatal + 8, 5), text.substr(fatal + 15), hint);
+  return SqlError(text.substr(fatal + 8, 5), text.substr(fatal + 15, text.find('\n', fatal) - fatal - 15), hint);
 }
 
 SqlRows ReadRows(const PGresult* result) {
