@@ -59,6 +59,15 @@ absl::StatusOr<Timestamp> ReadTimestamp(SqlClient& client, const std::string& qu
   return ParseHlc(rows.rows[0][0].value_or(""));
 }
 
+// The number after `key` in the first line of `log` that has `event`; "unknown" if there is none.
+std::string LoggedNumber(const std::string& log, const std::string& event, const std::string& key) {
+  const size_t line = log.find(event);
+  const size_t at = line == std::string::npos ? line : log.find(key, line);
+  if (at == std::string::npos) return "unknown";
+  const size_t begin = at + key.size();
+  return log.substr(begin, log.find_first_not_of("0123456789", begin) - begin);
+}
+
 double PercentileMs(std::vector<int64_t> samples_ns, double percentile) {
   if (samples_ns.empty()) return 0;
   std::sort(samples_ns.begin(), samples_ns.end());
@@ -293,6 +302,7 @@ absl::Status Demo::FailBack() {
           .status());
   RETURN_IF_ERROR(WaitReplicated(*a_system, caught_up.ns));
   failback_seconds_ = watch.Seconds();
+  undone_versions_ = LoggedNumber(a_.Log(), "failback.reverted", "versions=");
   ASSIGN_OR_RETURN(const SqlRows shown, a_system->Query("SHOW VIRTUAL CLUSTER main WITH REPLICATION STATUS"));
   progress_.Check(shown.Value(0, "initial_copies") == "0",
                   fmt::format("caught up after {:.2f} s, while B served; {} new copies", failback_seconds_,

@@ -55,6 +55,11 @@ TEST_F(Tour, TypedWithPsql) {
   Psql(a_, "system", "ALTER VIRTUAL CLUSTER main STOP SERVICE");
   Psql(a_, "system", "ALTER VIRTUAL CLUSTER main START " + ReplicationOf(b_));
   WaitReplicated(a_, b_);
+  const std::string time =
+      Psql(a_, "system", "SELECT replicated_time FROM [SHOW VIRTUAL CLUSTER main WITH REPLICATION STATUS]");
+  const std::string fingerprint = fmt::format(
+      "SHOW EXPERIMENTAL_FINGERPRINTS FROM VIRTUAL CLUSTER main AS OF SYSTEM TIME '{}'", time.substr(0, time.find('\n')));
+  EXPECT_EQ(Psql(a_, "system", fingerprint), Psql(b_, "system", fingerprint));
   ExpectEqualAt(AskTimestamp(a_.Uri("system"), "ALTER VIRTUAL CLUSTER main COMPLETE REPLICATION TO LATEST"));
   Psql(a_, "system", "ALTER VIRTUAL CLUSTER main START SERVICE SHARED");
   EXPECT_EQ(Psql(a_, "main", "SELECT k, v FROM t ORDER BY k"), "1|changed on B\n2|two\n3|written on B\n");
