@@ -1,0 +1,117 @@
+#include "tenant/failover.h"
+
+#include <algorithm>
+
+#include "base/failpoint.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "storage/protection.h"
+#include "tenant/limits.h"
+
+namespace anabranch {
+namespace {
+
+std::string Window(Timestamp retained, std::optional<Timestamp> replicated) {
+  return fmt::format("The failover window is from retained_time {} to replicated_time {}, or a time in the future.",
+                     FormatHlc(retained), replicated ? FormatHlc(*replicated) : "(none yet)");
+}
+
+}  // namespace
+
+std::optional<Timestamp> ReplicatedTime(const catalog::Replication& replication, Timestamp frontier) {
+  const bool consistent = !frontier.IsZero() && frontier.ns >= replication.first_frontier();
+  if (!consistent || frontier.ns <= replication.diverged_at()) return std::nullopt;
+  return frontier;
+}
+
+Timestamp RetainedTime(const catalog::Replication& replication, Timestamp frontier) {
+  const uint64_t retention = replication.retention_ns();
+  uint64_t retained = std::max(replication.start_at(), frontier.ns > retention ? frontier.ns - retention : 0);
+  if (replication.cutover() != 0) retained = std::min(retained, replication.cutover());
+  return {retained};
+}
+
+absl::StatusOr<FailoverPlan> JudgeFailover(const catalog::TenantRecord& record, Timestamp frontier,
+                                           std::optional<Timestamp> target) {
+  RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kComplete, record.name(), StateOf(record), ModeOf(record)));
+  const catalog::Replication& replication = record.replication();
+  const std::optional<Timestamp> replicated = ReplicatedTime(replication, frontier);
+  if (!target) {
+    if (replicated) return FailoverPlan{.at = *replicated, .reached = true};
+    return SqlError(sqlstate::kObjectNotInPrerequisiteState,
+                    fmt::format("replicated tenant \"{}\" ({}) has not replicated any data yet; cannot cut over to LATEST",
+                                record.name(), record.id()),
+                    "Wait until SHOW VIRTUAL CLUSTER ... WITH REPLICATION STATUS shows a replicated_time, or give a time "
+                    "in the future.");
+  }
+  const Timestamp start_at{replication.start_at()};
+  const Timestamp retained = RetainedTime(replication, frontier);
+  if (*target < start_at) {
+    return SqlError(
+        sqlstate::kInvalidParameterValue,
+        fmt::format("cutover time {} is before the replication start time {}", FormatHlc(*target), FormatHlc(start_at)),
+        Window(retained, replicated));
+  }
+  if (*target < retained) {
+    return SqlError(
+        sqlstate::kInvalidParameterValue,
+        fmt::format("cutover time {} is before earliest safe cutover time {}", FormatHlc(*target), FormatHlc(retained)),
+        Window(retained, replicated));
+  }
+  return FailoverPlan{.at = *target, .reached = replicated && *target <= *replicated};
+}
+
+absl::StatusOr<PublishedFailover> PublishFailover(Store* store, TenantId tenant, std::optional<Timestamp> target) {
+  ASSIGN_OR_RETURN(const catalog::TenantRecord before, LoadTenant(store, tenant));
+  PublishedFailover result{.tenant = tenant,
+                           .at = {},
+                           .keyspace = nullptr,
+                           .uri = before.replication().uri(),
+                           .stream = StreamId(before.replication().stream_id())};
+  const IncarnationId incarnation(before.incarnation());
+  if (!before.incarnation().empty()) {
+    ASSIGN_OR_RETURN(result.keyspace, store->FindKeyspace(incarnation));
+  }
+  const BranchId branch(store->random()->NextHex(kBranchHexDigits));
+  Failpoint("failover.before_publish");
+  RETURN_IF_ERROR(UpdateTenant(store, tenant, [&](MetaUpdate& update, catalog::TenantRecord& record) -> absl::Status {
+    // Nothing between here and the write can move the frontier: T is pinned before it is judged (R8).
+    const Timestamp frontier = result.keyspace == nullptr ? kTimestampZero : result.keyspace->state()->frontier;
+    ASSIGN_OR_RETURN(const FailoverPlan plan, JudgeFailover(record, frontier, target));
+    if (!plan.reached || result.keyspace == nullptr || record.incarnation() != incarnation.value()) {
+      return absl::OutOfRangeError("the failover target is not reached");
+    }
+    if (plan.at < result.keyspace->state()->floor) {
+      return SqlError(sqlstate::kInvalidParameterValue,
+                      fmt::format("history at {} was garbage collected", FormatHlc(plan.at)));
+    }
+    result.at = plan.at;
+    update.BumpEpoch(result.keyspace);  // R4: U below is final
+    update.Hide(result.keyspace, plan.at);
+    update.SetIngesting(result.keyspace, false, plan.at);
+    ToWire(Fork(FromWire(record.ancestry()), branch, plan.at), record.mutable_ancestry());  // R10
+    Protect(update, incarnation, kFailoverHolder, plan.at);
+    Unprotect(update, incarnation, kRetentionHolder);
+    SetState(record, DataState::kReady);
+    SetMode(record, ServiceMode::kNone);
+    record.set_failover_time(plan.at.ns);
+    record.set_failover_protected_until_ns(store->clock()->WallNs() + kExpirationWindowNs);
+    record.mutable_replication()->set_phase(catalog::Replication::DONE);
+    record.mutable_replication()->clear_cutover();
+    record.mutable_replication()->clear_last_error();
+    return absl::OkStatus();
+  }));
+  Log(LogLevel::kInfo, "failover.published", "vc={} at={} branch={}", before.name(), FormatHlc(result.at), branch.value());
+  return result;
+}
+
+absl::Status JournalTarget(Store* store, TenantId tenant, Timestamp target) {
+  return UpdateTenant(store, tenant, [&](MetaUpdate&, catalog::TenantRecord& record) -> absl::Status {
+    RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kComplete, record.name(), StateOf(record), ModeOf(record)));
+    record.mutable_replication()->set_cutover(target.ns);
+    SetState(record, DataState::kPendingFailover);
+    return absl::OkStatus();
+  });
+}
+
+}  // namespace anabranch

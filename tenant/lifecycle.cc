@@ -1,0 +1,178 @@
+#include "tenant/lifecycle.h"
+
+#include "base/check.h"
+#include "base/status.h"
+#include "fmt/format.h"
+#include "tenant/catalog.h"
+
+namespace anabranch {
+namespace {
+
+absl::Status WrongState(std::string message, std::string hint = "") {
+  return SqlError(sqlstate::kObjectNotInPrerequisiteState, std::move(message), std::move(hint));
+}
+
+std::string Alter(std::string_view name, std::string_view what) {
+  return fmt::format("Use ALTER VIRTUAL CLUSTER {} {}.", QuoteName(name), what);
+}
+
+// What makes a virtual cluster in this state `ready`.
+std::string HowToGetReady(std::string_view name, DataState state) {
+  switch (state) {
+    case DataState::kInitializing:
+    case DataState::kReplicating:
+    case DataState::kPaused:
+    case DataState::kError:
+      return Alter(name, "COMPLETE REPLICATION TO LATEST");
+    case DataState::kPendingFailover:
+    case DataState::kFailingOver:
+      return "Wait until the failover is done; SHOW VIRTUAL CLUSTER ... WITH REPLICATION STATUS shows it.";
+    case DataState::kAdd:
+    case DataState::kReady:
+    case DataState::kDropping:
+      break;
+  }
+  return "";
+}
+
+absl::Status CheckReplicating(std::string_view name, DataState state) {
+  if (IsReplicating(state)) return absl::OkStatus();
+  if (state == DataState::kFailingOver) return WrongState(fmt::format("tenant \"{}\" is already failing over", name));
+  return WrongState(fmt::format("tenant \"{}\" does not have an active replication consumer job: it is in state {}", name,
+                                ToString(state)),
+                    state == DataState::kReady ? Alter(name, "START REPLICATION OF ... ON ...") : "");
+}
+
+absl::Status CheckStartService(std::string_view name, DataState state, ServiceMode mode) {
+  if (state != DataState::kReady) {
+    return WrongState(fmt::format("cannot start service for tenant \"{}\" in state {}", name, ToString(state)),
+                      HowToGetReady(name, state));
+  }
+  if (mode == ServiceMode::kStopping) {
+    return WrongState(fmt::format(
+        "cannot start service for tenant \"{}\": service currently stopping, cannot start service until stop has "
+        "completed",
+        name));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckStartReplication(std::string_view name, DataState state, ServiceMode mode) {
+  if (state != DataState::kReady) {
+    return WrongState(
+        fmt::format("cannot start replication for tenant \"{}\" in state {} (is replication already running?)", name,
+                    ToString(state)),
+        HowToGetReady(name, state));
+  }
+  if (mode != ServiceMode::kNone) {
+    return WrongState(
+        fmt::format("cannot start replication for tenant \"{}\" in service mode {}; service mode must be none", name,
+                    ToString(mode)),
+        Alter(name, "STOP SERVICE"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckDrop(std::string_view name, DataState state, ServiceMode mode) {
+  if (state == DataState::kDropping)
+    return WrongState(fmt::format("tenant \"{}\" is already in data state dropping", name));
+  if (mode != ServiceMode::kNone) {
+    return WrongState(
+        fmt::format("cannot drop tenant \"{}\" in service mode {}", name, ToString(mode)),
+        fmt::format("Use ALTER VIRTUAL CLUSTER {} STOP SERVICE before DROP VIRTUAL CLUSTER.", QuoteName(name)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckServeSession(std::string_view name, DataState state, ServiceMode mode) {
+  if (state == DataState::kReady && mode == ServiceMode::kShared) return absl::OkStatus();
+  if (state == DataState::kReady && mode == ServiceMode::kNone) {
+    return SqlError(sqlstate::kCannotConnectNow,
+                    fmt::format("virtual cluster \"{}\" is not serving: its service is none", name),
+                    Alter(name, "START SERVICE SHARED"));
+  }
+  if (state == DataState::kReady) {
+    return SqlError(sqlstate::kCannotConnectNow,
+                    fmt::format("virtual cluster \"{}\" is not serving: its service is stopping", name));
+  }
+  return SqlError(sqlstate::kCannotConnectNow,
+                  fmt::format("virtual cluster \"{}\" is not serving: its data state is {}", name, ToString(state)),
+                  HowToGetReady(name, state));
+}
+
+absl::Status CheckServeStream(std::string_view name, DataState state) {
+  if (state == DataState::kReady) return absl::OkStatus();
+  return WrongState(fmt::format("cannot replicate from tenant \"{}\" in state {}: only a ready one can be a source", name,
+                                ToString(state)),
+                    HowToGetReady(name, state));
+}
+
+}  // namespace
+
+bool IsReplicating(DataState state) {
+  return state == DataState::kInitializing || state == DataState::kReplicating || state == DataState::kPaused ||
+         state == DataState::kPendingFailover || state == DataState::kError;
+}
+
+std::string_view ToString(DataState state) {
+  switch (state) {
+    case DataState::kAdd:
+      return "add";
+    case DataState::kInitializing:
+      return "initializing replication";
+    case DataState::kReplicating:
+      return "replicating";
+    case DataState::kPaused:
+      return "replication paused";
+    case DataState::kPendingFailover:
+      return "replication pending failover";
+    case DataState::kFailingOver:
+      return "replication failing over";
+    case DataState::kError:
+      return "replication error";
+    case DataState::kReady:
+      return "ready";
+    case DataState::kDropping:
+      return "dropping";
+  }
+  CHECK(false, "unknown data state");
+}
+
+std::string_view ToString(ServiceMode mode) {
+  switch (mode) {
+    case ServiceMode::kNone:
+      return "none";
+    case ServiceMode::kShared:
+      return "shared";
+    case ServiceMode::kStopping:
+      return "stopping";
+  }
+  CHECK(false, "unknown service mode");
+}
+
+absl::Status CheckAllowed(LifecycleAction action, std::string_view name, DataState state, ServiceMode mode) {
+  if (state == DataState::kDropping && action != LifecycleAction::kDrop && action != LifecycleAction::kServeSession) {
+    return WrongState(fmt::format("tenant \"{}\" is being dropped", name));
+  }
+  switch (action) {
+    case LifecycleAction::kStartService:
+      return CheckStartService(name, state, mode);
+    case LifecycleAction::kStopService:
+      return absl::OkStatus();
+    case LifecycleAction::kPause:
+    case LifecycleAction::kResume:
+    case LifecycleAction::kComplete:
+      return CheckReplicating(name, state);
+    case LifecycleAction::kStartReplication:
+      return CheckStartReplication(name, state, mode);
+    case LifecycleAction::kDrop:
+      return CheckDrop(name, state, mode);
+    case LifecycleAction::kServeSession:
+      return CheckServeSession(name, state, mode);
+    case LifecycleAction::kServeStream:
+      return CheckServeStream(name, state);
+  }
+  CHECK(false, "unknown lifecycle action");
+}
+
+}  // namespace anabranch

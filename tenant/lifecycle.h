@@ -1,5 +1,5 @@
-// The states of a virtual cluster and the moves between them, as a pure function. Every statement asks it before it changes anything, and
-// nothing else decides what may follow what.
+// The states of a virtual cluster and the moves between them, as a pure function. Every statement asks it before it changes
+// anything, and nothing else decides what may follow what.
 //
 //   CREATE                          -> ready
 //   CREATE FROM REPLICATION         -> initializing -> replicating <-> paused
@@ -33,6 +33,9 @@ enum class ServiceMode { kNone = 1, kShared = 2, kStopping = 3 };
 std::string_view ToString(DataState state);
 std::string_view ToString(ServiceMode mode);
 
+// Whether a replication stream belongs to it: initializing, replicating, paused, pending failover, error.
+bool IsReplicating(DataState state);
+
 enum class LifecycleAction {
   kStartService,
   kStopService,
@@ -45,9 +48,9 @@ enum class LifecycleAction {
   kServeStream,
 };
 
-// OK if the action is allowed for a virtual cluster in this state; otherwise an error that names it, the state and the statement that would help, with the
-// SQLSTATE of reference §7 (55000 for wrong state, 57P03 for sessions). Resume of something that runs and Stop of what is stopped are allowed:
-// they do nothing.
+// OK if the action is allowed for a virtual cluster in this state; otherwise an error that names it, the state and the
+// statement that would help, with the SQLSTATE of reference §7 (55000 for wrong state, 57P03 for sessions). Resume of
+// something that runs and Stop of what is stopped are allowed: they do nothing.
 absl::Status CheckAllowed(LifecycleAction action, std::string_view name, DataState state, ServiceMode mode);
 
 }  // namespace anabranch

@@ -1,0 +1,349 @@
+#include "tenant/replication_job.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/failpoint.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "storage/protection.h"
+#include "storage/revert.h"
+#include "storage/transfer.h"
+#include "stream/frame.h"
+#include "stream/ingestion.h"
+#include "stream/producer.h"
+#include "stream/source_client.h"
+#include "tenant/limits.h"
+#include "tenant/paths.h"
+
+namespace anabranch {
+namespace {
+
+namespace fs = std::filesystem;
+
+// What the source will still say when it is asked again.
+bool IsPermanent(const absl::Status& status) {
+  const std::string state = SqlStateOf(status);
+  return state == sqlstate::kObjectNotInPrerequisiteState || state == sqlstate::kUndefinedObject ||
+         state == sqlstate::kInvalidParameterValue || state == sqlstate::kInsufficientPrivilege ||
+         state == sqlstate::kProtocolViolation;
+}
+
+absl::Status CheckPhase(const catalog::TenantRecord& record, catalog::Replication::Phase phase) {
+  const DataState state = StateOf(record);
+  const bool running = IsReplicating(state) && state != DataState::kPaused && state != DataState::kError;
+  if (running && record.replication().phase() == phase) return absl::OkStatus();
+  return FencedError(fmt::format("replication into tenant \"{}\" was stopped or changed", record.name()));
+}
+
+absl::Status FromErrorCode(const std::error_code& error, const std::string& what) {
+  if (!error) return absl::OkStatus();
+  const bool full = error == std::errc::no_space_on_device;
+  return SqlError(full ? sqlstate::kDiskFull : sqlstate::kIoError, fmt::format("{}: {}", what, error.message()));
+}
+
+// A second name for every file, for the store to take away: should it die before the adoption is durable, the first ones
+// are still there and nothing has to be copied again.
+absl::Status LinkFiles(const TransferManifest& manifest, const std::string& from, const std::string& to) {
+  std::error_code error;
+  fs::remove_all(to, error);
+  fs::create_directories(to + "/data", error);
+  if (!error) fs::create_directories(to + "/changes", error);
+  RETURN_IF_ERROR(FromErrorCode(error, fmt::format("create {}", to)));
+  for (const TransferFile& file : manifest.files) {
+    fs::create_hard_link(TransferPath(from, file), TransferPath(to, file), error);
+    RETURN_IF_ERROR(FromErrorCode(error, fmt::format("link {}", file.name)));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+ReplicationJob::ReplicationJob(Options options)
+    : options_(std::move(options)),
+      store_(options_.store),
+      thread_([this](std::stop_token stop) { Run(std::move(stop)); }) {}
+
+ReplicationJob::~ReplicationJob() {
+  thread_.request_stop();
+  thread_.join();
+}
+
+void ReplicationJob::Run(std::stop_token stop) {
+  uint64_t wait_ms = kRetryMinMs;
+  while (!stop.stop_requested()) {
+    const Timestamp before = DurableFrontier();
+    const Attempt attempt = RunOnce(stop);
+    if (stop.stop_requested() || attempt.outcome == Outcome::kOver) return;
+    if (attempt.outcome == Outcome::kAgain || DurableFrontier() > before) wait_ms = kRetryMinMs;
+    if (attempt.outcome == Outcome::kAgain) continue;
+    NoteRetry(attempt.why, wait_ms);
+    std::unique_lock lock(mutex_);
+    retry_.wait_for(lock, stop, std::chrono::milliseconds(wait_ms), [] { return false; });
+    wait_ms = std::min(2 * wait_ms, kRetryMaxMs);
+  }
+}
+
+ReplicationJob::Attempt ReplicationJob::RunOnce(std::stop_token stop) {
+  const absl::StatusOr<catalog::TenantRecord> record = LoadTenant(store_, options_.tenant);
+  if (!record.ok()) return {Outcome::kOver, record.status()};
+  const catalog::Replication& replication = record->replication();
+  if (!CheckPhase(*record, replication.phase()).ok()) return {Outcome::kOver, absl::OkStatus()};
+  target_ns_ = replication.cutover();
+  if (TargetReached(replication, DurableFrontier())) return FailOver({replication.cutover()});
+  switch (replication.phase()) {
+    case catalog::Replication::COPYING:
+      return Copy(*record, stop);
+    case catalog::Replication::REVERTING:
+      return Revert(*record, stop);
+    case catalog::Replication::STREAMING:
+      return Stream(*record, stop);
+    default:
+      return {Outcome::kOver, absl::OkStatus()};
+  }
+}
+
+ReplicationJob::Attempt ReplicationJob::FailOver(Timestamp target) {
+  const auto published = PublishFailover(store_, options_.tenant, target);
+  if (!published.ok()) return {Outcome::kRetry, published.status()};  // replaced, paused: the record is read again
+  options_.on_failover(*published);
+  return {Outcome::kOver, absl::OkStatus()};
+}
+
+// The source's answer to where we stand; judged on every connect (R10).
+absl::StatusOr<wire::OpenResponse> ReplicationJob::Open(const catalog::TenantRecord& record, Timestamp frontier,
+                                                        std::stop_token stop) {
+  const catalog::Replication& replication = record.replication();
+  ASSIGN_OR_RETURN(const auto client, SourceClient::Connect(replication.uri(), stop));
+  wire::OpenRequest request;
+  request.set_protocol_version(kProtocolVersion);
+  request.set_clock_ns(store_->visible().ns);
+  request.set_source_tenant(replication.source_tenant());
+  request.set_destination_cluster_id(store_->cluster_id().value());
+  request.set_destination_tenant(record.name());
+  request.set_stream_id(replication.stream_id());
+  *request.mutable_ancestry() = record.ancestry();
+  request.set_frontier(frontier.ns);
+  ASSIGN_OR_RETURN(wire::OpenResponse response, client->Open(request));
+  options_.progress->SetOffset(static_cast<int64_t>(response.clock_ns() - store_->clock()->WallNs()));
+  RETURN_IF_ERROR(store_->ForwardClock({response.clock_ns()}));
+  return response;
+}
+
+ReplicationJob::Attempt ReplicationJob::Refused(absl::Status why) {
+  if (!IsPermanent(why)) return {Outcome::kRetry, std::move(why)};
+  Log(LogLevel::kError, "replication.refused", "tenant={} error=\"{}\"", options_.tenant.value(), MessageOf(why));
+  options_.progress->SetError(MessageOf(why));
+  const absl::Status status =
+      UpdateTenant(store_, options_.tenant, [&](MetaUpdate&, catalog::TenantRecord& record) -> absl::Status {
+        RETURN_IF_ERROR(CheckPhase(record, record.replication().phase()));
+        SetState(record, DataState::kError);
+        record.mutable_replication()->set_last_error(MessageOf(why));
+        return absl::OkStatus();
+      });
+  return {status.ok() ? Outcome::kOver : Outcome::kRetry, std::move(why)};
+}
+
+ReplicationJob::Attempt ReplicationJob::Copy(const catalog::TenantRecord& record, std::stop_token stop) {
+  const absl::StatusOr<wire::OpenResponse> response = Open(record, kTimestampZero, stop);
+  if (!response.ok()) return Refused(response.status());
+  if (!response->has_manifest()) {
+    return Refused(SqlError(sqlstate::kObjectNotInPrerequisiteState,
+                            "the source no longer holds the files of the initial copy",
+                            "Drop the standby and create it again."));
+  }
+  const std::string dir = IncomingDir(store_, StreamId(response->stream_id()));
+  Log(LogLevel::kInfo, "copy.started", "vc={} stream={} files={}", record.name(),
+      StreamText(StreamId(response->stream_id())), response->manifest().files_size());
+  std::error_code error;
+  fs::create_directories(dir, error);
+  absl::Status status = FromErrorCode(error, fmt::format("create {}", dir));
+  if (status.ok()) status = CopyFiles(record.replication().uri(), *response, dir, nullptr, stop);
+  if (status.ok()) status = Adopt(record, *response, dir);
+  if (absl::IsDataLoss(status)) fs::remove_all(dir, error);  // damaged on the way or on our disk: bring them again
+  if (!status.ok()) return {Outcome::kRetry, std::move(status)};
+  fs::remove_all(dir, error);
+  return {Outcome::kAgain, absl::OkStatus()};
+}
+
+absl::Status ReplicationJob::Adopt(const catalog::TenantRecord& record, const wire::OpenResponse& response,
+                                   const std::string& dir) {
+  const TransferManifest manifest = FromWire(response.manifest());
+  const std::string adopting = dir + ".adopting";
+  RETURN_IF_ERROR(LinkFiles(manifest, dir, adopting));
+  Failpoint("copy.before_adopt");
+  absl::StatusOr<KeyspaceRef> keyspace = ImportKeyspace(store_, manifest, adopting);
+  std::error_code ignored;
+  fs::remove_all(adopting, ignored);
+  RETURN_IF_ERROR(keyspace.status());
+  const IncarnationId& incarnation = (*keyspace)->incarnation();
+  const absl::Status status =
+      UpdateTenant(store_, options_.tenant, [&](MetaUpdate& update, catalog::TenantRecord& now) -> absl::Status {
+        RETURN_IF_ERROR(CheckPhase(now, catalog::Replication::COPYING));
+        catalog::Replication* replication = now.mutable_replication();
+        update.Publish(*keyspace);
+        update.SetIngesting(*keyspace, true, kTimestampZero);
+        Protect(update, incarnation, kRetentionHolder, manifest.copied_from);
+        now.set_incarnation(incarnation.value());
+        *now.mutable_ancestry() = response.ancestry();
+        replication->set_phase(catalog::Replication::STREAMING);
+        replication->set_start_at(manifest.copied_from.ns);
+        replication->set_first_frontier(manifest.copied_upto.ns);
+        replication->set_initial_copies(replication->initial_copies() + 1);
+        return absl::OkStatus();
+      });
+  if (!status.ok()) {
+    if (const absl::Status dropped = store_->DropKeyspace(*keyspace); !dropped.ok()) {
+      Log(LogLevel::kWarning, "copy.drop_failed", "error=\"{}\"", MessageOf(dropped));
+    }
+    return status;
+  }
+  Log(LogLevel::kInfo, "copy.adopted", "vc={} keyspace={} from={} upto={}", record.name(), incarnation.value(),
+      FormatHlc(manifest.copied_from), FormatHlc(manifest.copied_upto));
+  return absl::OkStatus();
+}
+
+// A fresh epoch, unless the record stopped wanting this job meanwhile: bumping it then would fence the service that a
+// failover started.
+absl::StatusOr<Epoch> ReplicationJob::TakeOver(const KeyspaceRef& keyspace, catalog::Replication::Phase phase) {
+  Epoch epoch;
+  RETURN_IF_ERROR(
+      UpdateTenant(store_, options_.tenant, [&](MetaUpdate& update, catalog::TenantRecord& record) -> absl::Status {
+        RETURN_IF_ERROR(CheckPhase(record, phase));
+        epoch = update.BumpEpoch(keyspace);
+        return absl::OkStatus();
+      }));
+  return epoch;
+}
+
+ReplicationJob::Attempt ReplicationJob::Revert(const catalog::TenantRecord& record, std::stop_token stop) {
+  const auto keyspace = store_->FindKeyspace(IncarnationId(record.incarnation()));
+  if (!keyspace.ok()) return {Outcome::kRetry, keyspace.status()};
+  const absl::StatusOr<Epoch> epoch = TakeOver(*keyspace, catalog::Replication::REVERTING);
+  if (!epoch.ok()) return {Outcome::kRetry, epoch.status()};
+  const Timestamp point{record.replication().start_at()};
+  options_.end_streams();  // a reader that misses what is being deleted would hand out a hole
+  Failpoint("failback.before_revert");
+  const auto undone = EraseRange(store_, *keyspace, *epoch, point, kTimestampMax.Prev(), stop, nullptr);
+  if (!undone.ok()) return {Outcome::kRetry, undone.status()};
+  absl::Status status =
+      UpdateTenant(store_, options_.tenant, [&](MetaUpdate& update, catalog::TenantRecord& now) -> absl::Status {
+        RETURN_IF_ERROR(CheckPhase(now, catalog::Replication::REVERTING));
+        if ((*keyspace)->state()->epoch != *epoch) return FencedError("the revert no longer owns the keyspace");
+        update.SetIngesting(*keyspace, true, point);
+        now.mutable_replication()->set_phase(catalog::Replication::STREAMING);
+        return absl::OkStatus();
+      });
+  if (!status.ok()) return {Outcome::kRetry, std::move(status)};
+  Log(LogLevel::kInfo, "failback.reverted", "vc={} to={} versions={}", record.name(), FormatHlc(point), undone->versions);
+  return {Outcome::kAgain, absl::OkStatus()};
+}
+
+ReplicationJob::Attempt ReplicationJob::Stream(const catalog::TenantRecord& record, std::stop_token stop) {
+  const auto keyspace = store_->FindKeyspace(IncarnationId(record.incarnation()));
+  if (!keyspace.ok()) return {Outcome::kRetry, keyspace.status()};
+  const absl::StatusOr<Epoch> epoch = TakeOver(*keyspace, catalog::Replication::STREAMING);
+  if (!epoch.ok()) return {Outcome::kRetry, epoch.status()};
+  // After the take-over: nobody else moves the frontier from here on.
+  const Timestamp held = std::max((*keyspace)->state()->frontier, Timestamp{record.replication().start_at()});
+  absl::StatusOr<wire::OpenResponse> response = Open(record, held, stop);
+  if (!response.ok()) return Refused(response.status());
+  absl::Status status = FollowBranches(record, *response, *keyspace, *epoch, held, stop);
+  if (status.ok()) status = Ingest(record, *std::move(response), *keyspace, *epoch, held, stop);
+  const bool reached = TargetReached(record.replication(), DurableFrontier());
+  return {reached ? Outcome::kAgain : Outcome::kRetry, std::move(status)};
+}
+
+// What lies above `held` came from the branches that the source had at the last connect. If it has others now, those
+// versions may be of a history that it left; the stream brings the right ones.
+absl::Status ReplicationJob::FollowBranches(const catalog::TenantRecord& record, const wire::OpenResponse& response,
+                                            const KeyspaceRef& keyspace, Epoch epoch, Timestamp held,
+                                            std::stop_token stop) {
+  const Ancestry ancestry = FromWire(response.ancestry());
+  if (ancestry == FromWire(record.ancestry())) return absl::OkStatus();
+  CheckAncestry(ancestry);
+  RETURN_IF_ERROR(EraseRange(store_, keyspace, epoch, held, kTimestampMax.Prev(), stop, nullptr).status());
+  return UpdateTenant(store_, options_.tenant, [&](MetaUpdate&, catalog::TenantRecord& now) -> absl::Status {
+    RETURN_IF_ERROR(CheckPhase(now, catalog::Replication::STREAMING));
+    if (keyspace->state()->epoch != epoch) return FencedError("the stream no longer owns the keyspace");
+    *now.mutable_ancestry() = response.ancestry();
+    return absl::OkStatus();
+  });
+}
+
+absl::Status ReplicationJob::Ingest(const catalog::TenantRecord& record, wire::OpenResponse response,
+                                    const KeyspaceRef& keyspace, Epoch epoch, Timestamp after, std::stop_token stop) {
+  std::stop_source attempt;
+  const std::stop_callback forward(stop, [&attempt] { attempt.request_stop(); });
+  const catalog::Replication replication = record.replication();
+  journaled_ = false;
+  IngestionOptions options;
+  options.store = store_;
+  options.keyspace = keyspace;
+  options.epoch = epoch;
+  options.uri = replication.uri();
+  options.stream = std::move(response);
+  options.after = after;
+  options.first_frontier = {replication.first_frontier()};
+  options.copy_finished = replication.initial_copies() > 0;
+  options.retained = [this, replication](Timestamp frontier) {
+    catalog::Replication now = replication;
+    now.set_cutover(target_ns_);
+    return RetainedTime(now, frontier);
+  };
+  options.on_frontier = [&](Timestamp frontier, int64_t source_clock_offset_ns) {
+    options_.progress->SetOffset(source_clock_offset_ns);
+    JournalFrontier(keyspace, epoch, frontier);
+    // The failover is for the job's own thread, after the ingestion has ended.
+    if (TargetReached(replication, frontier)) attempt.request_stop();
+  };
+  return RunIngestion(std::move(options), attempt.get_token());
+}
+
+// The first frontier of an attempt ends `initializing` and the last error; what may lag behind is written now and then.
+void ReplicationJob::JournalFrontier(const KeyspaceRef& keyspace, Epoch epoch, Timestamp frontier) {
+  const uint64_t now_ns = store_->clock()->MonotonicNs();
+  bool consistent = false;
+  if (journaled_ && now_ns - journaled_at_ns_ < kProgressIntervalNs) return;
+  const absl::Status status =
+      UpdateTenant(store_, options_.tenant, [&](MetaUpdate& update, catalog::TenantRecord& record) -> absl::Status {
+        RETURN_IF_ERROR(CheckPhase(record, catalog::Replication::STREAMING));
+        if (keyspace->state()->epoch != epoch) return FencedError("the stream no longer owns the keyspace");
+        catalog::Replication* replication = record.mutable_replication();
+        consistent = ReplicatedTime(*replication, frontier).has_value();
+        if (consistent && StateOf(record) == DataState::kInitializing) SetState(record, DataState::kReplicating);
+        replication->set_source_clock_offset_ns(options_.progress->offset_ns());
+        replication->clear_last_error();
+        Protect(update, keyspace->incarnation(), kRetentionHolder, RetainedTime(*replication, frontier));  // R11
+        return absl::OkStatus();
+      });
+  if (!status.ok()) return;  // fenced or refused: the ingestion meets the same and ends
+  options_.progress->SetError("");
+  if (!journaled_)
+    Log(LogLevel::kInfo, "replication.advancing", "tenant={} frontier={}", options_.tenant.value(), FormatHlc(frontier));
+  journaled_ = consistent;
+  journaled_at_ns_ = now_ns;
+}
+
+bool ReplicationJob::TargetReached(const catalog::Replication& replication, Timestamp frontier) const {
+  const uint64_t target_ns = target_ns_;
+  return target_ns != 0 && frontier.ns >= target_ns && ReplicatedTime(replication, frontier).has_value();
+}
+
+void ReplicationJob::NoteRetry(const absl::Status& why, uint64_t wait_ms) {
+  const std::string message = MessageOf(why);
+  if (message != options_.progress->last_error()) {
+    Log(LogLevel::kWarning, "replication.retrying", "tenant={} wait_ms={} error=\"{}\"", options_.tenant.value(), wait_ms,
+        message);
+  }
+  options_.progress->SetError(message);
+}
+
+Timestamp ReplicationJob::DurableFrontier() const {
+  const absl::StatusOr<catalog::TenantRecord> record = LoadTenant(store_, options_.tenant);
+  if (!record.ok() || record->incarnation().empty()) return kTimestampZero;
+  const auto keyspace = store_->FindKeyspace(IncarnationId(record->incarnation()));
+  return keyspace.ok() ? (*keyspace)->state()->frontier : kTimestampZero;
+}
+
+}  // namespace anabranch

@@ -1,0 +1,339 @@
+#include "tenant/stream_source.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "storage/protection.h"
+#include "storage/transfer.h"
+#include "stream/frame.h"
+#include "stream/producer.h"
+#include "tenant/limits.h"
+#include "tenant/paths.h"
+
+namespace anabranch {
+namespace {
+
+namespace fs = std::filesystem;
+
+void RemoveFolder(const std::string& dir) {
+  std::error_code error;
+  fs::remove_all(dir, error);
+  if (error) Log(LogLevel::kWarning, "stream.remove_failed", "dir={} error=\"{}\"", dir, error.message());
+}
+
+absl::Status HistoryReleased(const std::string& tenant, Timestamp needed, Timestamp kept) {
+  return SqlError(sqlstate::kObjectNotInPrerequisiteState,
+                  fmt::format("history of tenant \"{}\" at {} was released: it is retained since {}", tenant,
+                              FormatHlc(needed), FormatHlc(kept)),
+                  "Drop the standby and create it again with CREATE VIRTUAL CLUSTER ... FROM REPLICATION OF ....");
+}
+
+// Judged on the writer thread: the source is as it was when the stream was opened.
+absl::Status CheckSame(MetaUpdate& update, const catalog::TenantRecord& before) {
+  ASSIGN_OR_RETURN(const catalog::TenantRecord now, LoadTenant(update, TenantId(before.id())));
+  RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kServeStream, now.name(), StateOf(now), ModeOf(now)));
+  if (now.incarnation() == before.incarnation() && FromWire(now.ancestry()) == FromWire(before.ancestry()))
+    return absl::OkStatus();
+  return SqlError(sqlstate::kObjectInUse, fmt::format("the history of tenant \"{}\" changed meanwhile", now.name()));
+}
+
+absl::Status CheckKnownFile(const catalog::StreamRecord& record, const wire::CopyRequest& request) {
+  const auto& files = record.manifest().files();
+  const bool known = std::any_of(files.begin(), files.end(), [&](const wire::TransferFile& file) {
+    return file.family() == request.family() && file.name() == request.name();
+  });
+  if (known) return absl::OkStatus();
+  return SqlError(sqlstate::kUndefinedObject,
+                  fmt::format("stream {} has no such file", StreamText(StreamId(record.stream_id()))));
+}
+
+}  // namespace
+
+uint64_t StreamSource::NewExpiration() const { return store_->clock()->WallNs() + kExpirationWindowNs; }
+
+absl::Status StreamSource::Recover() {
+  ASSIGN_OR_RETURN(const std::vector<catalog::StreamRecord> streams, LoadStreams(store_));
+  std::set<std::string> exports;
+  for (const catalog::StreamRecord& record : streams) {
+    if (record.exporting()) {
+      RETURN_IF_ERROR(Forget(StreamId(record.stream_id())));
+    } else if (record.has_manifest()) {
+      exports.insert(StreamText(StreamId(record.stream_id())));
+    }
+  }
+  std::error_code error;
+  for (fs::directory_iterator it(ExportsRoot(store_), error), end; !error && it != end; it.increment(error)) {
+    if (!exports.contains(it->path().filename().string())) RemoveFolder(it->path().string());
+  }
+  return ExpireSilent();
+}
+
+absl::Status StreamSource::ExpireSilent() {
+  ASSIGN_OR_RETURN(const std::vector<catalog::StreamRecord> streams, LoadStreams(store_));
+  const uint64_t now_ns = store_->clock()->WallNs();
+  for (const catalog::StreamRecord& record : streams) {
+    if (record.exporting() || record.expires_at_ns() > now_ns) continue;
+    Log(LogLevel::kWarning, "stream.expired", "stream={} destination={}", StreamText(StreamId(record.stream_id())),
+        record.destination_tenant());
+    RETURN_IF_ERROR(Forget(StreamId(record.stream_id())));
+  }
+  return absl::OkStatus();
+}
+
+// The connections go before the protection does: none reads history that may be collected.
+absl::Status StreamSource::Forget(StreamId stream) {
+  registry_.EndStream(stream);
+  RETURN_IF_ERROR(store_->UpdateMeta([&](MetaUpdate& update) -> absl::Status {
+    ASSIGN_OR_RETURN(const std::optional<std::string> there, update.Get(StreamKey(stream)));
+    if (!there) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const catalog::StreamRecord record, LoadStream(update, stream));
+    update.Delete(StreamKey(stream));
+    Unprotect(update, IncarnationId(record.incarnation()), StreamKey(stream));
+    return absl::OkStatus();
+  }));
+  RemoveFolder(ExportDir(store_, stream));
+  std::lock_guard lock(mutex_);
+  live_.erase(stream);
+  return absl::OkStatus();
+}
+
+absl::Status StreamSource::ForgetTenant(TenantId tenant) {
+  registry_.EndTenant(tenant);
+  ASSIGN_OR_RETURN(const std::vector<catalog::StreamRecord> streams, LoadStreams(store_));
+  for (const catalog::StreamRecord& record : streams) {
+    if (record.tenant_id() == tenant.value()) RETURN_IF_ERROR(Forget(StreamId(record.stream_id())));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<StreamSource::Source> StreamSource::FindSource(const std::string& name) {
+  ASSIGN_OR_RETURN(const std::optional<TenantId> id, FindTenant(store_, name));
+  if (!id) return NoSuchTenant(name);
+  if (*id == kSystemTenantId) {
+    return SqlError(sqlstate::kInvalidParameterValue, "cannot replicate tenant \"1\", ID assigned to system tenant");
+  }
+  Source source;
+  ASSIGN_OR_RETURN(source.tenant, LoadTenant(store_, *id));
+  RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kServeStream, name, StateOf(source.tenant), ModeOf(source.tenant)));
+  ASSIGN_OR_RETURN(source.keyspace, store_->FindKeyspace(IncarnationId(source.tenant.incarnation())));
+  return source;
+}
+
+absl::StatusOr<wire::OpenResponse> StreamSource::Open(const wire::OpenRequest& request, std::stop_token stop) {
+  if (request.protocol_version() != kProtocolVersion) {
+    return SqlError(sqlstate::kProtocolViolation,
+                    fmt::format("the standby speaks version {} of the stream protocol, this source version {}",
+                                request.protocol_version(), kProtocolVersion));
+  }
+  RETURN_IF_ERROR(store_->ForwardClock({request.clock_ns()}));  // R2
+  RETURN_IF_ERROR(ExpireSilent());
+  ASSIGN_OR_RETURN(const Source source, FindSource(request.source_tenant()));
+  if (request.stream_id() != 0) return OpenAgain(source, request);
+  return request.ancestry().empty() ? OpenNew(source, request, stop) : OpenFailback(source, request);
+}
+
+wire::OpenResponse StreamSource::Answer(const Source& source, StreamId stream, Timestamp start_at) {
+  wire::OpenResponse response;
+  response.set_clock_ns(store_->visible().ns);
+  response.set_stream_id(stream.value());
+  response.set_source_cluster_id(store_->cluster_id().value());
+  response.set_source_tenant_id(source.tenant.id());
+  response.set_source_tenant(source.tenant.name());
+  *response.mutable_ancestry() = source.tenant.ancestry();
+  response.set_start_at(start_at.ns);
+  response.add_partitions()->add_spans();  // one partition, everything, here
+  response.set_checkpoint_interval_ms(kCheckpointIntervalMs);
+  std::lock_guard lock(mutex_);
+  live_[stream].branch = source.tenant.ancestry().rbegin()->branch_id();
+  return response;
+}
+
+absl::Status StreamSource::AddStream(const Source& source, const wire::OpenRequest& request, StreamId stream,
+                                     Timestamp protect, bool exporting) {
+  catalog::StreamRecord record;
+  record.set_stream_id(stream.value());
+  record.set_tenant_id(source.tenant.id());
+  record.set_incarnation(source.tenant.incarnation());
+  record.set_destination_cluster_id(request.destination_cluster_id());
+  record.set_destination_tenant(request.destination_tenant());
+  record.set_protected_at(protect.ns);
+  record.set_expires_at_ns(NewExpiration());
+  record.set_exporting(exporting);
+  return store_->UpdateMeta([&](MetaUpdate& update) -> absl::Status {
+    RETURN_IF_ERROR(CheckSame(update, source.tenant));
+    const Timestamp floor = source.keyspace->state()->floor;
+    if (protect < floor) return HistoryReleased(source.tenant.name(), protect, floor);  // R8
+    PutStream(update, record);
+    Protect(update, source.keyspace->incarnation(), StreamKey(stream), protect);
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<wire::OpenResponse> StreamSource::OpenNew(const Source& source, const wire::OpenRequest& request,
+                                                         std::stop_token stop) {
+  RETURN_IF_ERROR(options_.wait_swept(TenantId(source.tenant.id()), stop));  // R7
+  const StreamId stream(store_->random()->NextNonZero());
+  RETURN_IF_ERROR(AddStream(source, request, stream, store_->visible(), /*exporting=*/true));
+  std::error_code error;
+  fs::create_directories(ExportsRoot(store_), error);
+  absl::StatusOr<TransferManifest> manifest = ExportKeyspace(store_, source.keyspace, ExportDir(store_, stream));
+  absl::Status status = manifest.status();
+  if (status.ok()) {
+    status = UpdateStream(store_, stream, [&](MetaUpdate& update, catalog::StreamRecord& record) -> absl::Status {
+      RETURN_IF_ERROR(CheckSame(update, source.tenant));
+      record.set_exporting(false);
+      *record.mutable_manifest() = ToWire(*manifest);
+      *record.mutable_export_ancestry() = source.tenant.ancestry();
+      return absl::OkStatus();
+    });
+  }
+  if (!status.ok()) {
+    if (const absl::Status forgotten = Forget(stream); !forgotten.ok()) {
+      Log(LogLevel::kWarning, "stream.forget_failed", "stream={} error=\"{}\"", StreamText(stream), MessageOf(forgotten));
+    }
+    return status;
+  }
+  Log(LogLevel::kInfo, "stream.created", "stream={} vc={} destination={} files={} from={} upto={}", StreamText(stream),
+      source.tenant.name(), request.destination_tenant(), manifest->files.size(), FormatHlc(manifest->copied_from),
+      FormatHlc(manifest->copied_upto));
+  wire::OpenResponse response = Answer(source, stream, manifest->copied_from);
+  *response.mutable_manifest() = ToWire(*manifest);
+  return response;
+}
+
+absl::StatusOr<wire::OpenResponse> StreamSource::OpenFailback(const Source& source, const wire::OpenRequest& request) {
+  ASSIGN_OR_RETURN(const Timestamp point,
+                   CommonPoint(FromWire(source.tenant.ancestry()), FromWire(request.ancestry()), {request.frontier()}));
+  const StreamId stream(store_->random()->NextNonZero());
+  RETURN_IF_ERROR(AddStream(source, request, stream, point, /*exporting=*/false));
+  Log(LogLevel::kInfo, "stream.failback_opened", "stream={} vc={} destination={} point={}", StreamText(stream),
+      source.tenant.name(), request.destination_tenant(), FormatHlc(point));
+  return Answer(source, stream, point);
+}
+
+absl::StatusOr<wire::OpenResponse> StreamSource::OpenAgain(const Source& source, const wire::OpenRequest& request) {
+  const StreamId stream(request.stream_id());
+  ASSIGN_OR_RETURN(const catalog::StreamRecord record, LoadStream(store_, stream));
+  const bool same_destination = record.destination_cluster_id() == request.destination_cluster_id();
+  if (record.tenant_id() != source.tenant.id() || !same_destination || record.exporting() || record.finished()) {
+    return SqlError(sqlstate::kObjectNotInPrerequisiteState,
+                    fmt::format("replication stream {} is not a running stream of tenant \"{}\" to this standby",
+                                StreamText(stream), source.tenant.name()));
+  }
+  const Ancestry ancestry = FromWire(source.tenant.ancestry());
+  if (request.ancestry().empty()) {
+    if (!record.has_manifest()) {
+      return SqlError(sqlstate::kObjectNotInPrerequisiteState,
+                      fmt::format("stream {} has ended its initial copy", StreamText(stream)),
+                      "Drop the standby and create it again.");
+    }
+    // The files hold history as of the export: what left it since is of no use.
+    RETURN_IF_ERROR(JudgeResume(ancestry, FromWire(record.export_ancestry()), {record.manifest().copied_upto()}));
+    RETURN_IF_ERROR(Touch(stream, std::nullopt));
+    wire::OpenResponse response = Answer(source, stream, {record.manifest().copied_from()});
+    *response.mutable_manifest() = record.manifest();
+    return response;
+  }
+  const Timestamp frontier{request.frontier()};
+  RETURN_IF_ERROR(JudgeResume(ancestry, FromWire(request.ancestry()), frontier));
+  const Timestamp kept = std::max(source.keyspace->state()->floor, Timestamp{record.protected_at()});
+  if (frontier < kept) return HistoryReleased(source.tenant.name(), frontier, kept);
+  RETURN_IF_ERROR(Touch(stream, std::nullopt));
+  return Answer(source, stream, frontier);
+}
+
+// Not more often than kProgressIntervalNs: what is durable lags behind what was acknowledged, on the safe side.
+absl::Status StreamSource::Touch(StreamId stream, std::optional<Timestamp> retained) {
+  const uint64_t now_ns = store_->clock()->MonotonicNs();
+  {
+    std::lock_guard lock(mutex_);
+    Live& live = live_[stream];
+    if (live.touched_at_ns != 0 && now_ns - live.touched_at_ns < kProgressIntervalNs) return absl::OkStatus();
+    live.touched_at_ns = now_ns;
+  }
+  const uint64_t expires_at_ns = NewExpiration();
+  return UpdateStream(store_, stream, [&](MetaUpdate& update, catalog::StreamRecord& record) -> absl::Status {
+    record.set_expires_at_ns(expires_at_ns);
+    if (retained && retained->ns > record.protected_at()) {  // R11: only upwards
+      record.set_protected_at(retained->ns);
+      Protect(update, IncarnationId(record.incarnation()), StreamKey(stream), *retained);
+    }
+    return absl::OkStatus();
+  });
+}
+
+// Judged when it was opened, by this process, and the history is still the one that was judged (R10).
+absl::Status StreamSource::CheckCurrent(const catalog::StreamRecord& record) {
+  ASSIGN_OR_RETURN(const catalog::TenantRecord tenant, LoadTenant(store_, TenantId(record.tenant_id())));
+  RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kServeStream, tenant.name(), StateOf(tenant), ModeOf(tenant)));
+  std::lock_guard lock(mutex_);
+  const auto live = live_.find(StreamId(record.stream_id()));
+  const bool opened = live != live_.end() && live->second.branch == tenant.ancestry().rbegin()->branch_id();
+  if (opened && !record.finished() && !record.exporting()) return absl::OkStatus();
+  return SqlError(sqlstate::kObjectInUse,
+                  fmt::format("stream {} must be opened again", StreamText(StreamId(record.stream_id()))));
+}
+
+absl::Status StreamSource::FinishExport(StreamId stream) {
+  RETURN_IF_ERROR(UpdateStream(store_, stream, [](MetaUpdate&, catalog::StreamRecord& record) -> absl::Status {
+    record.clear_manifest();
+    record.clear_export_ancestry();
+    return absl::OkStatus();
+  }));
+  RemoveFolder(ExportDir(store_, stream));
+  return absl::OkStatus();
+}
+
+absl::Status StreamSource::ServeSubscription(const wire::SubscribeRequest& request, FrameTransport& transport,
+                                             std::stop_token stop) {
+  const StreamId stream(request.stream_id());
+  ASSIGN_OR_RETURN(const catalog::StreamRecord found, LoadStream(store_, stream));
+  const StreamRegistry::Registration registration(&registry_, TenantId(found.tenant_id()), stream, std::move(stop));
+  ASSIGN_OR_RETURN(const catalog::StreamRecord record, LoadStream(store_, stream));
+  RETURN_IF_ERROR(CheckCurrent(record));
+  if (request.copy_finished() && record.has_manifest()) RETURN_IF_ERROR(FinishExport(stream));
+  SubscriptionOptions options;
+  options.store = store_;
+  options.feed = options_.feed;
+  ASSIGN_OR_RETURN(options.keyspace, store_->FindKeyspace(IncarnationId(record.incarnation())));
+  options.request = request;
+  options.on_acknowledged = [this, stream](Timestamp, Timestamp retained) { return Touch(stream, retained); };
+  return anabranch::ServeSubscription(std::move(options), transport, registration.token());
+}
+
+absl::Status StreamSource::ServeCopy(const wire::CopyRequest& request, FrameTransport& transport, std::stop_token stop) {
+  const StreamId stream(request.stream_id());
+  ASSIGN_OR_RETURN(const catalog::StreamRecord found, LoadStream(store_, stream));
+  const StreamRegistry::Registration registration(&registry_, TenantId(found.tenant_id()), stream, std::move(stop));
+  ASSIGN_OR_RETURN(const catalog::StreamRecord record, LoadStream(store_, stream));
+  RETURN_IF_ERROR(CheckCurrent(record));
+  RETURN_IF_ERROR(CheckKnownFile(record, request));
+  RETURN_IF_ERROR(Touch(stream, std::nullopt));
+  return anabranch::ServeCopy(ExportDir(store_, stream), request, transport, registration.token());
+}
+
+absl::StatusOr<wire::FinishResponse> StreamSource::Finish(const wire::FinishRequest& request) {
+  const StreamId stream(request.stream_id());
+  ASSIGN_OR_RETURN(const std::optional<std::string> there, store_->GetMeta(StreamKey(stream)));
+  if (!there) return wire::FinishResponse();  // it is over already
+  if (!request.promoted()) {
+    RETURN_IF_ERROR(Forget(stream));
+    return wire::FinishResponse();
+  }
+  const uint64_t expires_at_ns = NewExpiration();
+  RETURN_IF_ERROR(UpdateStream(store_, stream, [&](MetaUpdate&, catalog::StreamRecord& record) -> absl::Status {
+    record.set_finished(true);
+    record.set_expires_at_ns(expires_at_ns);
+    record.clear_manifest();
+    record.clear_export_ancestry();
+    return absl::OkStatus();
+  }));
+  registry_.EndStream(stream);
+  RemoveFolder(ExportDir(store_, stream));
+  return wire::FinishResponse();
+}
+
+}  // namespace anabranch

@@ -1,0 +1,230 @@
+// CREATE, DROP, SHOW, and how statements find and take turns on a virtual cluster.
+#include "tenant/virtual_clusters.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "base/system_time.h"
+#include "stream/source_client.h"
+#include "tenant/limits.h"
+#include "tenant/paths.h"
+#include "tenant/virtual_clusters_impl.h"
+
+namespace anabranch {
+
+absl::StatusOr<TenantId> VirtualClustersImpl::Locate(const VirtualClusterSpec& spec) {
+  if (const auto* id = std::get_if<TenantId>(&spec)) return *id;
+  const std::string& name = std::get<std::string>(spec);
+  ASSIGN_OR_RETURN(const std::optional<TenantId> id, FindTenant(store_, name));
+  if (!id) return NoSuchTenant(name);
+  return *id;
+}
+
+std::shared_ptr<TenantRuntime> VirtualClustersImpl::RuntimeOf(const catalog::TenantRecord& record) {
+  std::lock_guard lock(mutex_);
+  std::shared_ptr<TenantRuntime>& runtime = runtimes_[TenantId(record.id())];
+  if (runtime == nullptr) runtime = std::make_shared<TenantRuntime>(store_, TenantId(record.id()), record.name());
+  return runtime;
+}
+
+absl::StatusOr<VirtualClustersImpl::Statement> VirtualClustersImpl::Begin(const VirtualClusterSpec& spec,
+                                                                          std::string_view verb) {
+  ASSIGN_OR_RETURN(const TenantId id, Locate(spec));
+  if (id == kSystemTenantId && !verb.empty()) {
+    return SqlError(sqlstate::kInvalidParameterValue,
+                    fmt::format("cannot {} tenant \"{}\", ID assigned to system tenant", verb, id.value()));
+  }
+  Statement statement;
+  ASSIGN_OR_RETURN(statement.record, LoadTenant(store_, id));
+  statement.runtime = RuntimeOf(statement.record);
+  statement.turn = std::unique_lock(statement.runtime->statements);
+  ASSIGN_OR_RETURN(statement.record, LoadTenant(store_, id));  // as it is now that it is our turn
+  return statement;
+}
+
+absl::Status VirtualClustersImpl::CheckRoom() {
+  ASSIGN_OR_RETURN(const std::vector<catalog::TenantRecord> records, LoadTenants(store_));
+  if (records.size() < kVirtualClustersMax) return absl::OkStatus();
+  return SqlError(sqlstate::kProgramLimitExceeded,
+                  fmt::format("a cluster holds at most {} virtual clusters (kVirtualClustersMax)", kVirtualClustersMax),
+                  "Use DROP VIRTUAL CLUSTER on one that is no longer needed.");
+}
+
+absl::Status VirtualClustersImpl::Create(const std::string& name, CreateOptions options) {
+  RETURN_IF_ERROR(CheckName(name));
+  std::lock_guard creating(creating_);
+  ASSIGN_OR_RETURN(const std::optional<TenantId> exists, FindTenant(store_, name));
+  if (exists) return options.if_not_exists ? absl::OkStatus() : TenantExists(name);
+  RETURN_IF_ERROR(CheckRoom());
+  ASSIGN_OR_RETURN(const KeyspaceRef keyspace, store_->CreateKeyspace());
+  catalog::TenantRecord record;
+  record.set_name(name);
+  SetState(record, DataState::kReady);
+  SetMode(record, ServiceMode::kNone);
+  record.set_incarnation(keyspace->incarnation().value());
+  ToWire({{BranchId(store_->random()->NextHex(kBranchHexDigits)), kTimestampZero}}, record.mutable_ancestry());
+  const absl::Status status = store_->UpdateMeta([&](MetaUpdate& update) -> absl::Status {
+    RETURN_IF_ERROR(AddTenant(update, &record));
+    update.Publish(keyspace);
+    return absl::OkStatus();
+  });
+  if (!status.ok()) {
+    (void)store_->DropKeyspace(keyspace);  // unpublished: the next start would drop it as well
+    return status;
+  }
+  Log(LogLevel::kInfo, "catalog.tenant_created", "vc={} id={}", name, record.id());
+  return absl::OkStatus();
+}
+
+absl::Status VirtualClustersImpl::Drop(const VirtualClusterSpec& spec, bool if_exists) {
+  absl::StatusOr<Statement> statement = Begin(spec, "drop");
+  if (!statement.ok()) {
+    return if_exists && SqlStateOf(statement.status()) == sqlstate::kUndefinedObject ? absl::OkStatus()
+                                                                                     : statement.status();
+  }
+  const TenantId id = statement->runtime->id;
+  catalog::TenantRecord dropping;
+  RETURN_IF_ERROR(UpdateTenant(store_, id, [&](MetaUpdate& update, catalog::TenantRecord& record) -> absl::Status {
+    RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kDrop, record.name(), StateOf(record), ModeOf(record)));
+    if (!record.incarnation().empty()) {
+      ASSIGN_OR_RETURN(const KeyspaceRef keyspace, store_->FindKeyspace(IncarnationId(record.incarnation())));
+      update.BumpEpoch(keyspace);  // R12
+      update.MarkDropping(keyspace);
+    }
+    SetState(record, DataState::kDropping);
+    update.Delete(TenantNameKey(record.name()));  // the name is free from here on
+    dropping = record;
+    return absl::OkStatus();
+  }));
+  const bool replicating = IsReplicating(StateOf(statement->record));
+  if (replicating) {
+    farewells_.Send(dropping.replication().uri(), StreamId(dropping.replication().stream_id()), Ending::kAbandoned);
+  }
+  return FinishDrop(dropping);
+}
+
+// Everything here can be done again: a start does it if a crash came in between.
+absl::Status VirtualClustersImpl::FinishDrop(const catalog::TenantRecord& record) {
+  const TenantId id(record.id());
+  const std::shared_ptr<TenantRuntime> runtime = RuntimeOf(record);
+  runtime->job.reset();
+  runtime->sweeper.Stop();
+  RETURN_IF_ERROR(source_.ForgetTenant(id));
+  // Not found: it was dropped before the crash, or the store's start has done it.
+  if (const auto keyspace = store_->FindKeyspace(IncarnationId(record.incarnation())); keyspace.ok()) {
+    RETURN_IF_ERROR(store_->DropKeyspace(*keyspace));
+  }
+  const std::string incoming = IncomingDir(store_, StreamId(record.replication().stream_id()));
+  std::error_code ignored;  // only disk space
+  std::filesystem::remove_all(incoming, ignored);
+  std::filesystem::remove_all(incoming + ".adopting", ignored);
+  RETURN_IF_ERROR(store_->UpdateMeta([&](MetaUpdate& update) {
+    update.Delete(TenantKey(id));
+    return absl::OkStatus();
+  }));
+  Log(LogLevel::kInfo, "catalog.tenant_dropped", "vc={} id={}", record.name(), record.id());
+  std::lock_guard lock(mutex_);
+  runtimes_.erase(id);
+  return absl::OkStatus();
+}
+
+Timestamp VirtualClustersImpl::FrontierOf(const catalog::TenantRecord& record) {
+  const auto keyspace = store_->FindKeyspace(IncarnationId(record.incarnation()));
+  return keyspace.ok() && (*keyspace)->state()->ingesting ? (*keyspace)->state()->frontier : kTimestampZero;
+}
+
+// Every time that a user names is a time of the source, whatever this node's clock says.
+Timestamp VirtualClustersImpl::SourceNow(const catalog::TenantRecord& record, const TenantRuntime& runtime) {
+  if (!IsReplicating(StateOf(record))) return store_->visible();
+  return {store_->clock()->WallNs() + static_cast<uint64_t>(runtime.progress->offset_ns())};
+}
+
+VirtualClusterInfo VirtualClustersImpl::InfoOf(const catalog::TenantRecord& record) {
+  VirtualClusterInfo info{.id = TenantId(record.id()),
+                          .name = record.name(),
+                          .data_state = StateOf(record),
+                          .service_mode = ModeOf(record),
+                          .replication = std::nullopt};
+  const catalog::Replication& replication = record.replication();
+  if (replication.phase() == catalog::Replication::NONE) return info;
+  ReplicationStatus& status = info.replication.emplace();
+  status.source_tenant_name = replication.source_tenant();
+  status.source_cluster_uri = RedactUri(replication.uri());
+  status.initial_copies = replication.initial_copies();
+  if (record.failover_time() != 0) status.failover_time = Timestamp{record.failover_time()};
+  if (!IsReplicating(info.data_state)) return info;
+  const std::shared_ptr<TenantRuntime> runtime = RuntimeOf(record);
+  if (replication.cutover() != 0) status.failover_time = Timestamp{replication.cutover()};
+  const Timestamp frontier = FrontierOf(record);
+  status.last_error = runtime->progress->last_error();
+  status.replicated_time = ReplicatedTime(replication, frontier);
+  if (status.replicated_time) {
+    status.retained_time = RetainedTime(replication, frontier);
+    const int64_t lag_ns = static_cast<int64_t>(SourceNow(record, *runtime).ns - frontier.ns);
+    status.replication_lag_ns = std::max<int64_t>(0, lag_ns);
+  }
+  return info;
+}
+
+absl::StatusOr<VirtualClusterInfo> VirtualClustersImpl::Show(const VirtualClusterSpec& spec) {
+  ASSIGN_OR_RETURN(const TenantId id, Locate(spec));
+  ASSIGN_OR_RETURN(const catalog::TenantRecord record, LoadTenant(store_, id));
+  return InfoOf(record);
+}
+
+absl::StatusOr<std::vector<VirtualClusterInfo>> VirtualClustersImpl::ShowAll() {
+  ASSIGN_OR_RETURN(const std::vector<catalog::TenantRecord> records, LoadTenants(store_));
+  std::vector<VirtualClusterInfo> rows;
+  for (const catalog::TenantRecord& record : records) rows.push_back(InfoOf(record));
+  return rows;
+}
+
+absl::StatusOr<VirtualClusters::FingerprintRow> VirtualClustersImpl::ShowFingerprint(
+    const VirtualClusterSpec& spec, std::optional<std::string> start_expression, std::optional<std::string> at_expression,
+    std::stop_token stop) {
+  ASSIGN_OR_RETURN(const TenantId id, Locate(spec));
+  ASSIGN_OR_RETURN(const catalog::TenantRecord record, LoadTenant(store_, id));
+  const auto keyspace = store_->FindKeyspace(IncarnationId(record.incarnation()));
+  const Timestamp resolved = keyspace.ok() ? store_->Resolved(**keyspace) : kTimestampZero;
+  if (resolved.IsZero()) {
+    return SqlError(
+        sqlstate::kObjectNotInPrerequisiteState,
+        fmt::format("tenant \"{}\" in state {} holds no complete data yet", record.name(), ToString(StateOf(record))),
+        "Wait until SHOW VIRTUAL CLUSTER ... WITH REPLICATION STATUS shows a replicated_time.");
+  }
+  const Timestamp now = SourceNow(record, *RuntimeOf(record));
+  Timestamp at = resolved;
+  if (at_expression) {
+    ASSIGN_OR_RETURN(at, ResolveSystemTime(*at_expression, now));
+    if (!(*keyspace)->state()->ingesting) RETURN_IF_ERROR(store_->WaitVisible(at, stop));  // R2
+  }
+  std::optional<Timestamp> start;
+  if (start_expression) {
+    ASSIGN_OR_RETURN(start, ResolveSystemTime(*start_expression, now));
+  }
+  FingerprintRow row{.name = record.name(), .at = at, .fingerprint = {}};
+  ASSIGN_OR_RETURN(row.fingerprint, ComputeFingerprint(store_, *keyspace, start, at, stop));
+  return row;
+}
+
+absl::StatusOr<wire::OpenResponse> VirtualClustersImpl::OpenStream(const wire::OpenRequest& request, std::stop_token stop) {
+  return source_.Open(request, std::move(stop));
+}
+
+absl::Status VirtualClustersImpl::ServeSubscription(const wire::SubscribeRequest& request, FrameTransport& transport,
+                                                    std::stop_token stop) {
+  return source_.ServeSubscription(request, transport, std::move(stop));
+}
+
+absl::Status VirtualClustersImpl::ServeCopy(const wire::CopyRequest& request, FrameTransport& transport,
+                                            std::stop_token stop) {
+  return source_.ServeCopy(request, transport, std::move(stop));
+}
+
+absl::StatusOr<wire::FinishResponse> VirtualClustersImpl::FinishStream(const wire::FinishRequest& request) {
+  return source_.Finish(request);
+}
+
+}  // namespace anabranch

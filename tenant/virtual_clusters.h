@@ -1,10 +1,12 @@
-// The virtual clusters of this physical cluster: catalog, lifecycle, replication jobs, failover, failback. Every VIRTUAL CLUSTER statement is one
-// method here; sql/ parses and prints.
+// The virtual clusters of this physical cluster: catalog, lifecycle, replication jobs, failover, failback. Every VIRTUAL
+// CLUSTER statement is one method here; sql/ parses and prints.
 //
-// Each method returns when what it promises is durable (contract §4), and either does all of it or nothing: refusals are decided before the first
-// change, decisions are re-checked inside the UpdateMeta that makes them durable. After a crash the catalog record alone says how to go on (docs/formats.md).
+// Each method returns when what it promises is durable (contract §4), and either does all of it or nothing: refusals are
+// decided before the first change, decisions are re-checked inside the UpdateMeta that makes them durable. After a crash
+// the catalog record alone says how to go on (docs/formats.md).
 //
-// Thread-safe. Statements on one virtual cluster run one after the other; statements on different ones do not wait for each other.
+// Thread-safe. Statements on one virtual cluster run one after the other; statements on different ones do not wait for each
+// other.
 #pragma once
 
 #include <functional>
@@ -78,18 +80,19 @@ using FailoverTarget = std::variant<ToLatest, ToSystemTime>;
 struct ServedVirtualCluster {
   TenantId id;
   std::string name;
-  TransactionContext context;          // locks are shared by all sessions of this service
-  std::shared_ptr<LockTable> locks;    // owns context.locks
+  TransactionContext context;        // locks are shared by all sessions of this service
+  std::shared_ptr<LockTable> locks;  // owns context.locks
 };
 
 class VirtualClusters {
  public:
   struct Options {
-    Store* store = nullptr;     // not owned
-    LiveFeed* feed = nullptr;   // not owned
+    Store* store = nullptr;                                        // not owned
+    LiveFeed* feed = nullptr;                                      // not owned
     Virtualization virtualization = Virtualization::kUnspecified;  // counts only when the store is new
   };
-  // Creates what a new store must have, or recovers: finishes or undoes what a crash interrupted, restarts sweepers and replication jobs.
+  // Creates what a new store must have, or recovers: finishes or undoes what a crash interrupted, restarts sweepers and
+  // replication jobs.
   static absl::StatusOr<std::unique_ptr<VirtualClusters>> Open(Options options);
   // Stops jobs and sweepers and joins them; nothing is lost, Open goes on from there.
   virtual ~VirtualClusters() = default;
@@ -101,9 +104,10 @@ class VirtualClusters {
   // --- Statements ---
   virtual absl::Status Create(const std::string& name, CreateOptions options) = 0;
   virtual absl::Status CreateFromReplication(const std::string& name, CreateOptions options, const std::string& source_name,
-                                             const std::string& uri, ReplicationOptions replication, std::stop_token stop) = 0;
-  virtual absl::Status StartReplication(const VirtualClusterSpec& spec, const std::string& source_name, const std::string& uri,
-                                        ReplicationOptions replication, std::stop_token stop) = 0;
+                                             const std::string& uri, ReplicationOptions replication,
+                                             std::stop_token stop) = 0;
+  virtual absl::Status StartReplication(const VirtualClusterSpec& spec, const std::string& source_name,
+                                        const std::string& uri, ReplicationOptions replication, std::stop_token stop) = 0;
   virtual absl::Status PauseReplication(const VirtualClusterSpec& spec) = 0;
   virtual absl::Status ResumeReplication(const VirtualClusterSpec& spec) = 0;
   // The failover timestamp. `ready` and durable on return, unless the target is in the future.
@@ -119,16 +123,20 @@ class VirtualClusters {
     Fingerprint fingerprint;
   };
   // Works in any state whose data are complete at that time. nullopt `at_expression`: the newest resolved time.
-  virtual absl::StatusOr<FingerprintRow> ShowFingerprint(const VirtualClusterSpec& spec, std::optional<std::string> start_expression,
-                                                         std::optional<std::string> at_expression, std::stop_token stop) = 0;
+  virtual absl::StatusOr<FingerprintRow> ShowFingerprint(const VirtualClusterSpec& spec,
+                                                         std::optional<std::string> start_expression,
+                                                         std::optional<std::string> at_expression,
+                                                         std::stop_token stop) = 0;
 
   // --- Serving sessions ---
-  // Empty name: the default target. 3D000: no such virtual cluster. 57P03: it is not serving, with the reason and the statement to run.
+  // Empty name: the default target. 3D000: no such virtual cluster. 57P03: it is not serving, with the reason and the
+  // statement to run.
   virtual absl::StatusOr<ServedVirtualCluster> Connect(const std::string& name) = 0;
 
   // --- The source's side of a stream (REPLICATION_STREAM ... on a `system` session) ---
   virtual absl::StatusOr<wire::OpenResponse> OpenStream(const wire::OpenRequest& request, std::stop_token stop) = 0;
-  virtual absl::Status ServeSubscription(const wire::SubscribeRequest& request, FrameTransport& transport, std::stop_token stop) = 0;
+  virtual absl::Status ServeSubscription(const wire::SubscribeRequest& request, FrameTransport& transport,
+                                         std::stop_token stop) = 0;
   virtual absl::Status ServeCopy(const wire::CopyRequest& request, FrameTransport& transport, std::stop_token stop) = 0;
   virtual absl::StatusOr<wire::FinishResponse> FinishStream(const wire::FinishRequest& request) = 0;
 };

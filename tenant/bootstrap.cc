@@ -1,0 +1,137 @@
+// Opening: what a new store must have, and what a crash left to be finished.
+#include "base/log.h"
+#include "base/status.h"
+#include "storage/protection.h"
+#include "tenant/limits.h"
+#include "tenant/virtual_clusters_impl.h"
+
+namespace anabranch {
+namespace {
+
+constexpr std::string_view kMainTenantName = "main";
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<VirtualClusters>> VirtualClusters::Open(Options options) {
+  auto result = std::make_unique<VirtualClustersImpl>(std::move(options));
+  RETURN_IF_ERROR(result->Start());
+  return std::unique_ptr<VirtualClusters>(std::move(result));
+}
+
+VirtualClustersImpl::VirtualClustersImpl(Options options)
+    : options_(std::move(options)),
+      store_(options_.store),
+      source_({.store = options_.store,
+               .feed = options_.feed,
+               .wait_swept = [this](TenantId id, std::stop_token stop) -> absl::Status {
+                 ASSIGN_OR_RETURN(const catalog::TenantRecord record, LoadTenant(store_, id));
+                 return RuntimeOf(record)->sweeper.WaitIdle(std::move(stop), kSweepWaitMs);
+               }}) {}
+
+VirtualClustersImpl::~VirtualClustersImpl() {
+  housekeeper_.request_stop();
+  if (housekeeper_.joinable()) housekeeper_.join();
+  source_.EndAll();
+  // All are told to stop before the first one is waited for.
+  for (const auto& [id, runtime] : runtimes_) {
+    if (runtime->job != nullptr) runtime->job->RequestStop();
+  }
+  for (const auto& [id, runtime] : runtimes_) runtime->job.reset();
+  for (const auto& [id, runtime] : runtimes_) runtime->sweeper.Stop();
+}
+
+absl::Status VirtualClustersImpl::Start() {
+  ASSIGN_OR_RETURN(std::vector<catalog::TenantRecord> records, LoadTenants(store_));
+  if (records.empty()) {
+    RETURN_IF_ERROR(Bootstrap());
+    ASSIGN_OR_RETURN(records, LoadTenants(store_));
+  }
+  RETURN_IF_ERROR(source_.Recover());
+  for (const catalog::TenantRecord& record : records) RETURN_IF_ERROR(Recover(record));
+  housekeeper_ = std::jthread([this](std::stop_token stop) { HouseKeep(std::move(stop)); });
+  return absl::OkStatus();
+}
+
+// One meta write makes all of it: a crash before it leaves a store that is still new.
+absl::Status VirtualClustersImpl::Bootstrap() {
+  std::vector<std::string> names = {std::string(kSystemTenantName)};
+  if (options_.virtualization != Virtualization::kVirtualizedEmpty) names.emplace_back(kMainTenantName);
+  uint64_t next_id = kSystemTenantId.value();
+  std::vector<std::pair<KeyspaceRef, catalog::TenantRecord>> tenants;
+  for (const std::string& name : names) {
+    ASSIGN_OR_RETURN(const KeyspaceRef keyspace, store_->CreateKeyspace());
+    catalog::TenantRecord record;
+    record.set_id(next_id++);
+    record.set_name(name);
+    SetState(record, DataState::kReady);
+    SetMode(record, ServiceMode::kShared);
+    record.set_incarnation(keyspace->incarnation().value());
+    ToWire({{BranchId(store_->random()->NextHex(kBranchHexDigits)), kTimestampZero}}, record.mutable_ancestry());
+    tenants.emplace_back(keyspace, std::move(record));
+  }
+  RETURN_IF_ERROR(store_->UpdateMeta([&](MetaUpdate& update) -> absl::Status {
+    for (const auto& [keyspace, record] : tenants) {
+      update.Publish(keyspace);
+      update.Put(TenantNameKey(record.name()), fmt::format("{}", record.id()));
+      PutTenant(update, record);
+    }
+    update.Put(kTenantCounterKey, fmt::format("{}", next_id - 1));
+    update.Put(kDefaultTargetKey, names.back());
+    return absl::OkStatus();
+  }));
+  Log(LogLevel::kInfo, "catalog.created", "cluster={} default_target={}", store_->cluster_id().value(), names.back());
+  return absl::OkStatus();
+}
+
+absl::Status VirtualClustersImpl::Recover(const catalog::TenantRecord& record) {
+  const std::shared_ptr<TenantRuntime> runtime = RuntimeOf(record);
+  const DataState state = StateOf(record);
+  if (state == DataState::kDropping) return FinishDrop(record);
+  if (ModeOf(record) == ServiceMode::kStopping) {
+    RETURN_IF_ERROR(UpdateTenant(store_, runtime->id, [](MetaUpdate&, catalog::TenantRecord& now) {
+      SetMode(now, ServiceMode::kNone);
+      return absl::OkStatus();
+    }));
+  }
+  if (ModeOf(record) == ServiceMode::kShared) RETURN_IF_ERROR(Serve(record));
+  if (IsReplicating(state)) {
+    runtime->progress->SetOffset(record.replication().source_clock_offset_ns());
+    runtime->progress->SetError(record.replication().last_error());
+    if (state != DataState::kPaused && state != DataState::kError) StartJob(*runtime);
+  }
+  if (state == DataState::kReady) {
+    ASSIGN_OR_RETURN(KeyspaceRef keyspace, store_->FindKeyspace(IncarnationId(record.incarnation())));
+    if (!keyspace->state()->hidden.empty()) runtime->sweeper.Start(std::move(keyspace));
+  }
+  return absl::OkStatus();
+}
+
+void VirtualClustersImpl::HouseKeep(std::stop_token stop) {
+  std::unique_lock lock(housekeeping_);
+  while (!stop.stop_requested()) {
+    absl::Status status = source_.ExpireSilent();
+    if (status.ok()) status = ReleaseFailoverProtections();
+    if (!status.ok()) Log(LogLevel::kWarning, "catalog.housekeeping_failed", "error=\"{}\"", MessageOf(status));
+    housekeeping_due_.wait_for(lock, stop, std::chrono::milliseconds(kHousekeepingMs), [] { return false; });
+  }
+}
+
+absl::Status VirtualClustersImpl::ReleaseFailoverProtections() {
+  ASSIGN_OR_RETURN(const std::vector<catalog::TenantRecord> records, LoadTenants(store_));
+  const uint64_t now_ns = store_->clock()->WallNs();
+  const auto is_due = [now_ns](const catalog::TenantRecord& record) {
+    return record.failover_protected_until_ns() != 0 && record.failover_protected_until_ns() < now_ns;
+  };
+  for (const catalog::TenantRecord& record : records) {
+    if (!is_due(record)) continue;
+    RETURN_IF_ERROR(UpdateTenant(store_, TenantId(record.id()), [&](MetaUpdate& update, catalog::TenantRecord& now) {
+      if (!is_due(now)) return absl::OkStatus();
+      Unprotect(update, IncarnationId(now.incarnation()), kFailoverHolder);
+      now.clear_failover_protected_until_ns();
+      return absl::OkStatus();
+    }));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace anabranch

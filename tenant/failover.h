@@ -1,0 +1,47 @@
+// Failover: which timestamps a standby may be promoted at, and the one meta write that promotes it.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "base/timestamp.h"
+#include "storage/store.h"
+#include "tenant/catalog.h"
+
+namespace anabranch {
+
+// What may be failed over to, given the durable frontier of the keyspace (zero: none yet, or no keyspace yet).
+// Replicated: nothing before the first frontier of an initial copy, nor before a failback has passed the point where the
+// histories parted.
+std::optional<Timestamp> ReplicatedTime(const catalog::Replication& replication, Timestamp frontier);
+// The oldest target. Never above a pending one.
+Timestamp RetainedTime(const catalog::Replication& replication, Timestamp frontier);
+
+struct FailoverPlan {
+  Timestamp at;
+  bool reached = false;  // false: the stream must get there first
+};
+
+// Decides COMPLETE REPLICATION; nullopt is LATEST. 55000 if the state does not allow it or nothing was replicated; 22023,
+// naming the window, for a target outside it. Pure.
+absl::StatusOr<FailoverPlan> JudgeFailover(const catalog::TenantRecord& record, Timestamp frontier,
+                                           std::optional<Timestamp> target);
+
+struct PublishedFailover {
+  TenantId tenant;
+  Timestamp at;
+  KeyspaceRef keyspace;  // its hidden interval is to be swept
+  std::string uri;       // of the source, to say goodbye
+  StreamId stream;
+};
+
+// Promotes in one meta write, judged again inside it: the epoch is bumped, so no later write of the stream gets in; T is
+// pinned; everything above it is hidden; a new branch begins; state `ready`, service `none`. The number of store operations
+// does not depend on what lies above T. OutOfRange if the target has not been reached.
+absl::StatusOr<PublishedFailover> PublishFailover(Store* store, TenantId tenant, std::optional<Timestamp> target);
+
+// Journals a target that has not been reached: state `pending failover`. Replaces an earlier one.
+absl::Status JournalTarget(Store* store, TenantId tenant, Timestamp target);
+
+}  // namespace anabranch

@@ -1,0 +1,27 @@
+// Names and bounds that several files of tenant/ share.
+#pragma once
+
+#include <string_view>
+
+#include "tenant/virtual_clusters.h"
+
+namespace anabranch {
+
+inline constexpr int kBranchHexDigits = 32;
+
+// Holders of protected timestamps (storage/protection.h). A stream's is its catalog key.
+inline constexpr std::string_view kFailoverHolder = "failover";    // from the failover on, for a failback
+inline constexpr std::string_view kRetentionHolder = "retention";  // a standby's own, from its retained_time on
+
+// How often progress that may lag behind is made durable: raised protections, expirations, the source's clock offset.
+inline constexpr uint64_t kProgressIntervalNs = 10'000'000'000;
+inline constexpr uint64_t kRetryMinMs = 100;
+inline constexpr uint64_t kRetryMaxMs = 15'000;
+inline constexpr uint64_t kSweepWaitMs = 30'000;  // OPEN waits that long for a sweep before it refuses
+inline constexpr uint64_t kReachWaitMs =
+    10'000;  // COMPLETE to a past time that has not been replicated yet waits that long
+inline constexpr uint64_t kHousekeepingMs = 60'000;
+inline constexpr size_t kFarewellsMax = 256;  // waiting to be said; a source that is not told forgets by itself
+static_assert(kProgressIntervalNs < kExpirationWindowNs / 100);
+
+}  // namespace anabranch

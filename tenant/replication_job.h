@@ -1,0 +1,106 @@
+// The standby's job of one replication: initial copy or revert, then the stream, for as long as the virtual cluster
+// replicates. It retries for ever what may pass, and stops in state `replication error` for what will not (the source
+// refused for good).
+//
+// The catalog record says what to do next, so a job that is destroyed, or dies with its process, goes on where it was when
+// it is made again. One attempt holds one epoch (R4), minted in a meta write that first checks that the record still wants
+// a job.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <thread>
+
+#include "absl/status/status.h"
+#include "base/ids.h"
+#include "base/timestamp.h"
+#include "storage/store.h"
+#include "stream/wire.pb.h"
+#include "tenant/catalog.h"
+#include "tenant/failover.h"
+
+namespace anabranch {
+
+// What SHOW reads while the job works. Thread-safe; outlives jobs.
+class ReplicationProgress {
+ public:
+  void SetOffset(int64_t source_clock_offset_ns) { offset_ns_ = source_clock_offset_ns; }
+  int64_t offset_ns() const { return offset_ns_; }
+
+  void SetError(std::string message) {
+    std::lock_guard lock(mutex_);
+    last_error_ = std::move(message);
+  }
+  std::string last_error() const {
+    std::lock_guard lock(mutex_);
+    return last_error_;
+  }
+
+ private:
+  std::atomic<int64_t> offset_ns_{0};
+  mutable std::mutex mutex_;
+  std::string last_error_;  // guarded by mutex_
+};
+
+class ReplicationJob {
+ public:
+  struct Options {
+    Store* store = nullptr;
+    TenantId tenant;
+    std::shared_ptr<ReplicationProgress> progress;
+    // Ends the streams that read this virtual cluster and returns when they are gone (R10). Called before a revert.
+    std::function<void()> end_streams;
+    // A pending target was reached and published. Called on the job's thread, which ends after it.
+    std::function<void(const PublishedFailover&)> on_failover;
+  };
+
+  explicit ReplicationJob(Options options);
+  ~ReplicationJob();  // stops and joins; what is under way is continued by the next job
+
+  void RequestStop() { thread_.request_stop(); }
+  // The pending failover target; zero: none. REQUIRES: journaled before.
+  void SetTarget(Timestamp target) { target_ns_ = target.ns; }
+
+ private:
+  enum class Outcome { kAgain, kRetry, kOver };
+  struct Attempt {
+    Outcome outcome;
+    absl::Status why;
+  };
+
+  void Run(std::stop_token stop);
+  Attempt RunOnce(std::stop_token stop);
+  Attempt Copy(const catalog::TenantRecord& record, std::stop_token stop);
+  Attempt Revert(const catalog::TenantRecord& record, std::stop_token stop);
+  Attempt Stream(const catalog::TenantRecord& record, std::stop_token stop);
+  Attempt FailOver(Timestamp target);
+
+  absl::StatusOr<wire::OpenResponse> Open(const catalog::TenantRecord& record, Timestamp frontier, std::stop_token stop);
+  absl::Status Adopt(const catalog::TenantRecord& record, const wire::OpenResponse& response, const std::string& dir);
+  absl::StatusOr<Epoch> TakeOver(const KeyspaceRef& keyspace, catalog::Replication::Phase phase);
+  absl::Status FollowBranches(const catalog::TenantRecord& record, const wire::OpenResponse& response,
+                              const KeyspaceRef& keyspace, Epoch epoch, Timestamp held, std::stop_token stop);
+  absl::Status Ingest(const catalog::TenantRecord& record, wire::OpenResponse response, const KeyspaceRef& keyspace,
+                      Epoch epoch, Timestamp after, std::stop_token stop);
+  void JournalFrontier(const KeyspaceRef& keyspace, Epoch epoch, Timestamp frontier);
+  bool TargetReached(const catalog::Replication& replication, Timestamp frontier) const;
+  Attempt Refused(absl::Status why);
+  void NoteRetry(const absl::Status& why, uint64_t wait_ms);
+  Timestamp DurableFrontier() const;
+
+  const Options options_;
+  Store* const store_;
+  std::atomic<uint64_t> target_ns_{0};
+  uint64_t journaled_at_ns_ = 0;  // monotonic; of the ingestion that runs
+  bool journaled_ = false;        // whether it has journaled at all
+  std::mutex mutex_;              // only to wait on
+  std::condition_variable_any retry_;
+  std::jthread thread_;  // last: everything above is there when it starts
+};
+
+}  // namespace anabranch

@@ -1,0 +1,202 @@
+// The statements that start, pause, resume and end a replication into a virtual cluster of this node.
+#include <filesystem>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "base/system_time.h"
+#include "stream/frame.h"
+#include "stream/source_client.h"
+#include "tenant/failback.h"
+#include "tenant/limits.h"
+#include "tenant/virtual_clusters_impl.h"
+
+namespace anabranch {
+namespace {
+
+// Judged by the source, and by this node's clock (R2).
+absl::StatusOr<wire::OpenResponse> Handshake(Store* store, const std::string& uri, const wire::OpenRequest& request,
+                                             std::stop_token stop) {
+  ASSIGN_OR_RETURN(const auto client, SourceClient::Connect(uri, std::move(stop)));
+  absl::StatusOr<wire::OpenResponse> response = client->Open(request);
+  if (!response.ok()) return WithContext(response.status(), "source");
+  RETURN_IF_ERROR(store->ForwardClock({response->clock_ns()}));
+  return response;
+}
+
+}  // namespace
+
+void VirtualClustersImpl::StartJob(TenantRuntime& runtime) {
+  runtime.job.reset();
+  TenantRuntime* const held = &runtime;  // outlives its job
+  runtime.job = std::make_unique<ReplicationJob>(ReplicationJob::Options{
+      .store = store_,
+      .tenant = runtime.id,
+      .progress = runtime.progress,
+      .end_streams = [this, id = runtime.id] { source_.EndStreams(id); },
+      .on_failover = [this, held](const PublishedFailover& published) { AfterFailover(*held, published); },
+  });
+}
+
+// On a statement's thread or on the job's.
+void VirtualClustersImpl::AfterFailover(TenantRuntime& runtime, const PublishedFailover& published) {
+  runtime.sweeper.Start(published.keyspace);
+  farewells_.Send(published.uri, published.stream, Ending::kPromoted);
+  std::lock_guard lock(runtime.mutex);
+  runtime.failed_over.notify_all();
+}
+
+absl::Status VirtualClustersImpl::CreateFromReplication(const std::string& name, CreateOptions options,
+                                                        const std::string& source_name, const std::string& uri,
+                                                        ReplicationOptions replication, std::stop_token stop) {
+  RETURN_IF_ERROR(CheckName(name));
+  ASSIGN_OR_RETURN(const std::optional<TenantId> exists, FindTenant(store_, name));
+  if (exists) return options.if_not_exists ? absl::OkStatus() : TenantExists(name);
+  RETURN_IF_ERROR(CheckRoom());
+
+  wire::OpenRequest request;
+  request.set_protocol_version(kProtocolVersion);
+  request.set_clock_ns(store_->visible().ns);
+  request.set_source_tenant(source_name);
+  request.set_destination_cluster_id(store_->cluster_id().value());
+  request.set_destination_tenant(name);
+  ASSIGN_OR_RETURN(const wire::OpenResponse response, Handshake(store_, uri, request, std::move(stop)));
+
+  catalog::TenantRecord record;
+  record.set_name(name);
+  SetState(record, DataState::kInitializing);
+  SetMode(record, ServiceMode::kNone);
+  catalog::Replication* job = record.mutable_replication();
+  job->set_phase(catalog::Replication::COPYING);
+  job->set_source_tenant(source_name);
+  job->set_uri(uri);
+  job->set_stream_id(response.stream_id());
+  job->set_source_cluster_id(response.source_cluster_id());
+  job->set_retention_ns(replication.retention_ns.value_or(kDefaultRetentionNs));
+  job->set_start_at(response.start_at());
+  job->set_source_clock_offset_ns(static_cast<int64_t>(response.clock_ns() - store_->clock()->WallNs()));
+  std::lock_guard creating(creating_);
+  absl::Status status = CheckRoom();
+  if (status.ok()) status = store_->UpdateMeta([&](MetaUpdate& update) { return AddTenant(update, &record); });
+  if (!status.ok()) {
+    farewells_.Send(uri, StreamId(response.stream_id()), Ending::kAbandoned);
+    const bool taken = SqlStateOf(status) == sqlstate::kDuplicateObject;
+    return taken && options.if_not_exists ? absl::OkStatus() : status;
+  }
+  Log(LogLevel::kInfo, "replication.created", "vc={} id={} source={} uri={}", name, record.id(), source_name,
+      RedactUri(uri));
+  const std::shared_ptr<TenantRuntime> runtime = RuntimeOf(record);
+  std::lock_guard turn(runtime->statements);
+  // A statement may have come in between: then it has decided about the job.
+  ASSIGN_OR_RETURN(const catalog::TenantRecord now, LoadTenant(store_, runtime->id));
+  if (StateOf(now) != DataState::kInitializing || runtime->job != nullptr) return absl::OkStatus();
+  runtime->progress->SetOffset(job->source_clock_offset_ns());
+  StartJob(*runtime);
+  return absl::OkStatus();
+}
+
+absl::Status VirtualClustersImpl::StartReplication(const VirtualClusterSpec& spec, const std::string& source_name,
+                                                   const std::string& uri, ReplicationOptions replication,
+                                                   std::stop_token stop) {
+  ASSIGN_OR_RETURN(const Statement statement, Begin(spec, "start replication of"));
+  const catalog::TenantRecord& record = statement.record;
+  RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kStartReplication, record.name(), StateOf(record), ModeOf(record)));
+  RETURN_IF_ERROR(statement.runtime->sweeper.WaitIdle(stop, kSweepWaitMs));  // R5
+  ASSIGN_OR_RETURN(const wire::OpenResponse response,
+                   Handshake(store_, uri, FailbackHandshake(store_, record, source_name), std::move(stop)));
+  const FailbackRequest request{
+      .source_name = source_name, .uri = uri, .retention_ns = replication.retention_ns.value_or(kDefaultRetentionNs)};
+  if (absl::Status status = JournalFailback(store_, record, request, response); !status.ok()) {
+    farewells_.Send(uri, StreamId(response.stream_id()), Ending::kAbandoned);
+    return status;
+  }
+  statement.runtime->progress->SetOffset(static_cast<int64_t>(response.clock_ns() - store_->clock()->WallNs()));
+  statement.runtime->progress->SetError("");
+  StartJob(*statement.runtime);
+  return absl::OkStatus();
+}
+
+absl::Status VirtualClustersImpl::PauseReplication(const VirtualClusterSpec& spec) {
+  ASSIGN_OR_RETURN(const Statement statement, Begin(spec, "pause replication of"));
+  KeyspaceRef keyspace;
+  if (!statement.record.incarnation().empty()) {
+    ASSIGN_OR_RETURN(keyspace, store_->FindKeyspace(IncarnationId(statement.record.incarnation())));
+  }
+  RETURN_IF_ERROR(
+      UpdateTenant(store_, statement.runtime->id, [&](MetaUpdate& update, catalog::TenantRecord& now) -> absl::Status {
+        RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kPause, now.name(), StateOf(now), ModeOf(now)));
+        SetState(now, DataState::kPaused);
+        // R4. The initial copy may have been adopted since: then its job stops at the state, before it writes.
+        if (keyspace != nullptr) update.BumpEpoch(keyspace);
+        return absl::OkStatus();
+      }));
+  statement.runtime->job.reset();
+  Log(LogLevel::kInfo, "replication.paused", "vc={}", statement.record.name());
+  return absl::OkStatus();
+}
+
+absl::Status VirtualClustersImpl::ResumeReplication(const VirtualClusterSpec& spec) {
+  ASSIGN_OR_RETURN(const Statement statement, Begin(spec, "resume replication of"));
+  const catalog::TenantRecord& record = statement.record;
+  RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kResume, record.name(), StateOf(record), ModeOf(record)));
+  if (StateOf(record) != DataState::kPaused && StateOf(record) != DataState::kError) return absl::OkStatus();
+  const Timestamp frontier = FrontierOf(record);
+  RETURN_IF_ERROR(UpdateTenant(store_, statement.runtime->id, [&](MetaUpdate&, catalog::TenantRecord& now) -> absl::Status {
+    RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kResume, now.name(), StateOf(now), ModeOf(now)));
+    const bool pending = now.replication().cutover() != 0;
+    const bool replicated = ReplicatedTime(now.replication(), frontier).has_value();
+    SetState(now, pending ? DataState::kPendingFailover : replicated ? DataState::kReplicating : DataState::kInitializing);
+    now.mutable_replication()->clear_last_error();
+    return absl::OkStatus();
+  }));
+  statement.runtime->progress->SetError("");
+  StartJob(*statement.runtime);
+  Log(LogLevel::kInfo, "replication.resumed", "vc={}", record.name());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Timestamp> VirtualClustersImpl::CompleteReplication(const VirtualClusterSpec& spec,
+                                                                   const FailoverTarget& target) {
+  ASSIGN_OR_RETURN(Statement statement, Begin(spec, "complete replication of"));
+  const catalog::TenantRecord& record = statement.record;
+  RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kComplete, record.name(), StateOf(record), ModeOf(record)));
+  const Timestamp source_now = SourceNow(record, *statement.runtime);
+  std::optional<Timestamp> at;
+  if (const auto* time = std::get_if<ToSystemTime>(&target)) {
+    ASSIGN_OR_RETURN(at, ResolveSystemTime(time->expression, source_now));
+  }
+  ASSIGN_OR_RETURN(const FailoverPlan plan, JudgeFailover(record, FrontierOf(record), at));
+  if (plan.reached) return CompleteNow(std::move(statement), at);
+  return CompleteLater(std::move(statement), plan.at, source_now);
+}
+
+// Needs neither the source nor the job.
+absl::StatusOr<Timestamp> VirtualClustersImpl::CompleteNow(Statement statement, std::optional<Timestamp> target) {
+  ASSIGN_OR_RETURN(const PublishedFailover published, PublishFailover(store_, statement.runtime->id, target));
+  if (statement.runtime->job != nullptr)
+    statement.runtime->job->RequestStop();  // fenced already; joined when something needs it gone
+  AfterFailover(*statement.runtime, published);
+  return published.at;
+}
+
+absl::StatusOr<Timestamp> VirtualClustersImpl::CompleteLater(Statement statement, Timestamp target, Timestamp source_now) {
+  const std::shared_ptr<TenantRuntime> runtime = statement.runtime;
+  const DataState before = StateOf(statement.record);
+  RETURN_IF_ERROR(JournalTarget(store_, runtime->id, target));
+  Log(LogLevel::kInfo, "failover.pending", "vc={} target={}", statement.record.name(), FormatHlc(target));
+  if (runtime->job == nullptr || before == DataState::kPaused || before == DataState::kError) {
+    StartJob(*runtime);
+  } else {
+    runtime->job->SetTarget(target);
+  }
+  statement.turn.unlock();  // another COMPLETE may replace the target
+  if (target > source_now) return target;
+  // A past moment that the stream is about to reach: `ready` on return, unless the source does not bring it.
+  std::unique_lock lock(runtime->mutex);
+  runtime->failed_over.wait_for(lock, std::chrono::milliseconds(kReachWaitMs), [&] {
+    const auto now = LoadTenant(store_, runtime->id);
+    return !now.ok() || StateOf(*now) != DataState::kPendingFailover;
+  });
+  return target;
+}
+
+}  // namespace anabranch

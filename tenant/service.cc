@@ -1,0 +1,82 @@
+// START SERVICE, STOP SERVICE, and the way of sessions into a virtual cluster.
+#include "base/log.h"
+#include "base/status.h"
+#include "tenant/virtual_clusters_impl.h"
+
+namespace anabranch {
+
+// A new epoch and new locks for every service: sessions of an earlier one can do no more harm (R4).
+absl::Status VirtualClustersImpl::Serve(const catalog::TenantRecord& record) {
+  ASSIGN_OR_RETURN(const KeyspaceRef keyspace, store_->FindKeyspace(IncarnationId(record.incarnation())));
+  const TenantId id(record.id());
+  Epoch epoch;
+  RETURN_IF_ERROR(UpdateTenant(store_, id, [&](MetaUpdate& update, catalog::TenantRecord& now) -> absl::Status {
+    RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kStartService, now.name(), StateOf(now), ModeOf(now)));
+    SetMode(now, ServiceMode::kShared);
+    epoch = update.BumpEpoch(keyspace);
+    return absl::OkStatus();
+  }));
+  std::shared_ptr<LockTable> locks = LockTable::Create();
+  ServedVirtualCluster service{
+      .id = id, .name = record.name(), .context = {store_, keyspace, epoch, locks.get()}, .locks = locks};
+  const std::shared_ptr<TenantRuntime> runtime = RuntimeOf(record);
+  std::lock_guard lock(runtime->mutex);
+  runtime->service = std::move(service);
+  return absl::OkStatus();
+}
+
+absl::Status VirtualClustersImpl::StartService(const VirtualClusterSpec& spec) {
+  ASSIGN_OR_RETURN(const Statement statement, Begin(spec, ""));
+  const catalog::TenantRecord& record = statement.record;
+  RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kStartService, record.name(), StateOf(record), ModeOf(record)));
+  if (ModeOf(record) == ServiceMode::kShared) return absl::OkStatus();
+  RETURN_IF_ERROR(Serve(record));
+  Log(LogLevel::kInfo, "service.started", "vc={}", record.name());
+  return absl::OkStatus();
+}
+
+absl::Status VirtualClustersImpl::StopService(const VirtualClusterSpec& spec) {
+  ASSIGN_OR_RETURN(const Statement statement, Begin(spec, "stop service of"));
+  const catalog::TenantRecord& record = statement.record;
+  RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kStopService, record.name(), StateOf(record), ModeOf(record)));
+  if (ModeOf(record) == ServiceMode::kNone) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const KeyspaceRef keyspace, store_->FindKeyspace(IncarnationId(record.incarnation())));
+  RETURN_IF_ERROR(UpdateTenant(store_, statement.runtime->id, [&](MetaUpdate& update, catalog::TenantRecord& now) {
+    SetMode(now, ServiceMode::kStopping);
+    update.BumpEpoch(keyspace);  // R4: no commit of a session gets in from here on
+    return absl::OkStatus();
+  }));
+  {
+    std::lock_guard lock(statement.runtime->mutex);
+    statement.runtime->service.reset();
+  }
+  if (session_stopper_) session_stopper_(statement.runtime->id);
+  RETURN_IF_ERROR(UpdateTenant(store_, statement.runtime->id, [](MetaUpdate&, catalog::TenantRecord& now) {
+    SetMode(now, ServiceMode::kNone);
+    return absl::OkStatus();
+  }));
+  Log(LogLevel::kInfo, "service.stopped", "vc={}", record.name());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ServedVirtualCluster> VirtualClustersImpl::Connect(const std::string& name) {
+  std::string target = name;
+  if (target.empty()) {
+    ASSIGN_OR_RETURN(const std::optional<std::string> setting, store_->GetMeta(kDefaultTargetKey));
+    target = setting.value_or(std::string(kSystemTenantName));
+  }
+  ASSIGN_OR_RETURN(const std::optional<TenantId> id, FindTenant(store_, target));
+  if (!id) {
+    return SqlError(sqlstate::kInvalidCatalogName, fmt::format("virtual cluster \"{}\" does not exist", target),
+                    "SHOW VIRTUAL CLUSTERS, in the system virtual cluster, lists those that do.");
+  }
+  ASSIGN_OR_RETURN(const catalog::TenantRecord record, LoadTenant(store_, *id));
+  RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kServeSession, record.name(), StateOf(record), ModeOf(record)));
+  const std::shared_ptr<TenantRuntime> runtime = RuntimeOf(record);
+  std::lock_guard lock(runtime->mutex);
+  if (runtime->service) return *runtime->service;
+  return SqlError(sqlstate::kCannotConnectNow,
+                  fmt::format("virtual cluster \"{}\" is about to start or stop serving", target), "Connect again.");
+}
+
+}  // namespace anabranch

@@ -1,0 +1,46 @@
+#include "tenant/stream_registry.h"
+
+#include <algorithm>
+
+namespace anabranch {
+
+StreamRegistry::Registration::Registration(StreamRegistry* registry, TenantId tenant, StreamId stream,
+                                           std::stop_token outer)
+    : registry_(registry) {
+  {
+    std::lock_guard lock(registry_->mutex_);
+    entry_ = registry_->entries_.insert(registry_->entries_.end(), {tenant, stream, std::stop_source()});
+  }
+  forward_.emplace(std::move(outer), Forward{&entry_->stop});
+}
+
+StreamRegistry::Registration::~Registration() {
+  forward_.reset();
+  // Notified under the mutex: the waiter may destroy the registry as soon as it sees the entry gone.
+  std::lock_guard lock(registry_->mutex_);
+  registry_->entries_.erase(entry_);
+  registry_->left_.notify_all();
+}
+
+template <typename Matches>
+void StreamRegistry::End(const Matches& matches) {
+  std::unique_lock lock(mutex_);
+  for (Entry& entry : entries_) {
+    if (matches(entry)) entry.stop.request_stop();
+  }
+  left_.wait(lock, [&] { return std::none_of(entries_.begin(), entries_.end(), matches); });
+}
+
+void StreamRegistry::EndTenant(TenantId tenant) {
+  End([tenant](const Entry& entry) { return entry.tenant == tenant; });
+}
+
+void StreamRegistry::EndStream(StreamId stream) {
+  End([stream](const Entry& entry) { return entry.stream == stream; });
+}
+
+void StreamRegistry::EndAll() {
+  End([](const Entry&) { return true; });
+}
+
+}  // namespace anabranch

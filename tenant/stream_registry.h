@@ -1,0 +1,59 @@
+// Which connections are sending a virtual cluster's data at the moment, so that a change of its history can end them and
+// wait until they are gone (R10).
+#pragma once
+
+#include <condition_variable>
+#include <list>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+
+#include "base/ids.h"
+
+namespace anabranch {
+
+// Thread-safe.
+class StreamRegistry {
+ private:
+  struct Entry {
+    TenantId tenant;
+    StreamId stream;
+    std::stop_source stop;
+  };
+
+ public:
+  // One connection's place in the registry. `stop` of its token is requested by whoever ends the stream, and by `outer`.
+  // Register first and look at the catalog second: then whoever changes the catalog first and ends streams second misses
+  // none.
+  class Registration {
+   public:
+    Registration(StreamRegistry* registry, TenantId tenant, StreamId stream, std::stop_token outer);
+    ~Registration();
+    Registration(const Registration&) = delete;
+    Registration& operator=(const Registration&) = delete;
+    std::stop_token token() const { return entry_->stop.get_token(); }
+
+   private:
+    struct Forward {
+      std::stop_source* source;
+      void operator()() const { source->request_stop(); }
+    };
+    StreamRegistry* const registry_;
+    std::list<Entry>::iterator entry_;
+    std::optional<std::stop_callback<Forward>> forward_;
+  };
+
+  void EndTenant(TenantId tenant);  // returns when none is left
+  void EndStream(StreamId stream);  // likewise
+  void EndAll();
+
+ private:
+  template <typename Matches>
+  void End(const Matches& matches);
+
+  std::mutex mutex_;
+  std::condition_variable left_;
+  std::list<Entry> entries_;  // guarded by mutex_
+};
+
+}  // namespace anabranch

@@ -1,0 +1,79 @@
+// The source's side of streams: judging who may stream what, exports for initial copies, protection of the history that
+// standbys still need.
+//
+// One StreamRecord per stream. Its protection is made durable before anything relies on it, raised only after the standby's
+// durable acknowledgements (R11), and released when the standby finished, or was silent for the expiration window.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <mutex>
+#include <stop_token>
+
+#include "absl/status/statusor.h"
+#include "storage/store.h"
+#include "stream/live_feed.h"
+#include "stream/transport.h"
+#include "stream/wire.pb.h"
+#include "tenant/catalog.h"
+#include "tenant/stream_registry.h"
+
+namespace anabranch {
+
+// Thread-safe.
+class StreamSource {
+ public:
+  struct Options {
+    Store* store = nullptr;
+    LiveFeed* feed = nullptr;
+    std::function<absl::Status(TenantId, std::stop_token)> wait_swept;
+  };
+  explicit StreamSource(Options options) : options_(std::move(options)), store_(options_.store) {}
+
+  // Forgets streams that their standbys never heard of, and folders that belong to none. Before anything else.
+  absl::Status Recover();
+  // Forgets streams that were silent for too long and releases their history.
+  absl::Status ExpireSilent();
+
+  absl::StatusOr<wire::OpenResponse> Open(const wire::OpenRequest& request, std::stop_token stop);
+  absl::Status ServeSubscription(const wire::SubscribeRequest& request, FrameTransport& transport, std::stop_token stop);
+  absl::Status ServeCopy(const wire::CopyRequest& request, FrameTransport& transport, std::stop_token stop);
+  absl::StatusOr<wire::FinishResponse> Finish(const wire::FinishRequest& request);
+
+  // Ends the connections that read this virtual cluster and returns when they are gone.
+  void EndStreams(TenantId tenant) { registry_.EndTenant(tenant); }
+  void EndAll() { registry_.EndAll(); }
+  // For a drop: also forgets its streams.
+  absl::Status ForgetTenant(TenantId tenant);
+
+ private:
+  struct Source {
+    catalog::TenantRecord tenant;
+    KeyspaceRef keyspace;
+  };
+  absl::StatusOr<Source> FindSource(const std::string& name);
+  absl::StatusOr<wire::OpenResponse> OpenNew(const Source& source, const wire::OpenRequest& request, std::stop_token stop);
+  absl::StatusOr<wire::OpenResponse> OpenFailback(const Source& source, const wire::OpenRequest& request);
+  absl::StatusOr<wire::OpenResponse> OpenAgain(const Source& source, const wire::OpenRequest& request);
+  absl::Status AddStream(const Source& source, const wire::OpenRequest& request, StreamId stream, Timestamp protect,
+                         bool exporting);
+  wire::OpenResponse Answer(const Source& source, StreamId stream, Timestamp start_at);
+  absl::Status Touch(StreamId stream, std::optional<Timestamp> retained);
+  absl::Status Forget(StreamId stream);
+  absl::Status CheckCurrent(const catalog::StreamRecord& record);
+  absl::Status FinishExport(StreamId stream);
+  uint64_t NewExpiration() const;
+
+  const Options options_;
+  Store* const store_;
+  StreamRegistry registry_;
+  // What this process remembers of a stream.
+  struct Live {
+    std::string branch;          // of the source, when the stream was last opened
+    uint64_t touched_at_ns = 0;  // monotonic; of the last durable touch
+  };
+  std::mutex mutex_;
+  std::map<StreamId, Live> live_;  // guarded by mutex_
+};
+
+}  // namespace anabranch

@@ -1,0 +1,42 @@
+// Removes what a failover hid, in the background: one sweeper per virtual cluster. It uses whatever epoch owns the keyspace
+// at the moment (R4); START SERVICE bumps it, and the sweep goes on under the new one.
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <thread>
+
+#include "absl/status/status.h"
+#include "storage/store.h"
+
+namespace anabranch {
+
+// Thread-safe.
+class Sweeper {
+ public:
+  Sweeper(Store* store, std::string name) : store_(store), name_(std::move(name)) {}
+  ~Sweeper() { Stop(); }
+
+  // Sweeps until no hidden interval is left. Does nothing if it already does.
+  void Start(KeyspaceRef keyspace);
+  // Interrupts and joins. Start goes on from there.
+  void Stop();
+  // Returns when nothing is being swept. Cancelled when `stop` is requested, 55006 after timeout_ms.
+  absl::Status WaitIdle(std::stop_token stop, uint64_t timeout_ms);
+
+ private:
+  void Run(const KeyspaceRef& keyspace, std::stop_token stop);
+  bool FinishIfClean(const KeyspaceRef& keyspace);
+
+  Store* const store_;
+  const std::string name_;
+  std::mutex lifetime_;  // one Start or Stop at a time
+  std::jthread thread_;  // guarded by lifetime_
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  bool running_ = false;  // guarded by mutex_
+};
+
+}  // namespace anabranch

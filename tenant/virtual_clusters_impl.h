@@ -1,0 +1,122 @@
+// Internal to tenant/: what stands behind VirtualClusters. Its methods are spread over bootstrap.cc (Open),
+// virtual_clusters.cc (create, drop, show), service.cc (start, stop, connect) and replication_statements.cc.
+//
+// Locks. TenantRuntime::statements serializes the statements on one virtual cluster and is held for as long as one takes,
+// remote requests included; SHOW, sessions, streams and the replication job never take it. Everything else is short. The
+// catalog needs no lock: see tenant/catalog.h.
+#pragma once
+
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "tenant/catalog.h"
+#include "tenant/failover.h"
+#include "tenant/farewell.h"
+#include "tenant/replication_job.h"
+#include "tenant/stream_source.h"
+#include "tenant/sweeper.h"
+#include "tenant/virtual_clusters.h"
+
+namespace anabranch {
+
+// What this process holds of a virtual cluster, besides its record.
+struct TenantRuntime {
+  TenantRuntime(Store* store, TenantId id_, const std::string& name)
+      : id(id_), progress(std::make_shared<ReplicationProgress>()), sweeper(store, name) {}
+
+  const TenantId id;
+  const std::shared_ptr<ReplicationProgress> progress;
+  Sweeper sweeper;
+
+  std::mutex mutex;
+  std::condition_variable failed_over;          // a pending failover was published
+  std::optional<ServedVirtualCluster> service;  // guarded by mutex; set while it serves
+
+  std::mutex statements;
+  std::unique_ptr<ReplicationJob> job;  // guarded by statements; may have ended by itself. Last: its thread uses the rest
+};
+
+class VirtualClustersImpl final : public VirtualClusters {
+ public:
+  explicit VirtualClustersImpl(Options options);
+  ~VirtualClustersImpl() override;
+  absl::Status Start();  // Open
+
+  void SetSessionStopper(SessionStopper stopper) override { session_stopper_ = std::move(stopper); }
+
+  absl::Status Create(const std::string& name, CreateOptions options) override;
+  absl::Status CreateFromReplication(const std::string& name, CreateOptions options, const std::string& source_name,
+                                     const std::string& uri, ReplicationOptions replication, std::stop_token stop) override;
+  absl::Status StartReplication(const VirtualClusterSpec& spec, const std::string& source_name, const std::string& uri,
+                                ReplicationOptions replication, std::stop_token stop) override;
+  absl::Status PauseReplication(const VirtualClusterSpec& spec) override;
+  absl::Status ResumeReplication(const VirtualClusterSpec& spec) override;
+  absl::StatusOr<Timestamp> CompleteReplication(const VirtualClusterSpec& spec, const FailoverTarget& target) override;
+  absl::Status StartService(const VirtualClusterSpec& spec) override;
+  absl::Status StopService(const VirtualClusterSpec& spec) override;
+  absl::Status Drop(const VirtualClusterSpec& spec, bool if_exists) override;
+  absl::StatusOr<VirtualClusterInfo> Show(const VirtualClusterSpec& spec) override;
+  absl::StatusOr<std::vector<VirtualClusterInfo>> ShowAll() override;
+  absl::StatusOr<FingerprintRow> ShowFingerprint(const VirtualClusterSpec& spec,
+                                                 std::optional<std::string> start_expression,
+                                                 std::optional<std::string> at_expression, std::stop_token stop) override;
+
+  absl::StatusOr<ServedVirtualCluster> Connect(const std::string& name) override;
+
+  absl::StatusOr<wire::OpenResponse> OpenStream(const wire::OpenRequest& request, std::stop_token stop) override;
+  absl::Status ServeSubscription(const wire::SubscribeRequest& request, FrameTransport& transport,
+                                 std::stop_token stop) override;
+  absl::Status ServeCopy(const wire::CopyRequest& request, FrameTransport& transport, std::stop_token stop) override;
+  absl::StatusOr<wire::FinishResponse> FinishStream(const wire::FinishRequest& request) override;
+
+ private:
+  // One statement's turn on a virtual cluster, and its record as of then.
+  struct Statement {
+    std::shared_ptr<TenantRuntime> runtime;
+    std::unique_lock<std::mutex> turn;
+    catalog::TenantRecord record;
+  };
+  // 42704 if there is none. 22023 for `system` if `verb` is given: `cannot <verb> tenant "1", ...`.
+  absl::StatusOr<TenantId> Locate(const VirtualClusterSpec& spec);
+  absl::StatusOr<Statement> Begin(const VirtualClusterSpec& spec, std::string_view verb);
+  std::shared_ptr<TenantRuntime> RuntimeOf(const catalog::TenantRecord& record);
+
+  // bootstrap.cc
+  absl::Status Bootstrap();
+  absl::Status Recover(const catalog::TenantRecord& record);
+  void HouseKeep(std::stop_token stop);
+  absl::Status ReleaseFailoverProtections();
+
+  // virtual_clusters.cc
+  absl::Status CheckRoom();
+  absl::Status FinishDrop(const catalog::TenantRecord& record);
+  VirtualClusterInfo InfoOf(const catalog::TenantRecord& record);
+  Timestamp FrontierOf(const catalog::TenantRecord& record);
+  Timestamp SourceNow(const catalog::TenantRecord& record, const TenantRuntime& runtime);
+
+  // service.cc
+  absl::Status Serve(const catalog::TenantRecord& record);
+
+  // replication_statements.cc
+  void StartJob(TenantRuntime& runtime);  // REQUIRES: statements held, or nobody knows the runtime yet
+  void AfterFailover(TenantRuntime& runtime, const PublishedFailover& published);
+  absl::StatusOr<Timestamp> CompleteNow(Statement statement, std::optional<Timestamp> target);
+  absl::StatusOr<Timestamp> CompleteLater(Statement statement, Timestamp target, Timestamp source_now);
+
+  const Options options_;
+  Store* const store_;
+  SessionStopper session_stopper_;
+  std::mutex creating_;  // one new virtual cluster at a time: the limit is counted
+  std::mutex mutex_;
+  std::map<TenantId, std::shared_ptr<TenantRuntime>> runtimes_;  // guarded by mutex_
+  Farewells farewells_;
+  StreamSource source_;
+  std::mutex housekeeping_;  // only to wait on
+  std::condition_variable_any housekeeping_due_;
+  std::jthread housekeeper_;
+};
+
+}  // namespace anabranch
