@@ -216,6 +216,15 @@ TEST_F(TransactionTest, SerializableRefusesPhantomsInScannedSpans) {
   EXPECT_EQ(SqlStateOf(same->Commit().status()), sqlstate::kSerializationFailure);
 }
 
+TEST_F(TransactionTest, SerializableSpanWithoutEndStaysWithoutEndWhenMerged) {
+  const auto scanner = Begin(IsolationLevel::kSerializable);
+  EXPECT_EQ(Get(*scanner, "c"), "none");
+  EXPECT_EQ(Rows(*scanner->Scan({"b", ""})), "");
+  LockAndPut(*scanner, "a", "1");
+  CommitPut(keyspace_, "x", "phantom");
+  EXPECT_EQ(SqlStateOf(scanner->Commit().status()), sqlstate::kSerializationFailure);
+}
+
 TEST_F(TransactionTest, SerializableReadOnlyNeverFails) {
   CommitPut(keyspace_, "a", "1");
   const auto reader = Begin(IsolationLevel::kSerializable);
