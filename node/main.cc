@@ -1,0 +1,17 @@
+// The program: one binary, its subcommands (node/commands.h).
+#include "CLI/CLI.hpp"
+#include "node/commands.h"
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "Anabranch: virtual clusters that are streamed to a standby, failed over to any consistent moment, and failed back");
+  app.name("anabranch");
+  app.require_subcommand(1);
+  int exit_status = 0;
+  anabranch::AddStartCommand(app, &exit_status);
+  anabranch::AddDemoCommand(app, argv[0], &exit_status);
+  anabranch::AddSqlUrlCommand(app, &exit_status);
+  anabranch::AddVersionCommand(app, &exit_status);
+  CLI11_PARSE(app, argc, argv);
+  return exit_status;
+}

@@ -1,0 +1,484 @@
+#include "sql/pgwire_message.h"
+
+#include <algorithm>
+
+#include "base/status.h"
+
+namespace anabranch {
+namespace {
+
+constexpr uint32_t kCancelRequestCode = 80877102;
+constexpr uint32_t kSslRequestCode = 80877103;
+constexpr uint32_t kGssEncRequestCode = 80877104;
+constexpr uint32_t kInt2Oid = 21;
+constexpr uint32_t kBpcharOid = 1042;
+constexpr uint32_t kVarcharOid = 1043;
+constexpr uint32_t kNameOid = 19;
+
+absl::Status Malformed(std::string_view what) {
+  return SqlError(sqlstate::kProtocolViolation, fmt::format("invalid {} message", what));
+}
+
+// Takes values off the front of a body. After the first thing that is missing every take fails.
+class Reader {
+ public:
+  explicit Reader(std::string_view body) : rest_(body) {}
+
+  uint32_t Fixed32() { return static_cast<uint32_t>(BigEndian(4)); }
+  uint16_t Fixed16() { return static_cast<uint16_t>(BigEndian(2)); }
+  char Byte() { return static_cast<char>(BigEndian(1)); }
+
+  std::string String() {
+    const size_t end = rest_.find('\0');
+    if (end == std::string_view::npos) {
+      ok_ = false;
+      return "";
+    }
+    std::string text(rest_.substr(0, end));
+    rest_.remove_prefix(end + 1);
+    return text;
+  }
+
+  std::string Bytes(size_t size) {
+    if (size > rest_.size()) {
+      ok_ = false;
+      return "";
+    }
+    std::string bytes(rest_.substr(0, size));
+    rest_.remove_prefix(size);
+    return bytes;
+  }
+
+  // A count of things of which each takes at least `bytes_each`; so a count cannot ask for more memory than the message
+  // has.
+  size_t Count(size_t bytes_each) {
+    const size_t count = Fixed16();
+    if (count * bytes_each > rest_.size()) ok_ = false;
+    return ok_ ? count : 0;
+  }
+
+  bool ok() const { return ok_; }
+  bool empty() const { return rest_.empty(); }
+  bool finished() const { return ok_ && rest_.empty(); }
+
+ private:
+  uint64_t BigEndian(size_t size) {
+    if (!ok_ || rest_.size() < size) {
+      ok_ = false;
+      return 0;
+    }
+    uint64_t value = 0;
+    for (size_t i = 0; i < size; ++i) value = value << 8 | static_cast<uint8_t>(rest_[i]);
+    rest_.remove_prefix(size);
+    return value;
+  }
+
+  std::string_view rest_;
+  bool ok_ = true;
+};
+
+void Put16(std::string* out, uint16_t value) {
+  out->push_back(static_cast<char>(value >> 8));
+  out->push_back(static_cast<char>(value));
+}
+
+void Put32(std::string* out, uint32_t value) {
+  Put16(out, static_cast<uint16_t>(value >> 16));
+  Put16(out, static_cast<uint16_t>(value));
+}
+
+void Put64(std::string* out, uint64_t value) {
+  Put32(out, static_cast<uint32_t>(value >> 32));
+  Put32(out, static_cast<uint32_t>(value));
+}
+
+void PutString(std::string* out, std::string_view text) {
+  // A zero byte would end the string early and shift everything after it.
+  out->append(text.substr(0, text.find('\0')));
+  out->push_back('\0');
+}
+
+// One message: writes the type, and the length when it goes out of scope.
+class Message {
+ public:
+  Message(std::string* out, char type) : out_(out) {
+    out->push_back(type);
+    length_at_ = out->size();
+    Put32(out, 0);
+  }
+  ~Message() {
+    const uint32_t length = static_cast<uint32_t>(out_->size() - length_at_);
+    for (int i = 0; i < 4; ++i) (*out_)[length_at_ + i] = static_cast<char>(length >> (24 - 8 * i));
+  }
+  Message(const Message&) = delete;
+  Message& operator=(const Message&) = delete;
+
+ private:
+  std::string* out_;
+  size_t length_at_;
+};
+
+bool TakeFormats(Reader* reader, std::vector<Format>* formats) {
+  for (size_t count = reader->Count(2); count > 0; --count) {
+    const uint16_t code = reader->Fixed16();
+    if (code > 1) return false;
+    formats->push_back(static_cast<Format>(code));
+  }
+  return reader->ok();
+}
+
+void PutField(std::string* out, char field, std::string_view text) {
+  out->push_back(field);
+  PutString(out, text);
+}
+
+void AppendDiagnostic(std::string* out, char type, std::string_view severity, std::string_view sqlstate,
+                      std::string_view text, std::string_view hint) {
+  Message message(out, type);
+  PutField(out, 'S', severity);
+  PutField(out, 'V', severity);
+  PutField(out, 'C', sqlstate);
+  PutField(out, 'M', text);
+  if (!hint.empty()) PutField(out, 'H', hint);
+  out->push_back('\0');
+}
+
+void PutBinaryDatum(std::string* out, const Datum& datum, SqlType type) {
+  if (const bool* value = std::get_if<bool>(&datum)) {
+    Put32(out, 1);
+    out->push_back(*value ? 1 : 0);
+  } else if (const int64_t* number = std::get_if<int64_t>(&datum)) {
+    if (type == SqlType::kInt4) {
+      Put32(out, 4);
+      Put32(out, static_cast<uint32_t>(*number));
+    } else {
+      Put32(out, 8);
+      Put64(out, static_cast<uint64_t>(*number));
+    }
+  } else {
+    const std::string text = ToText(datum);
+    Put32(out, static_cast<uint32_t>(text.size()));
+    out->append(text);
+  }
+}
+
+int64_t SignedBigEndian(std::string_view bytes) {
+  int64_t value = static_cast<int8_t>(bytes[0]);  // sign-extends
+  for (const char byte : bytes.substr(1))
+    value = static_cast<int64_t>(static_cast<uint64_t>(value) << 8) | static_cast<uint8_t>(byte);
+  return value;
+}
+
+}  // namespace
+
+absl::StatusOr<StartupPacket> DecodeStartup(std::string_view body) {
+  Reader reader(body);
+  const uint32_t code = reader.Fixed32();
+  if (!reader.ok()) return Malformed("startup");
+  if (code == kSslRequestCode || code == kGssEncRequestCode) {
+    if (!reader.finished()) return Malformed("startup");
+    return EncryptionRequest{};
+  }
+  if (code == kCancelRequestCode) {
+    CancelRequest cancel;
+    cancel.process_id = static_cast<int32_t>(reader.Fixed32());
+    cancel.secret = static_cast<int32_t>(reader.Fixed32());
+    if (!reader.finished()) return Malformed("cancel request");
+    return cancel;
+  }
+  if (code >> 16 != 3) {
+    return SqlError(sqlstate::kFeatureNotSupported,
+                    fmt::format("unsupported frontend protocol {}.{}: the server supports 3.0", code >> 16, code & 0xffff));
+  }
+  StartupMessage startup;
+  startup.minor_version = static_cast<uint16_t>(code);
+  while (true) {
+    std::string name = reader.String();
+    if (!reader.ok()) return Malformed("startup");
+    if (name.empty()) break;
+    std::string value = reader.String();
+    startup.parameters.emplace_back(std::move(name), std::move(value));
+  }
+  if (!reader.finished()) return Malformed("startup");
+  return startup;
+}
+
+bool IsLegalLength(char type, uint32_t length) {
+  if (length < 4) return false;
+  switch (type) {
+    case 'Q':
+    case 'P':
+    case 'B':
+    case 'd':
+      return length <= kSkippedMessageBytesMax;
+    case 'C':
+    case 'D':
+    case 'E':
+    case 'H':
+    case 'S':
+    case 'X':
+    case 'c':
+    case 'f':
+    case 'p':
+    case 'F':
+      return length <= kSmallMessageBytesMax;
+    default:
+      return false;
+  }
+}
+
+absl::StatusOr<std::string> DecodeQuery(std::string_view body) {
+  Reader reader(body);
+  std::string query = reader.String();
+  if (!reader.finished()) return Malformed("query");
+  return query;
+}
+
+absl::StatusOr<ParseMessage> DecodeParse(std::string_view body) {
+  Reader reader(body);
+  ParseMessage parse;
+  parse.name = reader.String();
+  parse.query = reader.String();
+  for (size_t count = reader.Count(4); count > 0; --count) parse.parameter_oids.push_back(reader.Fixed32());
+  if (!reader.finished()) return Malformed("parse");
+  return parse;
+}
+
+absl::StatusOr<BindMessage> DecodeBind(std::string_view body) {
+  Reader reader(body);
+  BindMessage bind;
+  bind.portal = reader.String();
+  bind.statement = reader.String();
+  if (!reader.ok() || !TakeFormats(&reader, &bind.parameter_formats)) return Malformed("bind");
+  for (size_t count = reader.Count(4); count > 0; --count) {
+    const int32_t size = static_cast<int32_t>(reader.Fixed32());
+    if (size < -1) return Malformed("bind");
+    if (size == -1) {
+      bind.parameters.push_back(std::nullopt);
+    } else {
+      bind.parameters.push_back(reader.Bytes(static_cast<size_t>(size)));
+    }
+  }
+  if (!reader.ok() || !TakeFormats(&reader, &bind.result_formats) || !reader.finished()) return Malformed("bind");
+  if (bind.parameter_formats.size() > 1 && bind.parameter_formats.size() != bind.parameters.size()) {
+    return SqlError(sqlstate::kProtocolViolation, fmt::format("bind message has {} parameter formats but {} parameters",
+                                                              bind.parameter_formats.size(), bind.parameters.size()));
+  }
+  return bind;
+}
+
+absl::StatusOr<TargetMessage> DecodeTarget(std::string_view body) {
+  Reader reader(body);
+  const char kind = reader.Byte();
+  TargetMessage target;
+  target.name = reader.String();
+  if (!reader.finished() || (kind != 'S' && kind != 'P')) return Malformed("describe or close");
+  target.kind = static_cast<TargetKind>(kind);
+  return target;
+}
+
+absl::StatusOr<ExecuteMessage> DecodeExecute(std::string_view body) {
+  Reader reader(body);
+  ExecuteMessage execute;
+  execute.portal = reader.String();
+  execute.rows_max = std::max(0, static_cast<int32_t>(reader.Fixed32()));
+  if (!reader.finished()) return Malformed("execute");
+  return execute;
+}
+
+absl::StatusOr<std::string> DecodeCopyFail(std::string_view body) {
+  Reader reader(body);
+  std::string reason = reader.String();
+  if (!reader.finished()) return Malformed("copy fail");
+  return reason;
+}
+
+void AppendAuthenticationOk(std::string* out) {
+  Message message(out, 'R');
+  Put32(out, 0);
+}
+
+void AppendBackendKeyData(std::string* out, int32_t process_id, int32_t secret) {
+  Message message(out, 'K');
+  Put32(out, static_cast<uint32_t>(process_id));
+  Put32(out, static_cast<uint32_t>(secret));
+}
+
+void AppendParameterStatus(std::string* out, std::string_view name, std::string_view value) {
+  Message message(out, 'S');
+  PutString(out, name);
+  PutString(out, value);
+}
+
+void AppendNegotiateProtocolVersion(std::string* out, const std::vector<std::string>& unknown_options) {
+  Message message(out, 'v');
+  Put32(out, 0);  // the newest minor version that is supported
+  Put32(out, static_cast<uint32_t>(unknown_options.size()));
+  for (const std::string& option : unknown_options) PutString(out, option);
+}
+
+void AppendReadyForQuery(std::string* out, TransactionStatus status) {
+  Message message(out, 'Z');
+  out->push_back(static_cast<char>(status));
+}
+
+void AppendRowDescription(std::string* out, const std::vector<ColumnDescription>& columns,
+                          const std::vector<Format>& formats) {
+  Message message(out, 'T');
+  Put16(out, static_cast<uint16_t>(columns.size()));
+  for (size_t i = 0; i < columns.size(); ++i) {
+    PutString(out, columns[i].name);
+    Put32(out, 0);  // no table's column
+    Put16(out, 0);
+    // Clients know no type "unknown" in results; PostgreSQL resolves it to text as well.
+    const SqlType type = columns[i].type == SqlType::kUnknown ? SqlType::kText : columns[i].type;
+    Put32(out, static_cast<uint32_t>(type));
+    Put16(out, static_cast<uint16_t>(TypeLength(type)));
+    Put32(out, static_cast<uint32_t>(-1));  // no type modifier
+    Put16(out, static_cast<uint16_t>(FormatAt(formats, i)));
+  }
+}
+
+void AppendParameterDescription(std::string* out, const std::vector<SqlType>& types) {
+  Message message(out, 't');
+  Put16(out, static_cast<uint16_t>(types.size()));
+  for (const SqlType type : types) Put32(out, static_cast<uint32_t>(type == SqlType::kUnknown ? SqlType::kText : type));
+}
+
+void AppendDataRow(std::string* out, const Row& row, const std::vector<ColumnDescription>& columns,
+                   const std::vector<Format>& formats) {
+  Message message(out, 'D');
+  Put16(out, static_cast<uint16_t>(row.size()));
+  for (size_t i = 0; i < row.size(); ++i) {
+    if (IsNull(row[i])) {
+      Put32(out, static_cast<uint32_t>(-1));
+    } else if (FormatAt(formats, i) == Format::kBinary) {
+      PutBinaryDatum(out, row[i], columns[i].type);
+    } else {
+      const std::string text = ToText(row[i]);
+      Put32(out, static_cast<uint32_t>(text.size()));
+      out->append(text);
+    }
+  }
+}
+
+void AppendCommandComplete(std::string* out, std::string_view tag) {
+  Message message(out, 'C');
+  PutString(out, tag);
+}
+
+void AppendCopyInResponse(std::string* out, size_t columns) {
+  Message message(out, 'G');
+  out->push_back(0);  // text
+  Put16(out, static_cast<uint16_t>(columns));
+  for (size_t i = 0; i < columns; ++i) Put16(out, 0);
+}
+
+void AppendCopyBothResponse(std::string* out) {
+  Message message(out, 'W');
+  out->push_back(0);
+  Put16(out, 0);
+}
+
+void AppendCopyDataHeader(std::string* out, size_t body_bytes) {
+  out->push_back('d');
+  Put32(out, static_cast<uint32_t>(4 + body_bytes));
+}
+
+void AppendBare(std::string* out, BareMessage bare) { Message message(out, static_cast<char>(bare)); }
+
+void AppendError(std::string* out, Severity severity, const absl::Status& status) {
+  AppendDiagnostic(out, 'E', severity == Severity::kFatal ? "FATAL" : "ERROR", SqlStateOf(status), MessageOf(status),
+                   HintOf(status));
+}
+
+void AppendNotice(std::string* out, std::string_view sqlstate, std::string_view message) {
+  const bool warning = sqlstate.starts_with("01") || sqlstate.starts_with("25");
+  AppendDiagnostic(out, 'N', warning ? "WARNING" : "NOTICE", sqlstate, message, "");
+}
+
+Format FormatAt(const std::vector<Format>& formats, size_t index) {
+  if (formats.empty()) return Format::kText;
+  return formats.size() == 1 ? formats[0] : formats[index];
+}
+
+bool HasBinaryFormat(SqlType type) {
+  return type == SqlType::kBool || type == SqlType::kInt4 || type == SqlType::kInt8 || type == SqlType::kText ||
+         type == SqlType::kUnknown;
+}
+
+absl::StatusOr<std::string> BinaryParameterToText(SqlType type, std::string_view bytes) {
+  const auto wrong_length = [&] {
+    return SqlError("22P03", fmt::format("incorrect binary data format for a parameter of type {}", TypeName(type)));
+  };
+  switch (type) {
+    case SqlType::kBool:
+      if (bytes.size() != 1) return wrong_length();
+      return std::string(bytes[0] != 0 ? "t" : "f");
+    case SqlType::kInt4:  // a client that said int2 sends two bytes
+      if (bytes.size() != 4 && bytes.size() != 2) return wrong_length();
+      return fmt::format("{}", SignedBigEndian(bytes));
+    case SqlType::kInt8:
+      if (bytes.size() != 8) return wrong_length();
+      return fmt::format("{}", SignedBigEndian(bytes));
+    case SqlType::kText:
+    case SqlType::kUnknown:
+      return std::string(bytes);
+    default:
+      return SqlError(sqlstate::kFeatureNotSupported,
+                      fmt::format("binary format of a parameter of type {} is not supported", TypeName(type)),
+                      "Send the parameter in text format.");
+  }
+}
+
+absl::StatusOr<SqlType> ParameterTypeOfOid(uint32_t oid) {
+  switch (oid) {
+    case 0:
+      return SqlType::kUnknown;
+    case kInt2Oid:
+      return SqlType::kInt4;
+    case kBpcharOid:
+    case kVarcharOid:
+    case kNameOid:
+      return SqlType::kText;
+    case static_cast<uint32_t>(SqlType::kBool):
+    case static_cast<uint32_t>(SqlType::kInt8):
+    case static_cast<uint32_t>(SqlType::kInt4):
+    case static_cast<uint32_t>(SqlType::kText):
+    case static_cast<uint32_t>(SqlType::kTimestampTz):
+    case static_cast<uint32_t>(SqlType::kNumeric):
+    case static_cast<uint32_t>(SqlType::kUnknown):
+      return static_cast<SqlType>(oid);
+    default:
+      return SqlError(sqlstate::kFeatureNotSupported,
+                      fmt::format("a parameter of the type with oid {} is not supported", oid));
+  }
+}
+
+absl::Status CheckText(std::string_view text) {
+  size_t i = 0;
+  while (i < text.size()) {
+    const uint8_t lead = static_cast<uint8_t>(text[i]);
+    if (lead != 0 && lead < 0x80) {
+      ++i;
+      continue;
+    }
+    const size_t length = lead >= 0xf0 && lead <= 0xf4  ? 4
+                          : lead >= 0xe0 && lead < 0xf0 ? 3
+                          : lead >= 0xc2 && lead < 0xe0 ? 2
+                                                        : 0;
+    bool valid = length != 0 && i + length <= text.size();
+    for (size_t k = 1; valid && k < length; ++k) valid = (static_cast<uint8_t>(text[i + k]) & 0xc0) == 0x80;
+    if (valid && length >= 3) {
+      const uint8_t second = static_cast<uint8_t>(text[i + 1]);
+      // Overlong forms, surrogates, beyond U+10FFFF.
+      valid = !(lead == 0xe0 && second < 0xa0) && !(lead == 0xed && second >= 0xa0) && !(lead == 0xf0 && second < 0x90) &&
+              !(lead == 0xf4 && second >= 0x90);
+    }
+    if (!valid) return SqlError("22021", fmt::format("invalid byte sequence for encoding \"UTF8\": 0x{:02x}", lead));
+    i += length;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace anabranch

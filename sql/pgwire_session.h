@@ -1,0 +1,39 @@
+// One client's session on the wire, from its first byte to its last: startup, simple queries, COPY FROM STDIN; extended
+// queries and replication streams are in files of their own.
+#pragma once
+
+#include "base/clock.h"
+#include "sql/pgwire_connection.h"
+#include "sql/session.h"
+#include "sql/session_registry.h"
+#include "sql/system_statements.h"
+#include "tenant/virtual_clusters.h"
+
+namespace anabranch {
+
+// What all sessions share. Nothing is owned.
+struct ServerEnvironment {
+  VirtualClusters* clusters = nullptr;
+  SystemStatements* system = nullptr;
+  SessionRegistry* registry = nullptr;
+  Clock* clock = nullptr;
+};
+
+// Serves the connected socket (taken over) until the client leaves or `control` ends the session. On return the session
+// holds nothing any more: no locks, no keyspace. Blocks; one thread per session.
+void ServeSession(int fd, SessionControl& control, const ServerEnvironment& environment);
+
+// What the parts of a running session share. An error that they return is the statement's, unless connection.gone() or
+// control.end_reason() says that the session is over.
+struct SessionParts {
+  PgConnection& connection;
+  SessionControl& control;
+  SqlSession& sql;
+};
+
+// Runs a COPY FROM STDIN, from CopyInResponse to its command tag.
+absl::StatusOr<std::string> RunCopyIn(const SessionParts& parts, const StatementRef& statement, std::stop_token stop);
+
+absl::Status TooLarge();  // 54000 for a message beyond kMessageBytesMax
+
+}  // namespace anabranch

@@ -1,0 +1,105 @@
+// The sessions of this node as seen from outside them: who may come in, cancel requests, and ending sessions of a virtual
+// cluster that stops or of a node that shuts down.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "absl/status/status.h"
+#include "base/clock.h"
+#include "base/ids.h"
+#include "base/random.h"
+#include "base/wake_event.h"
+
+namespace anabranch {
+
+inline constexpr int kConnectionsMax = 500;
+inline constexpr int kConnectionsKeptForRoot = 3;
+// Connections that are no sessions (yet): in startup, or bringing a cancel request. Beyond it new sockets are closed
+// unread.
+inline constexpr int kConnectionsStartingMax = 64;
+
+// One session's controls. Thread-safe; what belongs to the session's own thread is marked.
+class SessionControl {
+ public:
+  SessionControl(int32_t process_id, int32_t secret) : process_id_(process_id), secret_(secret) {}
+
+  int32_t process_id() const { return process_id_; }
+  int32_t secret() const { return secret_; }
+
+  // A stream to another cluster ends only when it is told to; everything else ends by itself.
+  enum class StatementKind { kOrdinary, kEndless };
+  // Own thread: a statement begins. The token is stopped by Cancel, End and by nothing else; already so if the session is
+  // ending.
+  std::stop_token BeginStatement(StatementKind kind = StatementKind::kOrdinary);
+  void EndStatement();
+  // Own thread: true if the statement of now was cancelled by a cancel request.
+  bool statement_cancelled() const;
+  // Own thread: what to tell the client before closing, once End was called.
+  absl::Status end_reason() const;
+
+  // Stops the running statement, if any.
+  void Cancel();
+  // Ends the session with this FATAL error: kWhenIdle lets a running statement finish first, unless it is an endless one.
+  enum class EndMode { kWhenIdle, kNow };
+  void End(EndMode mode, absl::Status reason);
+
+  WakeEvent* wake_idle() { return &wake_idle_; }  // set once the session must not wait for another statement
+  WakeEvent* end_now() { return &end_now_; }      // set once it must not wait for anything
+
+ private:
+  const int32_t process_id_;
+  const int32_t secret_;
+  WakeEvent wake_idle_;
+  WakeEvent end_now_;
+  mutable std::mutex mutex_;
+  std::optional<std::stop_source> statement_;  // this and below: guarded by mutex_
+  StatementKind kind_ = StatementKind::kOrdinary;
+  bool cancelled_ = false;
+  bool ending_now_ = false;
+  absl::Status end_reason_;
+};
+
+// Thread-safe.
+class SessionRegistry {
+ public:
+  explicit SessionRegistry(Random* random) : random_(random) {}
+
+  // A new connection; nullptr when there are too many.
+  std::shared_ptr<SessionControl> Add();
+  void Remove(const SessionControl& session);
+  // The client said who it is. 53300 when the places for this user are taken; FATAL reason if the node is shutting down.
+  absl::Status Admit(const SessionControl& session, const std::string& user);
+  // From now on EndTenant reaches it.
+  void SetTenant(const SessionControl& session, TenantId tenant);
+
+  void Cancel(int32_t process_id, int32_t secret);
+  // Ends the sessions of `tenant` and returns when they are gone.
+  void EndTenant(TenantId tenant, const absl::Status& reason);
+  // Ends all: idle ones at once, running ones after `grace_ms`. Returns when they are gone; none is admitted from now on.
+  void EndAll(const absl::Status& reason, int grace_ms);
+
+ private:
+  struct Entry {
+    std::shared_ptr<SessionControl> control;
+    bool admitted = false;
+    std::optional<TenantId> tenant;
+  };
+  int CountLocked(bool admitted) const;
+
+  Random* const random_;
+  std::mutex mutex_;
+  std::condition_variable removed_;
+  std::map<int32_t, Entry> sessions_;  // by process id; this and below: guarded by mutex_
+  int32_t last_process_id_ = 0;
+  absl::Status closing_;  // not OK once EndAll was called
+};
+
+}  // namespace anabranch
