@@ -1,5 +1,5 @@
-// A duplex, ordered pipe of encoded frames between the two clusters. There are two implementations, one per socket library: the server's
-// side of COPY BOTH (sql/) and libpq's (stream/source_client.cc).
+// A duplex, ordered pipe of encoded frames between the two clusters. There are two implementations, one per socket library:
+// the server's side of COPY BOTH (sql/) and libpq's (stream/source_client.cc).
 #pragma once
 
 #include <optional>
@@ -16,11 +16,12 @@ class FrameTransport {
  public:
   virtual ~FrameTransport() = default;
 
-  // Hands the frame to the socket. Blocks while the peer takes nothing; `wake` set ends that wait with Cancelled. An error means the
-  // connection is gone.
+  // Hands the frame to the socket. Blocks while the peer takes nothing; `wake` set ends that wait with Cancelled. An error
+  // means the connection is gone.
   virtual absl::Status Send(std::string_view frame, WakeEvent* wake) = 0;
 
-  // The next frame; nullopt after timeout_ms (0: only what is here already) or as soon as `wake` is set. Unavailable when the peer closed.
+  // The next frame; nullopt after timeout_ms (0: only what is here already) or as soon as `wake` is set. Unavailable when
+  // the peer closed.
   virtual absl::StatusOr<std::optional<std::string>> Receive(int timeout_ms, WakeEvent* wake) = 0;
 };
 
