@@ -1,0 +1,158 @@
+#include "stream/live_feed.h"
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <utility>
+
+namespace anabranch {
+namespace {
+
+constexpr size_t kWriteOverheadBytes = 96;  // of a map node with two strings; keeps the bound honest for small writes
+
+struct Entry {
+  PublishedCommit commit;
+  size_t bytes;
+};
+
+struct ReaderState {
+  uint64_t next;           // index of the entry that Take gives next
+  Timestamp joined_at;     // see LiveReader
+  bool signalled = false;  // one signal per Take, not per commit
+  WakeEvent* wake;
+};
+
+// Entries are numbered from the ring's beginning; the oldest one kept is `first`.
+struct Ring {
+  std::deque<Entry> entries;
+  uint64_t first = 0;
+  size_t bytes = 0;
+  std::vector<ReaderState*> readers;
+
+  uint64_t end() const { return first + entries.size(); }
+
+  void DropFirst(std::vector<PublishedCommit>* dropped) {
+    bytes -= entries.front().bytes;
+    dropped->push_back(std::move(entries.front().commit));
+    entries.pop_front();
+    ++first;
+  }
+  void DropTaken(std::vector<PublishedCommit>* dropped) {
+    uint64_t needed = end();
+    for (const ReaderState* reader : readers) needed = std::min(needed, reader->next);
+    while (first < needed) DropFirst(dropped);
+  }
+};
+
+size_t SizeOf(const PublishedCommit& commit) {
+  size_t bytes = sizeof(Entry);
+  for (const auto& [key, write] : *commit.writes) bytes += key.size() + write.value.size() + kWriteOverheadBytes;
+  return bytes;
+}
+
+class Feed final : public LiveFeed {
+ public:
+  explicit Feed(Store* store) : store_(store) { store_->SetObserver(this); }
+  ~Feed() override { store_->SetObserver(nullptr); }
+
+  std::unique_ptr<LiveReader> Subscribe(const KeyspaceRef& keyspace, WakeEvent* wake) override;
+
+  void OnPublished(const std::vector<PublishedCommit>& commits, Timestamp resolved) override {
+    std::vector<PublishedCommit> dropped;  // freed after the mutex
+    std::lock_guard lock(mutex_);
+    resolved_ = resolved;
+    if (rings_.empty()) return;
+    for (const PublishedCommit& commit : commits) {
+      if (const auto found = rings_.find(commit.incarnation); found != rings_.end())
+        Append(found->second, commit, &dropped);
+    }
+  }
+
+  LiveChunk Take(const IncarnationId& incarnation, ReaderState* reader, size_t max_bytes);
+
+  void Unsubscribe(const IncarnationId& incarnation, const ReaderState* reader) {
+    std::vector<PublishedCommit> dropped;
+    std::lock_guard lock(mutex_);
+    const auto found = rings_.find(incarnation);
+    std::erase(found->second.readers, reader);
+    found->second.DropTaken(&dropped);
+    if (found->second.readers.empty()) rings_.erase(found);
+  }
+
+ private:
+  static void Append(Ring& ring, const PublishedCommit& commit, std::vector<PublishedCommit>* dropped) {
+    const size_t bytes = SizeOf(commit);
+    ring.entries.push_back({commit, bytes});
+    ring.bytes += bytes;
+    while (ring.bytes > kLiveFeedBytesMax) ring.DropFirst(dropped);
+    for (ReaderState* reader : ring.readers) {
+      if (!std::exchange(reader->signalled, true)) reader->wake->Signal();
+    }
+  }
+
+  Store* const store_;
+  std::mutex mutex_;
+  Timestamp resolved_;                   // guarded by mutex_; of the last OnPublished
+  std::map<IncarnationId, Ring> rings_;  // guarded by mutex_; only keyspaces with readers
+};
+
+class Reader final : public LiveReader {
+ public:
+  Reader(Feed* feed, IncarnationId incarnation, std::unique_ptr<ReaderState> state)
+      : feed_(feed), incarnation_(std::move(incarnation)), state_(std::move(state)) {}
+  ~Reader() override { feed_->Unsubscribe(incarnation_, state_.get()); }
+
+  LiveChunk Take(size_t max_bytes) override { return feed_->Take(incarnation_, state_.get(), max_bytes); }
+  Timestamp joined_at() const override { return state_->joined_at; }
+
+ private:
+  Feed* const feed_;
+  const IncarnationId incarnation_;
+  const std::unique_ptr<ReaderState> state_;  // guarded by the feed's mutex, joined_at apart
+};
+
+std::unique_ptr<LiveReader> Feed::Subscribe(const KeyspaceRef& keyspace, WakeEvent* wake) {
+  std::lock_guard lock(mutex_);
+  // Before the first tick: what is published after this instant is above `visible` and comes through OnPublished; what is
+  // on its way there already is not above it, and Take skips it.
+  if (resolved_.IsZero()) resolved_ = store_->visible();
+  Ring& ring = rings_[keyspace->incarnation()];
+  auto state = std::make_unique<ReaderState>(ReaderState{.next = ring.end(), .joined_at = resolved_, .wake = wake});
+  ring.readers.push_back(state.get());
+  return std::make_unique<Reader>(this, keyspace->incarnation(), std::move(state));
+}
+
+LiveChunk Feed::Take(const IncarnationId& incarnation, ReaderState* reader, size_t max_bytes) {
+  std::vector<PublishedCommit> dropped;
+  std::lock_guard lock(mutex_);
+  Ring& ring = rings_.at(incarnation);
+  LiveChunk chunk;
+  reader->signalled = false;
+  if (reader->next < ring.first) {
+    chunk.lost = true;
+    reader->next = ring.end();
+  }
+  size_t bytes = 0;
+  while (reader->next < ring.end() && bytes < max_bytes) {
+    const Entry& entry = ring.entries[reader->next++ - ring.first];
+    if (entry.commit.timestamp <= reader->joined_at) continue;
+    bytes += entry.bytes;
+    chunk.commits.push_back(entry.commit);
+  }
+  if (reader->next == ring.end()) {
+    chunk.resolved = resolved_;
+  } else {
+    chunk.resolved = chunk.commits.back().timestamp;  // the rest of the ring is above it
+    reader->signalled = true;
+    reader->wake->Signal();
+  }
+  ring.DropTaken(&dropped);
+  return chunk;
+}
+
+}  // namespace
+
+std::unique_ptr<LiveFeed> LiveFeed::Create(Store* store) { return std::make_unique<Feed>(store); }
+
+}  // namespace anabranch

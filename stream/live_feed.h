@@ -1,5 +1,5 @@
-// The live feed: what the writer thread publishes, kept in one bounded ring per keyspace that has a reader. A reader that falls off the
-// ring continues from the change index and rejoins; a writer never waits for it.
+// The live feed: what the writer thread publishes, kept in one bounded ring per keyspace that has a reader. A reader that
+// falls off the ring continues from the change index and rejoins; a writer never waits for it.
 #pragma once
 
 #include <memory>
@@ -16,7 +16,7 @@ inline constexpr size_t kLiveFeedBytesMax = 32 << 20;  // per keyspace
 // What a reader takes in one go. If `lost`, everything in (after, resolved] must be read from the change index instead.
 struct LiveChunk {
   std::vector<PublishedCommit> commits;  // ascending, bounded by the caller's max_bytes
-  Timestamp resolved;  // every commit at or below it is in this chunk or an earlier one (or lost)
+  Timestamp resolved;                    // every commit at or below it is in this chunk or an earlier one (or lost)
   bool lost = false;
 };
 

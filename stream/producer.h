@@ -1,7 +1,7 @@
 // The source's end of a subscription: catch-up from the change index, then the live feed, checkpoints, flow control.
 //
-// The protocol is a pure state machine, ProducerSession (stream/producer_session.h); ServeSubscription is the shell that reads the store and moves
-// frames. It runs on the thread of the connection that asked.
+// The protocol is a pure state machine, ProducerSession (stream/producer_session.h); ServeSubscription is the shell that
+// reads the store and moves frames. It runs on the thread of the connection that asked.
 #pragma once
 
 #include <functional>
@@ -21,7 +21,8 @@ struct SubscriptionOptions {
   LiveFeed* feed = nullptr;
   KeyspaceRef keyspace;
   wire::SubscribeRequest request;
-  // Called for each acknowledgement: the destination is durable at `frontier` and may still fail over to `retained` or later.
+  // Called for each acknowledgement: the destination is durable at `frontier` and may still fail over to `retained` or
+  // later.
   std::function<absl::Status(Timestamp frontier, Timestamp retained)> on_acknowledged;
 };
 
@@ -29,7 +30,8 @@ struct SubscriptionOptions {
 absl::Status ServeSubscription(SubscriptionOptions options, FrameTransport& transport, std::stop_token stop);
 
 // Sends one exported file from request.offset to its end. `dir` is the export's folder.
-absl::Status ServeCopy(const std::string& dir, const wire::CopyRequest& request, FrameTransport& transport, std::stop_token stop);
+absl::Status ServeCopy(const std::string& dir, const wire::CopyRequest& request, FrameTransport& transport,
+                       std::stop_token stop);
 
 wire::TransferManifest ToWire(const TransferManifest& manifest);
 TransferManifest FromWire(const wire::TransferManifest& manifest);

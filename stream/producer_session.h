@@ -1,0 +1,108 @@
+// The source's side of one subscription as a pure state machine: no clock, no I/O, no threads. The shell
+// (stream/producer.cc) reads what `read` asks for, offers it, sends `frames` in order, and passes on acknowledgements.
+//
+// Invariants
+// (P1) Every version at or below a checkpoint's timestamp, within the spans, was sent on this connection before it, or is
+// at or below `after`. (P2) Checkpoints never go back. There is one at least each interval, also when nothing changes: the
+// resolved timestamp moves on. (P3) What was sent and not acknowledged never exceeds the credit window. Nothing more is
+// read while something waits for credit, so a
+//      slow peer costs one chunk of memory here, and the bounded ring of the live feed.
+// (P4) A transaction larger than a batch is split over several, its checkpoint is not.
+// (P5) Frames are numbered from 1 without a gap, in both directions.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "storage/span_set.h"
+#include "storage/types.h"
+#include "stream/frame.h"
+#include "stream/live_feed.h"
+#include "stream/session_time.h"
+
+namespace anabranch {
+
+inline constexpr size_t kReadBytesMax = 4 << 20;  // of one chunk from the change index or the live feed
+inline constexpr uint64_t kGatherNs =
+    10'000'000;  // commits are gathered this long into a batch; checkpoints are ten times rarer
+inline constexpr uint64_t kPeerSilentNsMax = 60'000'000'000;  // without any acknowledgement: end the stream
+static_assert(kGatherNs < kCheckpointIntervalMs * 1'000'000);
+
+class ProducerSession {
+ public:
+  struct Options {
+    Timestamp after;      // the peer has everything up to here
+    Timestamp joined_at;  // of the live reader. REQUIRES: joined_at >= after
+    std::vector<Span> spans;
+    uint64_t credit_bytes = kCreditWindowBytes;  // REQUIRES: holds one frame
+    uint64_t checkpoint_interval_ns = kCheckpointIntervalMs * 1'000'000;
+  };
+
+  enum class Source { kNothing, kChangeIndex, kLiveFeed };
+  struct Read {
+    Source source = Source::kNothing;
+    Timestamp after;  // kChangeIndex: everything in (after, upto], or a beginning of it
+    Timestamp upto;
+  };
+  struct Acknowledged {
+    Timestamp frontier;
+    Timestamp retained;
+  };
+  struct Effects {
+    std::vector<std::string> frames;  // encoded; send all, in this order
+    Read read;                        // do this next
+    std::optional<Acknowledged> acknowledged;
+    uint64_t tick_at_ns = 0;  // call Tick then at the latest
+    absl::Status failure;     // end the connection
+  };
+
+  ProducerSession(Options options, SessionTime now);
+
+  // The time has come, or the live feed woke the shell.
+  Effects Tick(SessionTime now);
+  Effects Receive(std::string_view frame, SessionTime now);
+  // The answer to a read of the change index: with what was offered since, these are all versions in (read.after, upto];
+  // some above may be among them. upto <= read.upto.
+  Effects OfferChanges(const std::vector<Version>& versions, Timestamp upto, SessionTime now);
+  // The answer to a read of the live feed.
+  Effects OfferLive(const LiveChunk& chunk, SessionTime now);
+
+ private:
+  void Gather(std::string_view key, Timestamp timestamp, const Write& write);
+  void SealBatch();
+  absl::Status TakeAcknowledgement(std::string_view bytes, std::optional<Acknowledged>* acknowledged);
+  Effects Pump(SessionTime now);
+  void SendQueued(SessionTime now, std::vector<std::string>* frames);
+  Read NextRead(SessionTime now) const;
+  uint64_t NextTick() const;
+
+  const Options options_;
+  const SpanSet spans_;
+
+  // Everything up to here, from `after`, was queued or sent (P1). Below target_: catching up from the change index.
+  Timestamp complete_;
+  Timestamp target_;
+
+  std::string flat_;               // the batch being gathered; empty between inputs
+  std::deque<wire::Frame> queue_;  // waits for credit (P3)
+  bool checkpoint_queued_ = false;
+
+  bool live_available_ = true;     // there may be something to take
+  uint64_t live_at_ns_ = 0;        // the live feed is not read again before
+  uint64_t refreshed_at_ns_ = 0;   // when complete_ was last learned
+  uint64_t checkpoint_at_ns_ = 0;  // when the next one is due
+
+  uint64_t sent_sequence_ = 0;
+  uint64_t sent_bytes_ = 0;
+  Timestamp sent_checkpoint_;
+
+  uint64_t received_sequence_ = 0;
+  uint64_t acknowledged_bytes_ = 0;
+  Acknowledged acknowledged_;
+  uint64_t heard_at_ns_;
+};
+
+}  // namespace anabranch
