@@ -1,7 +1,7 @@
 // The standby's end: takes frames in, hands versions to the store, makes data and frontier durable together, acknowledges.
 //
-// The protocol is a pure state machine, IngestionSession (stream/ingestion_session.h); RunIngestion is the shell. One call is one attempt under one
-// epoch; failover fences it by bumping the epoch, never by waiting for it.
+// The protocol is a pure state machine, IngestionSession (stream/ingestion_session.h); RunIngestion is the shell. One call
+// is one attempt under one epoch; failover fences it by bumping the epoch, never by waiting for it.
 #pragma once
 
 #include <functional>
@@ -26,12 +26,14 @@ struct IngestionOptions {
   bool copy_finished = false;
   // The oldest failover target when the frontier is `frontier`; goes into acknowledgements.
   std::function<Timestamp(Timestamp frontier)> retained;
-  // Called after a frontier became durable. source_clock_offset_ns: source clock minus this machine's wall clock, as last seen.
+  // Called after a frontier became durable. source_clock_offset_ns: source clock minus this machine's wall clock, as last
+  // seen.
   std::function<void(Timestamp frontier, int64_t source_clock_offset_ns)> on_frontier;
 };
 
-// Runs until `stop` (Cancelled) or until the attempt must end: lost connection, silence for kSilentIntervalsMax checkpoint intervals, bad frame,
-// fenced, or the store refused. With several partitions the durable frontier is the minimum over theirs.
+// Runs until `stop` (Cancelled) or until the attempt must end: lost connection, silence for kSilentIntervalsMax checkpoint
+// intervals, bad frame, fenced, or the store refused. With several partitions the durable frontier is the minimum over
+// theirs.
 absl::Status RunIngestion(IngestionOptions options, std::stop_token stop);
 
 struct CopyProgress {
@@ -41,8 +43,8 @@ struct CopyProgress {
 };
 inline constexpr int kCopyConnections = 2;
 
-// Brings the manifest's files into `dir` over kCopyConnections connections. Chunks already in `dir` from an earlier attempt are verified
-// against its journal and kept; each chunk is checksummed. OK: every file is complete and synced.
+// Brings the manifest's files into `dir` over kCopyConnections connections. Chunks already in `dir` from an earlier attempt
+// are verified against its journal and kept; each chunk is checksummed. OK: every file is complete and synced.
 absl::Status CopyFiles(const std::string& uri, const wire::OpenResponse& stream, const std::string& dir,
                        const std::function<void(const CopyProgress&)>& on_progress, std::stop_token stop);
 

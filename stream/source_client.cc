@@ -1,0 +1,337 @@
+#include "stream/source_client.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <map>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/coding.h"
+#include "base/status.h"
+#include "libpq-fe.h"
+#include "stream/conninfo.h"
+
+namespace anabranch {
+namespace {
+
+struct FreeConnection {
+  void operator()(PGconn* connection) const { PQfinish(connection); }
+};
+struct ClearResult {
+  void operator()(PGresult* result) const { PQclear(result); }
+};
+using Result = std::unique_ptr<PGresult, ClearResult>;
+
+uint64_t DeadlineIn(uint64_t ms) { return SystemClock()->MonotonicNs() + ms * 1'000'000; }
+
+int MsUntil(uint64_t deadline_ns) {
+  const uint64_t now_ns = SystemClock()->MonotonicNs();
+  return deadline_ns <= now_ns ? 0 : static_cast<int>((deadline_ns - now_ns + 999'999) / 1'000'000);
+}
+
+absl::Status Cancelled() { return absl::CancelledError("stopped"); }
+
+std::string FirstLine(std::string_view text) { return std::string(text.substr(0, text.find('\n'))); }
+
+std::string Field(const PGresult* result, int code) {
+  const char* text = PQresultErrorField(result, code);
+  return text == nullptr ? "" : text;
+}
+
+// What the source itself answered keeps its SQLSTATE; what libpq makes of a broken connection has none.
+absl::Status FromResult(const PGresult* result) {
+  const std::string sqlstate = Field(result, PG_DIAG_SQLSTATE);
+  if (sqlstate.empty()) {
+    return SqlError(sqlstate::kConnectionFailure,
+                    fmt::format("connection to the source lost: {}", FirstLine(PQresultErrorMessage(result))));
+  }
+  return SqlError(sqlstate, Field(result, PG_DIAG_MESSAGE_PRIMARY), Field(result, PG_DIAG_MESSAGE_HINT));
+}
+
+class Client final : public SourceClient, public FrameTransport {
+ public:
+  explicit Client(std::stop_token stop) : stop_(std::move(stop)), on_stop_(stop_, [this] { stopped_.Signal(); }) {}
+
+  absl::Status Start(std::map<std::string, std::string> parameters);
+
+  absl::StatusOr<wire::OpenResponse> Open(const wire::OpenRequest& request) override {
+    return Ask<wire::OpenResponse>("OPEN", request.SerializeAsString());
+  }
+  absl::Status Finish(const wire::FinishRequest& request) override {
+    return Ask<wire::FinishResponse>("FINISH", request.SerializeAsString()).status();
+  }
+  absl::StatusOr<FrameTransport*> Subscribe(const wire::SubscribeRequest& request) override {
+    return StartCopy("SUBSCRIBE", request.SerializeAsString());
+  }
+  absl::StatusOr<FrameTransport*> Copy(const wire::CopyRequest& request) override {
+    return StartCopy("COPY", request.SerializeAsString());
+  }
+
+  absl::Status Send(std::string_view frame, WakeEvent* wake) override;
+  absl::StatusOr<std::optional<std::string>> Receive(int timeout_ms, WakeEvent* wake) override;
+
+ private:
+  enum class Waited { kReady, kTimeout, kWoken };
+
+  absl::StatusOr<Waited> Wait(short events, uint64_t deadline_ns, WakeEvent* wake);
+  absl::Status Flush(uint64_t deadline_ns, WakeEvent* wake);
+  absl::StatusOr<Result> NextResult(uint64_t deadline_ns);
+  absl::StatusOr<Result> Query(std::string_view verb, const std::string& request);
+  absl::Status EndCopy();
+  absl::Status CopyEnded();
+  absl::StatusOr<FrameTransport*> StartCopy(std::string_view verb, const std::string& request);
+  template <typename Response>
+  absl::StatusOr<Response> Ask(std::string_view verb, const std::string& request);
+  absl::Status Lost() const;
+  absl::Status Unreachable() const;
+  std::string WithoutSecrets(std::string text) const;
+
+  const std::stop_token stop_;
+  WakeEvent stopped_;
+  const std::stop_callback<std::function<void()>> on_stop_;
+  std::string password_;
+  std::unique_ptr<PGconn, FreeConnection> connection_;
+  bool copying_ = false;  // in COPY BOTH
+};
+
+std::string Client::WithoutSecrets(std::string text) const {
+  if (password_.empty()) return text;
+  for (size_t at = text.find(password_); at != std::string::npos; at = text.find(password_, at)) {
+    text.replace(at, password_.size(), "...");
+    at += 3;
+  }
+  return text;
+}
+
+absl::Status Client::Lost() const {
+  return SqlError(sqlstate::kConnectionFailure, fmt::format("connection to the source lost: {}",
+                                                            WithoutSecrets(FirstLine(PQerrorMessage(connection_.get())))));
+}
+
+// A refusal by the source during the handshake reads "...FATAL:  28000: text" (verbose errors); what the network refused
+// has no SQLSTATE.
+absl::Status Client::Unreachable() const {
+  const std::string text = WithoutSecrets(PQerrorMessage(connection_.get()));
+  constexpr std::string_view kFatal = "FATAL:  ";
+  constexpr size_t kSqlStateLength = 5;
+  const size_t fatal = text.rfind(kFatal);
+  if (fatal != std::string::npos) {
+    const std::string rest = text.substr(fatal + kFatal.size());
+    if (rest.size() > kSqlStateLength + 2 && rest[kSqlStateLength] == ':') {
+      constexpr std::string_view kHint = "HINT:  ";
+      const size_t hint = rest.find(kHint);
+      return SqlError(rest.substr(0, kSqlStateLength), FirstLine(rest).substr(kSqlStateLength + 2),
+                      hint == std::string::npos ? "" : FirstLine(rest.substr(hint + kHint.size())));
+    }
+  }
+  return SqlError(sqlstate::kSqlclientUnableToConnect, fmt::format("could not connect to the source: {}", FirstLine(text)));
+}
+
+absl::StatusOr<Client::Waited> Client::Wait(short events, uint64_t deadline_ns, WakeEvent* wake) {
+  std::array<pollfd, 3> fds = {pollfd{PQsocket(connection_.get()), events, 0}, pollfd{stopped_.fd(), POLLIN, 0},
+                               pollfd{wake == nullptr ? -1 : wake->fd(), POLLIN, 0}};
+  while (true) {
+    const int ready = poll(fds.data(), fds.size(), MsUntil(deadline_ns));
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready < 0) return absl::InternalError("poll failed");
+    if (fds[1].revents != 0) return Cancelled();
+    if (fds[0].revents != 0) return Waited::kReady;
+    if (fds[2].revents != 0) return Waited::kWoken;
+    return Waited::kTimeout;
+  }
+}
+
+absl::Status Client::Start(std::map<std::string, std::string> parameters) {
+  password_ = parameters["password"];
+  std::string& options = parameters["options"];
+  if (options.find("ccluster") == std::string::npos) options += options.empty() ? "-ccluster=system" : " -ccluster=system";
+  parameters.try_emplace("application_name", "anabranch replication");
+  parameters.try_emplace("keepalives_idle", "5");
+  parameters.try_emplace("keepalives_interval", "2");
+  parameters.try_emplace("keepalives_count", "3");
+  // Also bounds how long a dead host of several is tried: PQconnectPoll has no timeout of its own.
+  parameters.try_emplace("tcp_user_timeout", std::to_string(kConnectTimeoutMs));
+  const std::string& host = parameters["host"].empty() ? parameters["hostaddr"] : parameters["host"];
+  const uint64_t hosts = 1 + static_cast<uint64_t>(std::count(host.begin(), host.end(), ','));
+
+  std::vector<const char*> keywords;
+  std::vector<const char*> values;
+  for (const auto& [keyword, value] : parameters) {
+    if (value.empty()) continue;
+    keywords.push_back(keyword.c_str());
+    values.push_back(value.c_str());
+  }
+  keywords.push_back(nullptr);
+  values.push_back(nullptr);
+  connection_.reset(PQconnectStartParams(keywords.data(), values.data(), /*expand_dbname=*/0));
+  if (connection_ == nullptr) return SqlError(sqlstate::kOutOfMemory, "no memory for a connection to the source");
+  PQsetErrorVerbosity(connection_.get(), PQERRORS_VERBOSE);
+  if (PQstatus(connection_.get()) == CONNECTION_BAD) return Unreachable();
+
+  const uint64_t deadline_ns = DeadlineIn(kConnectTimeoutMs * hosts);
+  short events = POLLOUT;
+  while (true) {
+    ASSIGN_OR_RETURN(const Waited waited, Wait(events, deadline_ns, nullptr));
+    if (waited == Waited::kTimeout) {
+      return SqlError(sqlstate::kSqlclientUnableToConnect,
+                      fmt::format("could not connect to the source within {} ms", kConnectTimeoutMs * hosts));
+    }
+    const PostgresPollingStatusType polled = PQconnectPoll(connection_.get());
+    if (polled == PGRES_POLLING_FAILED) return Unreachable();
+    if (polled == PGRES_POLLING_OK) break;
+    events = polled == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+  }
+  if (PQsetnonblocking(connection_.get(), 1) != 0) return Lost();
+  return absl::OkStatus();
+}
+
+absl::Status Client::Flush(uint64_t deadline_ns, WakeEvent* wake) {
+  while (true) {
+    const int left = PQflush(connection_.get());
+    if (left == 0) return absl::OkStatus();
+    if (left < 0) return Lost();
+    // Reading too: the source may be blocked sending to us.
+    ASSIGN_OR_RETURN(const Waited waited, Wait(POLLIN | POLLOUT, deadline_ns, wake));
+    if (waited == Waited::kWoken) return Cancelled();
+    if (waited == Waited::kTimeout) return SqlError(sqlstate::kConnectionFailure, "the source takes no data");
+    if (PQconsumeInput(connection_.get()) == 0) return Lost();
+  }
+}
+
+// nullptr at the end of the statement's results.
+absl::StatusOr<Result> Client::NextResult(uint64_t deadline_ns) {
+  while (PQisBusy(connection_.get()) != 0) {
+    ASSIGN_OR_RETURN(const Waited waited, Wait(POLLIN, deadline_ns, nullptr));
+    if (waited == Waited::kTimeout) {
+      return SqlError(sqlstate::kConnectionFailure,
+                      fmt::format("the source did not answer within {} ms", kRequestTimeoutMs));
+    }
+    if (PQconsumeInput(connection_.get()) == 0) return Lost();
+  }
+  return Result(PQgetResult(connection_.get()));
+}
+
+// The first result of the statement; an error of the source is returned as such.
+absl::StatusOr<Result> Client::Query(std::string_view verb, const std::string& request) {
+  RETURN_IF_ERROR(EndCopy());
+  const uint64_t deadline_ns = DeadlineIn(kRequestTimeoutMs);
+  const std::string statement = fmt::format("REPLICATION_STREAM {} '{}'", verb, ToHex(request));
+  if (PQsendQuery(connection_.get(), statement.c_str()) == 0) return Lost();
+  RETURN_IF_ERROR(Flush(deadline_ns, nullptr));
+  ASSIGN_OR_RETURN(Result result, NextResult(deadline_ns));
+  if (result == nullptr) return Lost();
+  if (PQresultStatus(result.get()) != PGRES_FATAL_ERROR) return result;
+  const absl::Status refused = FromResult(result.get());
+  while (result != nullptr) {
+    ASSIGN_OR_RETURN(result, NextResult(deadline_ns));
+  }
+  return refused;
+}
+
+template <typename Response>
+absl::StatusOr<Response> Client::Ask(std::string_view verb, const std::string& request) {
+  ASSIGN_OR_RETURN(Result result, Query(verb, request));
+  if (PQresultStatus(result.get()) != PGRES_TUPLES_OK || PQntuples(result.get()) != 1 || PQnfields(result.get()) != 1) {
+    return SqlError(sqlstate::kProtocolViolation, fmt::format("the source did not answer {} with one value", verb));
+  }
+  std::string bytes;
+  Response response;
+  if (!FromHex(PQgetvalue(result.get(), 0, 0), &bytes) || !response.ParseFromString(bytes)) {
+    return SqlError(sqlstate::kProtocolViolation, fmt::format("the answer of the source to {} does not parse", verb));
+  }
+  const uint64_t deadline_ns = DeadlineIn(kRequestTimeoutMs);
+  while (result != nullptr) {
+    ASSIGN_OR_RETURN(result, NextResult(deadline_ns));
+    if (result != nullptr && PQresultStatus(result.get()) == PGRES_FATAL_ERROR) return FromResult(result.get());
+  }
+  return response;
+}
+
+absl::StatusOr<FrameTransport*> Client::StartCopy(std::string_view verb, const std::string& request) {
+  ASSIGN_OR_RETURN(const Result result, Query(verb, request));
+  if (PQresultStatus(result.get()) != PGRES_COPY_BOTH) {
+    return SqlError(sqlstate::kProtocolViolation, fmt::format("the source did not answer {} with COPY BOTH", verb));
+  }
+  copying_ = true;
+  return this;
+}
+
+// Leaves COPY BOTH after the last frame, so that the connection takes the next request.
+absl::Status Client::EndCopy() {
+  if (!std::exchange(copying_, false)) return absl::OkStatus();
+  const uint64_t deadline_ns = DeadlineIn(kRequestTimeoutMs);
+  if (PQputCopyEnd(connection_.get(), nullptr) != 1) return Lost();
+  RETURN_IF_ERROR(Flush(deadline_ns, nullptr));
+  char* data = nullptr;
+  int length = 0;
+  while ((length = PQgetCopyData(connection_.get(), &data, /*async=*/1)) >= 0) {
+    if (length > 0) {
+      PQfreemem(data);
+      return SqlError(sqlstate::kProtocolViolation, "the source sent more than the file");
+    }
+    ASSIGN_OR_RETURN(const Waited waited, Wait(POLLIN, deadline_ns, nullptr));
+    if (waited == Waited::kTimeout) return SqlError(sqlstate::kConnectionFailure, "the source did not end the copy");
+    if (PQconsumeInput(connection_.get()) == 0) return Lost();
+  }
+  if (length == -2) return Lost();
+  while (true) {
+    ASSIGN_OR_RETURN(const Result result, NextResult(deadline_ns));
+    if (result == nullptr) return absl::OkStatus();
+    if (PQresultStatus(result.get()) == PGRES_FATAL_ERROR) return FromResult(result.get());
+  }
+}
+
+absl::Status Client::Send(std::string_view frame, WakeEvent* wake) {
+  const uint64_t deadline_ns = DeadlineIn(kRequestTimeoutMs);
+  while (true) {
+    const int put = PQputCopyData(connection_.get(), frame.data(), static_cast<int>(frame.size()));
+    if (put < 0) return Lost();
+    RETURN_IF_ERROR(Flush(deadline_ns, wake));
+    if (put > 0) return absl::OkStatus();
+  }
+}
+
+// The stream ended: what the source said last, or that it just went.
+absl::Status Client::CopyEnded() {
+  copying_ = false;
+  ASSIGN_OR_RETURN(const Result result, NextResult(DeadlineIn(kConnectTimeoutMs)));
+  if (result != nullptr && PQresultStatus(result.get()) == PGRES_FATAL_ERROR) return FromResult(result.get());
+  return SqlError(sqlstate::kConnectionFailure, "the source ended the stream");
+}
+
+absl::StatusOr<std::optional<std::string>> Client::Receive(int timeout_ms, WakeEvent* wake) {
+  const uint64_t deadline_ns = DeadlineIn(static_cast<uint64_t>(timeout_ms));
+  for (bool last_look = false;;) {
+    char* data = nullptr;
+    const int length = PQgetCopyData(connection_.get(), &data, /*async=*/1);
+    if (length > 0) {
+      const std::unique_ptr<char, decltype(&PQfreemem)> owned(data, PQfreemem);
+      return std::string(data, static_cast<size_t>(length));
+    }
+    if (length == -1) return CopyEnded();
+    if (length < 0) return Lost();
+    if (last_look) return std::nullopt;
+    ASSIGN_OR_RETURN(const Waited waited, Wait(POLLIN, deadline_ns, wake));
+    if (waited != Waited::kReady) return std::nullopt;
+    if (PQconsumeInput(connection_.get()) == 0) return Lost();
+    last_look = MsUntil(deadline_ns) == 0;
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<SourceClient>> SourceClient::Connect(const std::string& uri, std::stop_token stop) {
+  auto parameters = ParseConninfo(uri);
+  if (!parameters) {
+    return SqlError(sqlstate::kInvalidParameterValue, "the connection string of the source does not parse",
+                    "Write it as postgresql://user@host:port, with special characters of the password percent-encoded.");
+  }
+  auto client = std::make_unique<Client>(std::move(stop));
+  RETURN_IF_ERROR(client->Start(*std::move(parameters)));
+  return client;
+}
+
+}  // namespace anabranch

@@ -1,8 +1,8 @@
-// The standby's connections to its source: libpq to the source's SQL port, system virtual cluster. URI parsing, several hosts, TLS and
-// authentication are libpq's.
+// The standby's connections to its source: libpq to the source's SQL port, system virtual cluster. URI parsing, several
+// hosts, TLS and authentication are libpq's.
 //
-// Requests are the statements `REPLICATION_STREAM <OPEN|COPY|SUBSCRIBE|FINISH> '<hex of the request message>'`; OPEN and FINISH answer with one
-// row of one text column, the hex of the response; COPY and SUBSCRIBE answer with COPY BOTH.
+// Requests are the statements `REPLICATION_STREAM <OPEN|COPY|SUBSCRIBE|FINISH> '<hex of the request message>'`; OPEN and
+// FINISH answer with one row of one text column, the hex of the response; COPY and SUBSCRIBE answer with COPY BOTH.
 #pragma once
 
 #include <memory>
@@ -18,19 +18,20 @@ namespace anabranch {
 inline constexpr int kConnectTimeoutMs = 5'000;
 inline constexpr int kRequestTimeoutMs = 30'000;
 
-// One connection, used by one thread. Errors of the source keep their SQLSTATE and hint; an unreachable source is 08001, a lost connection 08006,
-// with no secret of the URI in the text. Every wait ends early with Cancelled when `stop` is requested.
+// One connection, used by one thread. Errors of the source keep their SQLSTATE and hint; an unreachable source is 08001, a
+// lost connection 08006, with no secret of the URI in the text. Every wait ends early with Cancelled when `stop` is
+// requested.
 class SourceClient {
  public:
-  // `uri` is a PostgreSQL connection string. It reaches the source's system virtual cluster whatever options it carries (options=-ccluster=system is
-  // added when it names none). 22023 if it does not parse.
+  // `uri` is a PostgreSQL connection string. It reaches the source's system virtual cluster whatever options it carries
+  // (options=-ccluster=system is added when it names none). 22023 if it does not parse.
   static absl::StatusOr<std::unique_ptr<SourceClient>> Connect(const std::string& uri, std::stop_token stop);
 
   virtual ~SourceClient() = default;
   virtual absl::StatusOr<wire::OpenResponse> Open(const wire::OpenRequest& request) = 0;
   virtual absl::Status Finish(const wire::FinishRequest& request) = 0;
-  // The transport lives inside the client and ends with it; the connection serves nothing else from then on (Subscribe), or until
-  // the last chunk was received (Copy).
+  // The transport lives inside the client and ends with it; the connection serves nothing else from then on (Subscribe), or
+  // until the last chunk was received (Copy).
   virtual absl::StatusOr<FrameTransport*> Subscribe(const wire::SubscribeRequest& request) = 0;
   virtual absl::StatusOr<FrameTransport*> Copy(const wire::CopyRequest& request) = 0;
 };

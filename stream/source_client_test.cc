@@ -1,0 +1,133 @@
+#include "stream/source_client.h"
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "base/check.h"
+#include "base/status.h"
+#include "gtest/gtest.h"
+
+namespace anabranch {
+namespace {
+
+// A port of this machine that is bound; connections wait in the backlog for ever (listening) or are refused.
+class Port {
+ public:
+  explicit Port(bool listening) : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof(address);
+    CHECK(bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0, "bind");
+    CHECK(getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &length) == 0, "getsockname");
+    CHECK(!listening || listen(fd_, 8) == 0, "listen");
+    number_ = ntohs(address.sin_port);
+  }
+  ~Port() { close(fd_); }
+  int number() const { return number_; }
+  int Accept() const { return accept(fd_, nullptr, nullptr); }
+
+ private:
+  const int fd_;
+  int number_ = 0;
+};
+
+TEST(RedactUriTest, KeepsWhereItPointsAndNoSecret) {
+  EXPECT_EQ(RedactUri("postgresql://root@127.0.0.1:26257?options=-ccluster%3Dsystem"),
+            "postgresql://root@127.0.0.1:26257?options=redacted");
+  EXPECT_EQ(RedactUri("postgres://u:s3cret@a:1,b:2/db?sslmode=verify-full&sslpassword=x"),
+            "postgresql://u@a:1,b:2/db?sslmode=redacted&sslpassword=redacted");
+  EXPECT_EQ(RedactUri("host=h port=7 user=u password=s3cret dbname=d"), "postgresql://u@h:7/d");
+  EXPECT_EQ(RedactUri("postgresql://u@[::1]:26257/"), "postgresql://u@[::1]:26257");
+  EXPECT_EQ(RedactUri("postgresql://h?password=s3cret&user=u"), "postgresql://u@h");
+  EXPECT_EQ(RedactUri("postgresql://%2Ftmp%2Fdir/db"), "postgresql://%2Ftmp%2Fdir/db");
+}
+
+TEST(RedactUriTest, AMalformedUriGivesNothingAway) {
+  for (const char* uri : {"postgresql://u:s3cret@h:1/db?nonsense", "postgresql://u:s3cret@[h", "password='s3cret", "s3cret",
+                          "postgresql://u:s3/cret@h", "postgresql://u:12/s3cret@h"}) {
+    const std::string shown = RedactUri(uri);
+    EXPECT_EQ(shown.find("cret"), std::string::npos) << shown;
+    EXPECT_EQ(shown.find("s3"), std::string::npos) << shown;
+  }
+}
+
+TEST(SourceClientTest, AUriThatDoesNotParseIs22023WithoutItsText) {
+  const auto client = SourceClient::Connect("postgresql://u:s3cret@h:1/db?nonsense", {});
+  EXPECT_EQ(SqlStateOf(client.status()), "22023");
+  EXPECT_EQ(MessageOf(client.status()).find("s3cret"), std::string::npos);
+  EXPECT_FALSE(HintOf(client.status()).empty());
+}
+
+TEST(SourceClientTest, AnUnreachablePortIs08001WithoutSecrets) {
+  const Port closed(/*listening=*/false);
+  const auto client = SourceClient::Connect(fmt::format("postgresql://root:s3cret@127.0.0.1:{}/", closed.number()), {});
+  EXPECT_EQ(SqlStateOf(client.status()), "08001");
+  EXPECT_EQ(MessageOf(client.status()).find("s3cret"), std::string::npos);
+  EXPECT_NE(MessageOf(client.status()).find(std::to_string(closed.number())), std::string::npos) << client.status();
+}
+
+TEST(SourceClientTest, ASourceThatHangsUpIs08001) {
+  const Port port(/*listening=*/true);
+  std::thread source([&] {
+    const int fd = port.Accept();
+    char request[1024];
+    EXPECT_GT(read(fd, request, sizeof(request)), 0);
+    close(fd);
+  });
+  const auto client = SourceClient::Connect(
+      fmt::format("postgresql://root@127.0.0.1:{}/?sslmode=disable&gssencmode=disable", port.number()), {});
+  source.join();
+  EXPECT_EQ(SqlStateOf(client.status()), "08001") << client.status();
+}
+
+TEST(SourceClientTest, ARefusalInTheHandshakeKeepsItsSqlState) {
+  const Port port(/*listening=*/true);
+  std::string startup;
+  std::thread source([&] {
+    const int fd = port.Accept();
+    char request[1024];
+    const ssize_t got = read(fd, request, sizeof(request));
+    startup.assign(request, static_cast<size_t>(std::max<ssize_t>(got, 0)));
+    std::string fields;
+    for (const char* field : {"SFATAL", "VFATAL", "C28000", "Mno such user", "HCREATE USER first."})
+      fields += std::string(field) + '\0';
+    fields += '\0';
+    std::string message = "E";
+    const uint32_t length = htonl(static_cast<uint32_t>(fields.size() + 4));
+    message.append(reinterpret_cast<const char*>(&length), 4);
+    message += fields;
+    EXPECT_EQ(write(fd, message.data(), message.size()), static_cast<ssize_t>(message.size()));
+    close(fd);
+  });
+  const auto client = SourceClient::Connect(
+      fmt::format("postgresql://root@127.0.0.1:{}/?sslmode=disable&gssencmode=disable", port.number()), {});
+  source.join();
+  EXPECT_EQ(SqlStateOf(client.status()), "28000") << client.status();
+  EXPECT_EQ(MessageOf(client.status()), "no such user");
+  EXPECT_EQ(HintOf(client.status()), "CREATE USER first.");
+  EXPECT_NE(startup.find("-ccluster=system"), std::string::npos);  // no cluster was named
+}
+
+TEST(SourceClientTest, StopEndsAHangingConnect) {
+  const Port port(/*listening=*/true);
+  std::stop_source stop;
+  std::thread source([&] {
+    const int fd = port.Accept();
+    char request[1024];
+    EXPECT_GT(read(fd, request, sizeof(request)), 0);  // it is waiting for our answer now
+    stop.request_stop();
+    EXPECT_EQ(read(fd, request, sizeof(request)), 0);
+    close(fd);
+  });
+  const auto client = SourceClient::Connect(
+      fmt::format("postgresql://root@127.0.0.1:{}/?sslmode=disable&gssencmode=disable", port.number()), stop.get_token());
+  source.join();
+  EXPECT_TRUE(absl::IsCancelled(client.status())) << client.status();
+}
+
+}  // namespace
+}  // namespace anabranch
