@@ -1,5 +1,6 @@
 #include "storage/mvcc_reader.h"
 
+#include <bit>
 #include <cstring>
 #include <utility>
 
@@ -32,10 +33,10 @@ void AppendTimestamp(std::string* out, Timestamp ts) { PutFixed64BigEndian(out, 
 
 // REQUIRES: encoded.size() >= kTimestampBytes
 Timestamp TimestampOf(std::string_view encoded) {
-  encoded.remove_prefix(encoded.size() - kTimestampBytes);
-  uint64_t inverted = 0;
-  TakeFixed64BigEndian(&encoded, &inverted);
-  return {~inverted};
+  uint64_t inverted = 0;  // read for every version that a scan passes: no byte by byte decoding
+  std::memcpy(&inverted, encoded.data() + encoded.size() - kTimestampBytes, kTimestampBytes);
+  static_assert(std::endian::native == std::endian::little);
+  return {~__builtin_bswap64(inverted)};
 }
 
 absl::Status Malformed(std::string_view encoded, std::string_view what) {
@@ -52,13 +53,14 @@ class VersionWalker {
   // Positions on the newest visible version of the key, wherever in the keyspace it stood before.
   bool SeekVisible(std::string_view prefix) {
     SeekVersion(prefix, at_);
-    return FindVisible(prefix);
+    return InKey(prefix) && FindVisible(prefix);
   }
 
-  // The same, from a version of that key. False: there is none, and the walker stands past the key (or at the end).
+  // The same. REQUIRES: it stands on a version of that key. False: there is none, and it stands past the key (or at the
+  // end).
   bool FindVisible(std::string_view prefix) {
     int nexts = 0;
-    while (InKey(prefix)) {
+    do {
       const Timestamp ts = TimestampOf(iterator_->key());
       Timestamp target = at_;
       if (ts <= at_) {
@@ -73,14 +75,16 @@ class VersionWalker {
         nexts = 0;
         SeekVersion(prefix, target);
       }
-    }
+    } while (InKey(prefix));
     return false;
   }
 
-  // From a version of the key to the first one of the next key.
+  // To the first version of the next key. REQUIRES: it stands on a version of this one.
   void SkipKey(std::string_view prefix) {
-    for (int i = 0; i < kNextsBeforeSeek && InKey(prefix); ++i) iterator_->Next();
-    if (!InKey(prefix)) return;
+    for (int i = 0; i < kNextsBeforeSeek; ++i) {
+      iterator_->Next();
+      if (!InKey(prefix)) return;
+    }
     seek_key_.assign(prefix);
     seek_key_.back() = kPastTerminator;
     iterator_->Seek(seek_key_);
@@ -135,7 +139,7 @@ class SpanScan final : public MvccScan {
     KeyspaceIterator& iterator = walker_.iterator();
     if (prefix_.empty()) {
       iterator.Seek(start_);
-    } else {
+    } else if (iterator.Valid()) {
       walker_.SkipKey(prefix_);
     }
     while (iterator.Valid()) {
