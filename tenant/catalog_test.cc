@@ -1,0 +1,59 @@
+#include "tenant/catalog.h"
+
+#include "base/status.h"
+#include "gtest/gtest.h"
+#include "tenant/test_cluster.h"
+
+namespace anabranch {
+namespace {
+
+TEST(CatalogTest, NamesAreLettersDigitsHyphenAndUnderscore) {
+  EXPECT_TRUE(CheckName("main").ok());
+  EXPECT_TRUE(CheckName("Main-2_x").ok());
+  EXPECT_TRUE(CheckName(std::string(kNameBytesMax, 'a')).ok());
+  EXPECT_EQ(SqlStateOf(CheckName("")), "42601");
+  EXPECT_EQ(SqlStateOf(CheckName("a b")), "22023");
+  EXPECT_EQ(SqlStateOf(CheckName("a/b")), "22023");
+  EXPECT_EQ(SqlStateOf(CheckName(std::string(kNameBytesMax + 1, 'a'))), "22023");
+}
+
+TEST(CatalogTest, NamesAreQuotedInHintsOnlyWhenTheyMustBe) {
+  EXPECT_EQ(QuoteName("main_2"), "main_2");
+  EXPECT_EQ(QuoteName("main-2"), "\"main-2\"");
+  EXPECT_EQ(QuoteName("Main"), "\"Main\"");
+  EXPECT_EQ(QuoteName("2nd"), "\"2nd\"");
+}
+
+TEST(CatalogTest, AncestrySurvivesTheRecord) {
+  const Ancestry ancestry = {{BranchId("a"), kTimestampZero}, {BranchId("b"), Timestamp{70}}};
+  catalog::TenantRecord record;
+  ToWire(ancestry, record.mutable_ancestry());
+  catalog::TenantRecord decoded;
+  ASSERT_TRUE(decoded.ParseFromString(record.SerializeAsString()));
+  EXPECT_EQ(FromWire(decoded.ancestry()), ancestry);
+}
+
+TEST(CatalogTest, AnErrorInTheMiddleOfAnUpdateChangesNothing) {
+  TestCluster cluster(Virtualization::kVirtualized);
+  const absl::Status status = UpdateTenant(cluster.store(), TenantId(2), [](MetaUpdate&, catalog::TenantRecord& record) {
+    record.set_name("other");
+    return absl::AbortedError("no");
+  });
+  EXPECT_TRUE(absl::IsAborted(status));
+  EXPECT_EQ(LoadTenant(cluster.store(), TenantId(2))->name(), "main");
+}
+
+TEST(CatalogTest, ARecordThatDoesNotDecodeIsAnErrorNotASkip) {
+  TestCluster cluster(Virtualization::kVirtualized);
+  ASSERT_TRUE(cluster.store()
+                  ->UpdateMeta([](MetaUpdate& update) {
+                    update.Put(TenantKey(TenantId(7)), "\xff");
+                    return absl::OkStatus();
+                  })
+                  .ok());
+  EXPECT_EQ(SqlStateOf(LoadTenants(cluster.store()).status()), "XX001");
+  EXPECT_EQ(SqlStateOf(LoadTenant(cluster.store(), TenantId(7)).status()), "XX001");
+}
+
+}  // namespace
+}  // namespace anabranch

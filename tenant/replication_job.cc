@@ -158,9 +158,13 @@ ReplicationJob::Attempt ReplicationJob::Copy(const catalog::TenantRecord& record
   std::error_code error;
   fs::create_directories(dir, error);
   absl::Status status = FromErrorCode(error, fmt::format("create {}", dir));
-  if (status.ok()) status = CopyFiles(record.replication().uri(), *response, dir, nullptr, stop);
-  if (status.ok()) status = Adopt(record, *response, dir);
-  if (absl::IsDataLoss(status)) fs::remove_all(dir, error);  // damaged on the way or on our disk: bring them again
+  CopyProgress copied;
+  const auto on_progress = [&copied](const CopyProgress& progress) { copied = progress; };
+  if (status.ok()) status = CopyFiles(record.replication().uri(), *response, dir, on_progress, stop);
+  if (!status.ok()) return {Outcome::kRetry, std::move(status)};
+  Log(LogLevel::kInfo, "copy.finished", "vc={} bytes={} resent={}", record.name(), copied.bytes_done, copied.bytes_resent);
+  status = Adopt(record, *response, dir);
+  if (absl::IsDataLoss(status)) fs::remove_all(dir, error);  // whole, yet not what it should be: bring it again
   if (!status.ok()) return {Outcome::kRetry, std::move(status)};
   fs::remove_all(dir, error);
   return {Outcome::kAgain, absl::OkStatus()};
