@@ -57,14 +57,15 @@ absl::StatusOr<CatchUp::Part> CatchUp::Next(const ProducerSession::Read& read) {
   if (cursor_ == nullptr) {
     ASSIGN_OR_RETURN(cursor_, ChangeCursor::Open(store_, keyspace_, read.after, read.upto, ChangeFilter::kVisible));  // R7
   }
-  Part part{.versions = {}, .upto = read.upto};
+  Part part;
   size_t bytes = 0;
   ChangeEntry entry;
   while (bytes < kReadBytesMax) {
     ASSIGN_OR_RETURN(const bool found, cursor_->Next(&entry));
     if (!found) {
       cursor_.reset();
-      return part;
+      part.upto = read.upto;
+      break;
     }
     ASSIGN_OR_RETURN(std::vector<Version> versions, ReadVersions(store_, keyspace_, entry));
     for (const Version& version : versions) bytes += version.key.size() + version.write.value.size();
