@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "gtest/gtest.h"
 #include "storage/protection.h"
+#include "storage/transfer.h"
 #include "tenant/test_cluster.h"
 
 namespace anabranch {
@@ -73,29 +74,41 @@ TEST(JudgeFailoverTest, OnlyAStandbyCanBePromoted) {
 // A standby with a keyspace full of versions, made without a source.
 class FailoverTest : public testing::Test {
  protected:
-  // Versions at base+1, base+2, ...; the frontier at the newest one.
-  TenantId MakeStandby(const std::string& name, uint64_t base, uint64_t versions) {
+  // Versions at base+1, base+2, ...
+  KeyspaceRef MakeKeyspace(uint64_t base, uint64_t versions) {
     Store* const store = cluster_.store();
     const KeyspaceRef keyspace = *store->CreateKeyspace();
+    IngestRequest request{.keyspace = keyspace, .epoch = keyspace->state()->epoch, .versions = {}, .frontier = {}};
+    for (uint64_t i = 1; i <= versions; ++i) {
+      request.versions.push_back({fmt::format("key{:06}", i % 1000), Timestamp{base + i}, {WriteKind::kPut, "v"}});
+    }
+    EXPECT_TRUE(store
+                    ->UpdateMeta([&](MetaUpdate& update) {
+                      update.SetIngesting(keyspace, true, kTimestampZero);
+                      return absl::OkStatus();
+                    })
+                    .ok());
+    EXPECT_TRUE(store->Ingest(std::move(request)).ok());
+    return keyspace;
+  }
+  // The frontier at the newest version.
+  TenantId MakeStandby(const std::string& name, uint64_t base, uint64_t versions, const KeyspaceRef& keyspace) {
     catalog::TenantRecord record = Standby(base, 0, 0, 3600 * kSecond);
     record.set_name(name);
     record.set_incarnation(keyspace->incarnation().value());
     SetState(record, DataState::kPaused);
     ToWire({{BranchId("a"), kTimestampZero}}, record.mutable_ancestry());
-    EXPECT_TRUE(store
+    EXPECT_TRUE(cluster_.store()
                     ->UpdateMeta([&](MetaUpdate& update) -> absl::Status {
                       update.Publish(keyspace);
-                      update.SetIngesting(keyspace, true, kTimestampZero);
+                      update.SetIngesting(keyspace, true, Timestamp{base + versions});
                       return AddTenant(update, &record);
                     })
                     .ok());
-    IngestRequest request{
-        .keyspace = keyspace, .epoch = keyspace->state()->epoch, .versions = {}, .frontier = Timestamp{base + versions}};
-    for (uint64_t i = 1; i <= versions; ++i) {
-      request.versions.push_back({fmt::format("key{:06}", i % 1000), Timestamp{base + i}, {WriteKind::kPut, "v"}});
-    }
-    EXPECT_TRUE(store->Ingest(std::move(request)).ok());
     return TenantId(record.id());
+  }
+  TenantId MakeStandby(const std::string& name, uint64_t base, uint64_t versions) {
+    return MakeStandby(name, base, versions, MakeKeyspace(base, versions));
   }
 
   TestCluster cluster_{Virtualization::kVirtualizedEmpty};
@@ -107,8 +120,16 @@ TEST_F(FailoverTest, PromotionDoesTheSameWorkWhateverLiesAbove) {
   std::vector<OperationCounts> counts;
   for (const uint64_t above : {10, 100'000}) {
     std::vector<double> took_ms;
+    const KeyspaceRef model = MakeKeyspace(base, 100 + above);
+    ASSERT_TRUE(cluster_.store()
+                    ->UpdateMeta([&](MetaUpdate& update) {
+                      update.SetIngesting(model, false, kTimestampZero);
+                      return absl::OkStatus();
+                    })
+                    .ok());
     for (int run = 0; run < kRuns; ++run) {
-      const TenantId id = MakeStandby(fmt::format("s{}-{}", above, run), base, 100 + above);
+      const TenantId id =
+          MakeStandby(fmt::format("s{}-{}", above, run), base, 100 + above, *CloneKeyspace(cluster_.store(), model));
       const OperationCounts before = cluster_.store()->counts();
       const uint64_t started_ns = SystemClock()->MonotonicNs();
       const auto published = PublishFailover(cluster_.store(), id, Timestamp{base + 100});
