@@ -12,6 +12,10 @@ int main(int argc, char** argv) {
   anabranch::AddDemoCommand(app, argv[0], &exit_status);
   anabranch::AddSqlUrlCommand(app, &exit_status);
   anabranch::AddVersionCommand(app, &exit_status);
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {  // --help, too
+    return app.exit(error) == 0 ? 0 : 1;
+  }
   return exit_status;
 }

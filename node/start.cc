@@ -1,5 +1,6 @@
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -98,6 +99,19 @@ sigset_t BlockSignals() {
   return ending;
 }
 
+// Sessions, wake events and the store's files together need more descriptors than the usual soft limit of 1,024.
+void RaiseOpenFilesLimit() {
+  constexpr rlim_t kOpenFilesWanted = 8'192;
+  rlimit limit = {};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur >= kOpenFilesWanted) return;
+  limit.rlim_cur = std::min(kOpenFilesWanted, limit.rlim_max);
+  setrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur < kOpenFilesWanted) {
+    Log(LogLevel::kWarning, "node.open_files_limited", "limit={} wanted={}", limit.rlim_cur, kOpenFilesWanted);
+  }
+}
+
 // Everything a node consists of, bottom up. Members end in reverse order.
 class Node {
  public:
@@ -157,6 +171,7 @@ class Node {
 
 int RunNode(const StartFlags& flags) {
   const sigset_t ending = BlockSignals();
+  RaiseOpenFilesLimit();
   Node node;
   if (const absl::Status started = node.Start(flags); !started.ok()) {
     std::string line = fmt::format("{}{}{}", MessageOf(started), HintOf(started).empty() ? "" : ": ", HintOf(started));
@@ -193,11 +208,10 @@ void AddStartCommand(CLI::App& app, int* exit_status) {
       ->add_flag("--virtualized-empty", flags->virtualized_empty,
                  "On a new store, create the virtual cluster system only: for a standby")
       ->excludes(virtualized);
-  CLI::Option* insecure = command->add_flag("--insecure", flags->insecure,
-                                            "No encryption and no passwords; required in this version, which has neither");
+  command->add_flag("--insecure", flags->insecure,
+                    "No encryption and no passwords; required in this version, which has neither");
   command->add_option("--certs-dir", flags->certs_dir, "Folder of certificates; refused in this version, which has no TLS")
-      ->type_name("DIR")
-      ->excludes(insecure);
+      ->type_name("DIR");
   command
       ->add_option("--cluster-name", flags->cluster_name,
                    "A name to tell clusters apart in logs and /health (default: none)")

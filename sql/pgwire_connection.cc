@@ -1,6 +1,9 @@
 #include "sql/pgwire_connection.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
@@ -18,6 +21,10 @@ namespace asio = boost::asio;
 constexpr size_t kReadBytesMin = 8 << 10;
 constexpr size_t kReadBytesMax = 256 << 10;
 constexpr size_t kHeaderBytes = 5;
+// A client whose machine went away without a word is found out within two minutes; until then it holds its locks.
+constexpr int kKeepaliveIdleSeconds = 60;
+constexpr int kKeepaliveIntervalSeconds = 10;
+constexpr int kKeepaliveProbes = 6;
 
 // Asio sockets must belong to a context. Ours never runs: every wait is a poll() of the session's own thread.
 asio::io_context& IdleContext() {
@@ -46,6 +53,9 @@ struct PgConnection::Socket {
     tcp.non_blocking(true, ignored);
     tcp.set_option(asio::ip::tcp::no_delay(true), ignored);
     tcp.set_option(asio::socket_base::keep_alive(true), ignored);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &kKeepaliveIdleSeconds, sizeof(int));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &kKeepaliveIntervalSeconds, sizeof(int));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &kKeepaliveProbes, sizeof(int));
   }
   asio::ip::tcp::socket tcp;
 };

@@ -136,7 +136,6 @@ absl::Status ExtendedProtocol::Parse(const ParseMessage& parse) {
   } else if (prepared_.size() >= kPreparedStatementsMax) {
     return TooMany("prepared statements", kPreparedStatementsMax);
   }
-  RETURN_IF_ERROR(CheckText(parse.query));
   std::vector<SqlType> hints;
   for (const uint32_t oid : parse.parameter_oids) {
     ASSIGN_OR_RETURN(hints.emplace_back(), ParameterTypeOfOid(oid));
@@ -177,7 +176,6 @@ absl::Status ExtendedProtocol::Bind(BindMessage bind) {
     if (FormatAt(bind.parameter_formats, i) == Format::kBinary) {
       ASSIGN_OR_RETURN(parameter, BinaryParameterToText(description.parameters[i], *parameter));
     }
-    RETURN_IF_ERROR(CheckText(*parameter));
   }
   if (bind.result_formats.size() > 1 && bind.result_formats.size() != description.columns.size()) {
     return SqlError(sqlstate::kProtocolViolation, fmt::format("bind message has {} result formats but query has {} columns",

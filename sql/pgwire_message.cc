@@ -455,30 +455,4 @@ absl::StatusOr<SqlType> ParameterTypeOfOid(uint32_t oid) {
   }
 }
 
-absl::Status CheckText(std::string_view text) {
-  size_t i = 0;
-  while (i < text.size()) {
-    const uint8_t lead = static_cast<uint8_t>(text[i]);
-    if (lead != 0 && lead < 0x80) {
-      ++i;
-      continue;
-    }
-    const size_t length = lead >= 0xf0 && lead <= 0xf4  ? 4
-                          : lead >= 0xe0 && lead < 0xf0 ? 3
-                          : lead >= 0xc2 && lead < 0xe0 ? 2
-                                                        : 0;
-    bool valid = length != 0 && i + length <= text.size();
-    for (size_t k = 1; valid && k < length; ++k) valid = (static_cast<uint8_t>(text[i + k]) & 0xc0) == 0x80;
-    if (valid && length >= 3) {
-      const uint8_t second = static_cast<uint8_t>(text[i + 1]);
-      // Overlong forms, surrogates, beyond U+10FFFF.
-      valid = !(lead == 0xe0 && second < 0xa0) && !(lead == 0xed && second >= 0xa0) && !(lead == 0xf0 && second < 0x90) &&
-              !(lead == 0xf4 && second >= 0x90);
-    }
-    if (!valid) return SqlError("22021", fmt::format("invalid byte sequence for encoding \"UTF8\": 0x{:02x}", lead));
-    i += length;
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace anabranch

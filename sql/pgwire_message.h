@@ -129,7 +129,5 @@ bool HasBinaryFormat(SqlType type);
 absl::StatusOr<std::string> BinaryParameterToText(SqlType type, std::string_view bytes);
 // The type a client means by an oid in Parse; kUnknown for "you say". 0A000 naming the oid for types there are not.
 absl::StatusOr<SqlType> ParameterTypeOfOid(uint32_t oid);
-// 22021 if it is not UTF-8 or contains a zero byte.
-absl::Status CheckText(std::string_view text);
 
 }  // namespace anabranch

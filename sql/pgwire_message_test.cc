@@ -208,13 +208,5 @@ TEST(ValueTest, TypesByOid) {
   EXPECT_EQ(StateOf(ParameterTypeOfOid(701).status()), "0A000");
 }
 
-TEST(ValueTest, TextIsUtf8WithoutZeros) {
-  EXPECT_EQ(StateOf(CheckText("plain, \xc3\xa4, \xe2\x82\xac, \xf0\x9f\x98\x80")), "OK");
-  for (const std::string& bad :
-       {"\xc3"s, "\x80"s, "\xc0\xaf"s, "\xed\xa0\x80"s, "\xf4\x90\x80\x80"s, "\xff"s, "a\0b"s, "\xe2\x82"s}) {
-    EXPECT_EQ(StateOf(CheckText(bad)), "22021");
-  }
-}
-
 }  // namespace
 }  // namespace anabranch

@@ -183,7 +183,6 @@ class Session {
   absl::Status RunQuery(const FrontendMessage& message) {
     if (message.too_large) return TooLarge();
     ASSIGN_OR_RETURN(const std::string query, DecodeQuery(message.body));
-    RETURN_IF_ERROR(CheckText(query));
     if (IsReplicationCommand(query)) {
       if (served_->id != kSystemTenantId) {
         return SqlError(sqlstate::kInsufficientPrivilege, "only the system virtual cluster can serve a replication stream",
@@ -232,8 +231,7 @@ class Session {
   absl::Status Report(const absl::Status& status) {
     if (connection_.gone()) return status;
     RETURN_IF_ERROR(control_.end_reason());
-    const std::string sqlstate = SqlStateOf(status);
-    if (sqlstate == sqlstate::kAdminShutdown || sqlstate == sqlstate::kProtocolViolation) return status;
+    if (SqlStateOf(status) == sqlstate::kAdminShutdown) return status;
     if (absl::IsCancelled(status) && control_.statement_cancelled()) {
       AppendError(connection_.out(), Severity::kError,
                   SqlError(sqlstate::kQueryCanceled, "canceling statement due to user request"));

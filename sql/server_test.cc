@@ -1,0 +1,394 @@
+// The SQL port from outside, with real sockets, libpq and a real store. What SQL means is session_test.cc's business.
+#include "sql/server.h"
+
+#include <gtest/gtest.h>
+#include <libpq-fe.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <memory>
+
+#include "base/coding.h"
+#include "base/status.h"
+#include "sql/pgwire_message.h"
+#include "stream/live_feed.h"
+
+namespace anabranch {
+namespace {
+
+using namespace std::string_literals;
+
+constexpr int kWaitMs = 20'000;  // far above what anything here takes; only a broken server reaches it
+
+// A frontend message.
+std::string Packet(char type, const std::string& body) {
+  std::string packet(1, type);
+  for (int shift = 24; shift >= 0; shift -= 8) packet.push_back(static_cast<char>((body.size() + 4) >> shift));
+  return packet + body;
+}
+
+class Client {
+ public:
+  explicit Client(const std::string& conninfo) : connection_(PQconnectdb(conninfo.c_str())) {}
+  ~Client() { PQfinish(connection_); }
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  PGconn* get() const { return connection_; }
+  bool connected() const { return PQstatus(connection_) == CONNECTION_OK; }
+  std::string error() const { return PQerrorMessage(connection_); }
+
+  // "OK <tag>", "<value of the first row's first column>", or "<SQLSTATE>"; of the last result.
+  std::string Run(const std::string& sql) { return Outcome(PQexec(connection_, sql.c_str())); }
+  void Send(const std::string& sql) { ASSERT_EQ(PQsendQuery(connection_, sql.c_str()), 1) << error(); }
+  std::string Finish() {
+    std::string outcome = "nothing";
+    while (PGresult* result = PQgetResult(connection_)) outcome = Outcome(result);
+    return outcome;
+  }
+  void Cancel() {
+    PGcancel* cancel = PQgetCancel(connection_);
+    char error[256] = "";
+    EXPECT_EQ(PQcancel(cancel, error, sizeof(error)), 1) << error;
+    PQfreeCancel(cancel);
+  }
+
+  static std::string Outcome(PGresult* result) {
+    std::string outcome;
+    switch (PQresultStatus(result)) {
+      case PGRES_COMMAND_OK:
+        outcome = "OK "s + PQcmdStatus(result);
+        break;
+      case PGRES_TUPLES_OK:
+        outcome = PQntuples(result) == 0 ? "no rows" : PQgetvalue(result, 0, 0);
+        break;
+      case PGRES_EMPTY_QUERY:
+        outcome = "empty";
+        break;
+      case PGRES_COPY_IN:
+        outcome = "copy in";
+        break;
+      case PGRES_PIPELINE_ABORTED:
+        outcome = "aborted";
+        break;
+      default: {
+        const char* state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+        outcome = state != nullptr ? state : "lost: "s + PQresultErrorMessage(result);
+      }
+    }
+    PQclear(result);
+    return outcome;
+  }
+
+ private:
+  PGconn* connection_;
+};
+
+class ServerTest : public testing::Test {
+ protected:
+  ServerTest() {
+    dir_ = std::filesystem::temp_directory_path() / ("anabranch_server_test." + Random().NextHex(16));
+    StoreOptions options;
+    options.dir = dir_;
+    options.random = &random_;
+    store_ = Store::Open(std::move(options)).value();
+    feed_ = LiveFeed::Create(store_.get());
+    clusters_ = VirtualClusters::Open({store_.get(), feed_.get(), Virtualization::kVirtualized}).value();
+    system_ = SystemStatements::Create(clusters_.get());
+    server_ = SqlServer::Listen("127.0.0.1", 0, SystemClock(), &random_).value();
+    clusters_->SetSessionStopper([this](TenantId tenant) { server_->TerminateSessions(tenant); });
+    server_->Serve(clusters_.get(), system_.get());
+  }
+  ~ServerTest() override {
+    server_.reset();
+    system_.reset();
+    clusters_.reset();
+    feed_.reset();
+    store_.reset();
+    std::filesystem::remove_all(dir_);
+  }
+
+  std::string Conninfo(const std::string& more = "") const {
+    return fmt::format("host=127.0.0.1 port={} user=root connect_timeout=20 {}", server_->port(), more);
+  }
+  std::unique_ptr<Client> Connect(const std::string& more = "") const {
+    auto client = std::make_unique<Client>(Conninfo(more));
+    EXPECT_TRUE(client->connected()) << client->error();
+    return client;
+  }
+  std::string ConnectError(const std::string& more) const {
+    const Client client(Conninfo(more));
+    return client.connected() ? "connected" : client.error();
+  }
+  // A connection on which messages are written by hand; what libpq thinks of it does not matter.
+  static std::string Exchange(Client& client, const std::string& bytes, char until) {
+    const int fd = PQsocket(client.get());
+    EXPECT_EQ(send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
+    std::string types;
+    std::string in;
+    while (true) {
+      while (in.size() >= 5) {
+        size_t length = 0;
+        for (int i = 1; i <= 4; ++i) length = length << 8 | static_cast<uint8_t>(in[i]);
+        if (in.size() < length + 1) break;
+        types.push_back(in[0]);
+        in.erase(0, length + 1);
+      }
+      if (!types.empty() && types.back() == until && in.empty()) return types;
+      pollfd readable = {fd, POLLIN, 0};
+      char buffer[4096];
+      const ssize_t taken = poll(&readable, 1, kWaitMs) == 1 ? recv(fd, buffer, sizeof(buffer), 0) : -1;
+      if (taken <= 0) return types + (taken == 0 ? "<end>" : "<error>");
+      in.append(buffer, static_cast<size_t>(taken));
+    }
+  }
+
+  Random random_{20261123};
+  std::filesystem::path dir_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<LiveFeed> feed_;
+  std::unique_ptr<VirtualClusters> clusters_;
+  std::unique_ptr<SystemStatements> system_;
+  std::unique_ptr<SqlServer> server_;
+};
+
+TEST_F(ServerTest, TargetsAndWhoMayComeIn) {
+  EXPECT_EQ(Connect()->Run("CREATE TABLE t (k INT PRIMARY KEY)"), "OK CREATE TABLE");  // the default target is main
+  EXPECT_EQ(Connect("options=-ccluster=main")->Run("SELECT count(*) FROM t"), "0");
+  EXPECT_EQ(Connect("dbname=cluster:main/defaultdb")->Run("SELECT count(*) FROM t"), "0");
+  EXPECT_EQ(Connect("options=-ccluster=system")->Run("SHOW VIRTUAL CLUSTERS"), "1");
+  EXPECT_EQ(Connect()->Run("SHOW VIRTUAL CLUSTERS"), "42501");
+  EXPECT_NE(ConnectError("options=-ccluster=nowhere").find("virtual cluster \"nowhere\" does not exist"),
+            std::string::npos);
+  EXPECT_NE(ConnectError("user=joe").find("role \"joe\" does not exist"), std::string::npos);
+  EXPECT_NE(ConnectError("options='-c unheard=1'").find("unrecognized configuration parameter"), std::string::npos);
+  EXPECT_EQ(Connect("options=-ccluster=system")->Run("ALTER VIRTUAL CLUSTER main STOP SERVICE"),
+            "OK ALTER VIRTUAL CLUSTER");
+  EXPECT_NE(ConnectError("").find("START SERVICE SHARED"), std::string::npos);
+}
+
+TEST_F(ServerTest, ClientIsToldTheServersSettings) {
+  const auto client = Connect();
+  EXPECT_STREQ(PQparameterStatus(client->get(), "client_encoding"), "UTF8");
+  EXPECT_STREQ(PQparameterStatus(client->get(), "in_hot_standby"), "off");
+  EXPECT_GE(PQserverVersion(client->get()), 150000);
+  EXPECT_EQ(client->Run("SET application_name = 'test'"), "OK SET");
+  EXPECT_STREQ(PQparameterStatus(client->get(), "application_name"), "test");
+}
+
+TEST_F(ServerTest, SeveralStatementsAreOneTransaction) {
+  const auto client = Connect();
+  EXPECT_EQ(client->Run("CREATE TABLE t (k INT PRIMARY KEY)"), "OK CREATE TABLE");
+  EXPECT_EQ(client->Run("INSERT INTO t VALUES (1); INSERT INTO t VALUES (1)"), "23505");
+  EXPECT_EQ(client->Run("SELECT count(*) FROM t"), "0");
+  EXPECT_EQ(client->Run("INSERT INTO t VALUES (1); INSERT INTO t VALUES (2)"), "OK INSERT 0 1");
+  EXPECT_EQ(client->Run("SELECT count(*) FROM t"), "2");
+  EXPECT_EQ(client->Run(""), "empty");
+}
+
+TEST_F(ServerTest, PipelineIsOneTransactionUpToItsSync) {
+  const auto client = Connect();
+  EXPECT_EQ(client->Run("CREATE TABLE t (k INT PRIMARY KEY)"), "OK CREATE TABLE");
+  ASSERT_EQ(PQenterPipelineMode(client->get()), 1);
+  for (const char* key : {"1", "2", "1"}) {
+    ASSERT_EQ(PQsendQueryParams(client->get(), "INSERT INTO t VALUES ($1)", 1, nullptr, &key, nullptr, nullptr, 0), 1);
+  }
+  ASSERT_EQ(PQpipelineSync(client->get()), 1);
+  EXPECT_EQ(client->Finish(), "OK INSERT 0 1");
+  EXPECT_EQ(client->Finish(), "OK INSERT 0 1");
+  EXPECT_EQ(client->Finish(), "23505");
+  PGresult* sync = PQgetResult(client->get());
+  EXPECT_EQ(PQresultStatus(sync), PGRES_PIPELINE_SYNC);
+  PQclear(sync);
+  ASSERT_EQ(PQexitPipelineMode(client->get()), 1);
+  EXPECT_EQ(client->Run("SELECT count(*) FROM t"), "0");
+}
+
+TEST_F(ServerTest, ParametersAndResultsInBothFormats) {
+  const auto client = Connect();
+  EXPECT_EQ(client->Run("CREATE TABLE t (k INT8 PRIMARY KEY, v TEXT, n NUMERIC)"), "OK CREATE TABLE");
+  const char big[8] = {0, 0, 0, 1, 0, 0, 0, 0};
+  const char* values[] = {big, "text"};
+  const int lengths[] = {8, 4};
+  const int formats[] = {1, 0};
+  const Oid types[] = {20, 25};
+  EXPECT_EQ(
+      Client::Outcome(PQexecParams(client->get(), "INSERT INTO t VALUES ($1, $2)", 2, types, values, lengths, formats, 0)),
+      "OK INSERT 0 1");
+  PGresult* result = PQexecParams(client->get(), "SELECT k, v FROM t WHERE k = $1", 1, types, values, lengths, formats, 1);
+  ASSERT_EQ(PQntuples(result), 1) << client->error();
+  EXPECT_EQ(std::string(PQgetvalue(result, 0, 0), PQgetlength(result, 0, 0)), std::string(big, 8));
+  EXPECT_STREQ(PQgetvalue(result, 0, 1), "text");
+  PQclear(result);
+  EXPECT_EQ(Client::Outcome(PQexecParams(client->get(), "SELECT n FROM t", 0, nullptr, nullptr, nullptr, nullptr, 1)),
+            "0A000");
+  EXPECT_EQ(Client::Outcome(
+                PQexecParams(client->get(), "SELECT k FROM t WHERE v = $1", 0, nullptr, nullptr, nullptr, nullptr, 0)),
+            "08P01");  // a parameter is missing
+  EXPECT_EQ(client->Run("SELECT 1"), "1");
+}
+
+TEST_F(ServerTest, PortalGivesItsRowsInPieces) {
+  const auto client = Connect();
+  EXPECT_EQ(client->Run("CREATE TABLE t (k INT PRIMARY KEY)"), "OK CREATE TABLE");
+  EXPECT_EQ(client->Run("INSERT INTO t VALUES (1), (2), (3), (4), (5)"), "OK INSERT 0 5");
+  const std::string parse = Packet('P', "\0SELECT k FROM t\0\0\0"s);
+  const std::string bind = Packet('B', "p\0\0\0\0\0\0\0\0"s);
+  const std::string two_rows = Packet('E', "p\0\0\0\0\2"s);
+  const std::string sync = Packet('S', "");
+  EXPECT_EQ(Exchange(*client, parse + bind + two_rows + two_rows + two_rows + sync, 'Z'), "12DDsDDsDCZ");
+  EXPECT_EQ(Exchange(*client, parse + bind + two_rows + Packet('C', "Pp\0"s) + two_rows + sync, 'Z'), "12DDs3EZ");
+  EXPECT_EQ(Exchange(*client, two_rows + sync, 'Z'), "EZ");  // portals end with their transaction
+}
+
+TEST_F(ServerTest, AfterAnErrorEverythingUpToSyncIsSkipped) {
+  const auto client = Connect();
+  const std::string bad = Packet('P', "\0SELECT k FROM nowhere\0\0\0"s);
+  const std::string good = Packet('P', "\0SELECT 1\0\0\0"s);
+  EXPECT_EQ(Exchange(*client, bad + good + Packet('Q', "SELECT 1\0"s) + Packet('S', "") + good + Packet('S', ""), 'Z'),
+            "EZ1Z");
+  EXPECT_EQ(Exchange(*client, Packet('P', "\0SELECT 1; SELECT 2\0\0\0"s) + Packet('S', ""), 'Z'), "EZ");
+  EXPECT_EQ(Exchange(*client, Packet('D', "Snone\0"s) + Packet('S', ""), 'Z'), "EZ");
+}
+
+TEST_F(ServerTest, CopyIsLoadedOrRefusedAsAWhole) {
+  const auto client = Connect();
+  EXPECT_EQ(client->Run("CREATE TABLE t (k INT PRIMARY KEY, v TEXT)"), "OK CREATE TABLE");
+  EXPECT_EQ(client->Run("COPY t FROM STDIN"), "copy in");
+  EXPECT_EQ(PQputCopyData(client->get(), "1\ta\n2\tb\n", 8), 1);
+  EXPECT_EQ(PQputCopyEnd(client->get(), nullptr), 1);
+  EXPECT_EQ(client->Finish(), "OK COPY 2");
+  EXPECT_EQ(client->Run("COPY t FROM STDIN"), "copy in");
+  EXPECT_EQ(PQputCopyData(client->get(), "3\tc\nx\td\n", 8), 1);
+  EXPECT_EQ(PQputCopyEnd(client->get(), nullptr), 1);
+  EXPECT_EQ(client->Finish(), "22P02");
+  EXPECT_EQ(client->Run("COPY t FROM STDIN"), "copy in");
+  EXPECT_EQ(PQputCopyData(client->get(), "3\tc\n", 4), 1);
+  EXPECT_EQ(PQputCopyEnd(client->get(), "changed my mind"), 1);
+  EXPECT_EQ(client->Finish(), "57014");
+  EXPECT_EQ(client->Run("SELECT count(*) FROM t"), "2");
+}
+
+TEST_F(ServerTest, CancelEndsALockWaitAndACopy) {
+  const auto holder = Connect();
+  const auto waiter = Connect();
+  EXPECT_EQ(holder->Run("CREATE TABLE t (k INT PRIMARY KEY, v INT)"), "OK CREATE TABLE");
+  EXPECT_EQ(holder->Run("INSERT INTO t VALUES (1, 1)"), "OK INSERT 0 1");
+  EXPECT_EQ(holder->Run("BEGIN"), "OK BEGIN");
+  EXPECT_EQ(holder->Run("UPDATE t SET v = 2"), "OK UPDATE 1");
+  waiter->Send("UPDATE t SET v = 3");
+  // A request that comes before the statement runs does nothing, as in PostgreSQL: ask until it was there.
+  pollfd answered = {PQsocket(waiter->get()), POLLIN, 0};
+  do {
+    waiter->Cancel();
+  } while (poll(&answered, 1, 20) == 0);
+  EXPECT_EQ(waiter->Finish(), "57014");
+  EXPECT_EQ(waiter->Run("COPY t FROM STDIN"), "copy in");
+  waiter->Cancel();
+  ASSERT_EQ(poll(&answered, 1, kWaitMs), 1);
+  EXPECT_EQ(PQputCopyEnd(waiter->get(), nullptr), 1);
+  EXPECT_EQ(waiter->Finish(), "57014");
+  EXPECT_EQ(waiter->Run("SELECT v FROM t"), "1");
+  EXPECT_EQ(holder->Run("COMMIT"), "OK COMMIT");
+}
+
+TEST_F(ServerTest, StopServiceEndsSessionsWhateverTheyDo) {
+  const auto system = Connect("options=-ccluster=system");
+  const auto holder = Connect();
+  const auto waiter = Connect();
+  EXPECT_EQ(holder->Run("CREATE TABLE t (k INT PRIMARY KEY)"), "OK CREATE TABLE");
+  EXPECT_EQ(holder->Run("BEGIN"), "OK BEGIN");
+  EXPECT_EQ(holder->Run("INSERT INTO t VALUES (1)"), "OK INSERT 0 1");
+  waiter->Send("INSERT INTO t VALUES (1)");
+  EXPECT_EQ(system->Run("ALTER VIRTUAL CLUSTER main STOP SERVICE"), "OK ALTER VIRTUAL CLUSTER");
+  EXPECT_EQ(waiter->Finish(), "57P01");
+  EXPECT_EQ(holder->Run("COMMIT"), "57P01");
+  EXPECT_EQ(system->Run("ALTER VIRTUAL CLUSTER main START SERVICE SHARED"), "OK ALTER VIRTUAL CLUSTER");
+  EXPECT_EQ(Connect()->Run("SELECT count(*) FROM t"), "0");
+}
+
+TEST_F(ServerTest, DrainEndsIdleSessions) {
+  const auto client = Connect();
+  EXPECT_EQ(client->Run("SELECT 1"), "1");
+  server_->Drain();
+  EXPECT_EQ(client->Run("SELECT 1"), "57P01");
+  EXPECT_NE(ConnectError("").find("refused"), std::string::npos);
+}
+
+TEST_F(ServerTest, TooLargeAStatementIsRefusedByName) {
+  const auto client = Connect();
+  EXPECT_EQ(client->Run("SELECT '" + std::string(kMessageBytesMax, 'x') + "'"), "54000");
+  EXPECT_EQ(client->Run("SELECT 1"), "1");
+}
+
+TEST_F(ServerTest, NoiseEndsTheConnection) {
+  EXPECT_EQ(Exchange(*Connect(), "GET / HTTP/1.1\r\n\r\n", 'Z'), "E<end>");
+  EXPECT_EQ(Exchange(*Connect(), Packet('B', "no bind message") + Packet('S', ""), 'Z'),
+            "EZ");  // framed rightly, so it goes on
+  EXPECT_EQ(Exchange(*Connect(), "Q\x7f\xff\xff\xff", 'Z'), "E<end>");
+  EXPECT_EQ(Connect()->Run("SELECT 1"), "1");
+}
+
+TEST_F(ServerTest, StreamRequestsAreForTheSystemVirtualCluster) {
+  EXPECT_EQ(Connect()->Run("REPLICATION_STREAM OPEN ''"), "42501");
+  const auto system = Connect("options=-ccluster=system");
+  EXPECT_EQ(system->Run("REPLICATION_STREAM DANCE ''"), "42601");
+  EXPECT_EQ(system->Run("REPLICATION_STREAM OPEN 'xyz'"), "42601");
+  wire::CopyRequest unknown;
+  unknown.set_stream_id(17);
+  const std::string copy = fmt::format("REPLICATION_STREAM COPY '{}'", ToHex(unknown.SerializeAsString()));
+  system->Send(copy);
+  PGresult* both = PQgetResult(system->get());
+  EXPECT_EQ(PQresultStatus(both), PGRES_COPY_BOTH);
+  PQclear(both);
+  char* data = nullptr;
+  EXPECT_EQ(PQgetCopyData(system->get(), &data, 0), -1);
+  EXPECT_EQ(system->Finish().size(), 5u);                // an SQLSTATE
+  EXPECT_EQ(system->Run("SHOW VIRTUAL CLUSTERS"), "1");  // and the session lives on
+}
+
+TEST(SessionRegistryTest, PlacesAreLimitedAndSomeAreKeptForRoot) {
+  rlimit files = {};
+  getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = std::min<rlim_t>(files.rlim_max, 8'192);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &files), 0);
+  Random random(1);
+  SessionRegistry registry(&random);
+  std::vector<std::shared_ptr<SessionControl>> sessions;
+  const auto admit = [&](const std::string& user) {
+    sessions.push_back(registry.Add());
+    return registry.Admit(*sessions.back(), user);
+  };
+  for (int i = 0; i < kConnectionsMax - kConnectionsKeptForRoot; ++i) ASSERT_TRUE(admit("joe").ok()) << i;
+  EXPECT_EQ(SqlStateOf(admit("joe")), "53300");
+  for (int i = 0; i < kConnectionsKeptForRoot; ++i) ASSERT_TRUE(admit("root").ok()) << i;
+  EXPECT_EQ(SqlStateOf(admit("root")), "53300");
+  registry.Remove(*sessions.front());
+  EXPECT_TRUE(admit("root").ok());
+}
+
+TEST(SessionRegistryTest, OnlyTheRightSecretCancels) {
+  Random random(1);
+  SessionRegistry registry(&random);
+  const auto session = registry.Add();
+  const std::stop_token running = session->BeginStatement();
+  registry.Cancel(session->process_id(), session->secret() ^ 1);
+  registry.Cancel(session->process_id() + 1, session->secret());
+  EXPECT_FALSE(running.stop_requested());
+  registry.Cancel(session->process_id(), session->secret());
+  EXPECT_TRUE(running.stop_requested());
+  EXPECT_FALSE(session->BeginStatement().stop_requested());  // only that one statement
+}
+
+TEST(SessionRegistryTest, StartingConnectionsAreLimited) {
+  Random random(1);
+  SessionRegistry registry(&random);
+  for (int i = 0; i < kConnectionsStartingMax; ++i) ASSERT_NE(registry.Add(), nullptr);
+  EXPECT_EQ(registry.Add(), nullptr);
+}
+
+}  // namespace
+}  // namespace anabranch
