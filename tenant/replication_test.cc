@@ -172,7 +172,7 @@ TEST_F(ReplicationTest, PausedIsPromotedWithoutItsSource) {
   EXPECT_EQ(Promote(b_), *replicated);
 }
 
-TEST_F(ReplicationTest, KilledWithTheCopyUnderWayGoesOn) {
+TEST_F(ReplicationTest, RestartedRightAfterCreateItCopiesOnce) {
   Fill(a_, "k", 50);
   ASSERT_TRUE(Replicate(a_, b_).ok());
   b_.Restart();
@@ -185,7 +185,7 @@ TEST_F(ReplicationTest, KilledWithTheCopyUnderWayGoesOn) {
       << "the source keeps its export";
 }
 
-TEST_F(ReplicationTest, KilledBetweenJournalAndRevertGoesOn) {
+TEST_F(ReplicationTest, RestartedRightAfterStartReplicationItFailsBack) {
   Fill(a_, "k", 10);
   ASSERT_TRUE(Replicate(a_, b_).ok());
   ASSERT_TRUE(CaughtUp(a_, b_));
