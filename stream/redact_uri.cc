@@ -1,8 +1,8 @@
 #include <algorithm>
-#include <memory>
+#include <string>
+#include <vector>
 
 #include "fmt/format.h"
-#include "libpq-fe.h"
 #include "stream/conninfo.h"
 #include "stream/source_client.h"
 
@@ -46,19 +46,6 @@ std::string Authority(const std::string& host, const std::string& port) {
 }
 
 }  // namespace
-
-std::optional<std::map<std::string, std::string>> ParseConninfo(const std::string& uri) {
-  char* why = nullptr;
-  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> parsed(PQconninfoParse(uri.c_str(), &why),
-                                                                            PQconninfoFree);
-  PQfreemem(why);
-  if (parsed == nullptr) return std::nullopt;
-  std::map<std::string, std::string> parameters;
-  for (const PQconninfoOption* option = parsed.get(); option->keyword != nullptr; ++option) {
-    if (option->val != nullptr) parameters.emplace(option->keyword, option->val);
-  }
-  return parameters;
-}
 
 std::string RedactUri(const std::string& uri) {
   auto parameters = ParseConninfo(uri);

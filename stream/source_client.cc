@@ -323,6 +323,19 @@ absl::StatusOr<std::optional<std::string>> Client::Receive(int timeout_ms, WakeE
 
 }  // namespace
 
+std::optional<std::map<std::string, std::string>> ParseConninfo(const std::string& uri) {
+  char* why = nullptr;
+  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> parsed(PQconninfoParse(uri.c_str(), &why),
+                                                                            PQconninfoFree);
+  PQfreemem(why);
+  if (parsed == nullptr) return std::nullopt;
+  std::map<std::string, std::string> parameters;
+  for (const PQconninfoOption* option = parsed.get(); option->keyword != nullptr; ++option) {
+    if (option->val != nullptr) parameters.emplace(option->keyword, option->val);
+  }
+  return parameters;
+}
+
 absl::StatusOr<std::unique_ptr<SourceClient>> SourceClient::Connect(const std::string& uri, std::stop_token stop) {
   auto parameters = ParseConninfo(uri);
   if (!parameters) {
