@@ -20,6 +20,8 @@ std::string MetaKeyspaceKey(const IncarnationId& incarnation) {
 std::string MetaFrontierKey(const IncarnationId& incarnation) { return "frontier/" + incarnation.value(); }
 std::string MetaProtectPrefix(const IncarnationId& incarnation) { return "protect/" + incarnation.value() + "/"; }
 
+std::string MetaCollectedKey(const IncarnationId& incarnation) { return "collected/" + incarnation.value(); }
+
 std::string EncodeTimestamp(Timestamp ts) {
   std::string encoded;
   PutFixed64BigEndian(&encoded, ts.ns);

@@ -6,6 +6,7 @@
 //   "keyspace/" incarnation           -> state
 //   "frontier/" incarnation           -> timestamp, 8 B BE
 //   "protect/" incarnation "/" holder -> timestamp, 8 B BE
+//   "collected/" incarnation          -> the last entry of the change index that garbage collection has worked off
 //
 //   state := 0x01 | varint epoch | varint flags | floor 8 B BE | varint count | count x (after 8 B BE | upto 8 B BE)
 //   flags := 1 published, 2 dropping, 4 ingesting
@@ -32,6 +33,7 @@ inline constexpr std::string_view kMetaKeyspacePrefix = "keyspace/";
 std::string MetaKeyspaceKey(const IncarnationId& incarnation);
 std::string MetaFrontierKey(const IncarnationId& incarnation);
 std::string MetaProtectPrefix(const IncarnationId& incarnation);  // ends with '/'
+std::string MetaCollectedKey(const IncarnationId& incarnation);
 
 std::string EncodeTimestamp(Timestamp ts);
 bool DecodeTimestamp(std::string_view encoded, Timestamp* ts);

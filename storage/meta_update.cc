@@ -38,6 +38,12 @@ Epoch MetaUpdateImpl::BumpEpoch(const KeyspaceRef& keyspace) {
 // version.
 Timestamp MetaUpdateImpl::Hide(const KeyspaceRef& keyspace, Timestamp after) {
   if (!IsThere(keyspace)) return kTimestampZero;
+  if (const Timestamp floor = group_->StateOf(keyspace).floor; after < floor) {  // R6, R8: what stood at `after` is gone
+    Refuse(SqlError(sqlstate::kInvalidParameterValue,
+                    fmt::format("history at {} was garbage collected: the oldest timestamp kept is {}", FormatHlc(after),
+                                FormatHlc(floor))));
+    return kTimestampZero;
+  }
   const absl::StatusOr<Timestamp> newest = NewestPresent(AsRocks(*keyspace));
   if (!newest.ok()) {
     Refuse(newest.status());
@@ -89,6 +95,28 @@ void MetaUpdateImpl::Publish(const KeyspaceRef& keyspace) {
 
 void MetaUpdateImpl::MarkDropping(const KeyspaceRef& keyspace) {
   if (IsThere(keyspace)) group_->ChangeState(keyspace).dropping = true;
+}
+
+// Protections are read from the database: an earlier update is in it, and a later one is judged against the raised floor.
+Timestamp MetaUpdateImpl::RaiseFloor(const KeyspaceRef& keyspace, Timestamp wanted) {
+  if (!IsThere(keyspace)) return kTimestampZero;
+  const KeyspaceState& state = group_->StateOf(keyspace);
+  Timestamp limit = std::min(wanted, state.ingesting ? state.frontier : visible_);
+  for (const HiddenInterval& interval : state.hidden) limit = std::min(limit, interval.after);
+  const std::string prefix = MetaProtectPrefix(keyspace->incarnation());
+  const std::unique_ptr<rocksdb::Iterator> it(engine_->db->NewIterator(rocksdb::ReadOptions(), engine_->meta));
+  for (it->Seek(prefix); it->Valid() && it->key().starts_with(prefix); it->Next()) {
+    ++engine_->counter.iterator_steps;
+    Timestamp protected_at;
+    if (!DecodeTimestamp(it->value().ToStringView(), &protected_at)) {
+      Refuse(absl::DataLossError(fmt::format("protection record {} does not decode", it->key().ToString())));
+      return state.floor;
+    }
+    limit = std::min(limit, protected_at);
+  }
+  if (!it->status().ok()) Refuse(FromRocks(it->status(), "read protections"));
+  if (limit > state.floor && status_.ok()) group_->ChangeState(keyspace).floor = limit;
+  return state.floor;
 }
 
 void MetaUpdateImpl::CarryHidden(const KeyspaceRef& keyspace, const std::vector<HiddenInterval>& hidden) {

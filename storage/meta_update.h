@@ -23,6 +23,7 @@ class MetaUpdateImpl final : public MetaUpdate {
   void SetIngesting(const KeyspaceRef& keyspace, bool ingesting, Timestamp frontier) override;
   void Publish(const KeyspaceRef& keyspace) override;
   void MarkDropping(const KeyspaceRef& keyspace) override;
+  Timestamp RaiseFloor(const KeyspaceRef& keyspace, Timestamp wanted) override;
   Timestamp visible() const override { return visible_; }
 
   // For the store itself.

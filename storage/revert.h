@@ -1,6 +1,6 @@
-// Physical undo through the change index: failback's revert and the sweeper's clean-up of a hidden interval are the same work.
-// Cost follows the number of versions undone, memory is bounded by kEraseVersionsMax, and a crash anywhere is repaired by running it
-// again: an entry of the index goes in the same batch as the versions it names.
+// Physical undo through the change index: failback's revert and the sweeper's clean-up of a hidden interval are the same
+// work. Cost follows the number of versions undone, memory is bounded by kEraseVersionsMax, and a crash anywhere is
+// repaired by running it again: an entry of the index goes in the same batch as the versions it names.
 #pragma once
 
 #include <cstdint>
@@ -9,29 +9,36 @@
 
 #include "absl/status/status.h"
 #include "storage/keyspace.h"
+#include "storage/pacer.h"
 #include "storage/store.h"
 
 namespace anabranch {
 
-inline constexpr size_t kEraseVersionsMax = 50'000;  // per batch; sorted by key before deletion (3x faster than in time order)
+inline constexpr size_t kEraseVersionsMax =
+    50'000;  // per batch; sorted by key before deletion (3x faster than in time order)
 
 struct EraseProgress {
   uint64_t versions = 0;
   uint64_t entries = 0;
 };
 
-// Deletes every version with after < timestamp <= upto, hidden or not, and their index entries, then syncs. `on_batch` (may be null) is
-// called after each batch with totals so far. Cancelled when `stop` is requested; fenced (55000) when the epoch no longer owns
-// the keyspace. REQUIRES: nobody reads above `after` (state not ready, or the range is hidden).
-absl::StatusOr<EraseProgress> EraseRange(Store* store, const KeyspaceRef& keyspace, Epoch epoch, Timestamp after, Timestamp upto,
-                                         std::stop_token stop, const std::function<void(const EraseProgress&)>& on_batch);
+// Deletes every version with after < timestamp <= upto, hidden or not, and their index entries, then syncs. `on_batch` (may
+// be null) is called after each batch with totals so far. Cancelled when `stop` is requested; fenced (55000) when the epoch
+// no longer owns the keyspace. REQUIRES: nobody reads above `after` (state not ready, or the range is hidden).
+absl::StatusOr<EraseProgress> EraseRange(Store* store, const KeyspaceRef& keyspace, Epoch epoch, Timestamp after,
+                                         Timestamp upto, std::stop_token stop,
+                                         const std::function<void(const EraseProgress&)>& on_batch,
+                                         Pacing pacing = Pacing::kFull);
 
 // Erases and retires the keyspace's hidden intervals one after the other. The sweeper of one keyspace.
 absl::StatusOr<EraseProgress> SweepHidden(Store* store, const KeyspaceRef& keyspace, Epoch epoch, std::stop_token stop,
-                                          const std::function<void(const EraseProgress&)>& on_batch);
+                                          const std::function<void(const EraseProgress&)>& on_batch,
+                                          Pacing pacing = Pacing::kFull);
 
-// Copies every version that EraseRange(after, upto) would delete to a new file at `path`, synced, so that undone writes never vanish without a
-// trace (R11). One record per version: crc32c | length-prefixed (varint timestamp, kind, length-prefixed key, value). Returns their number.
-absl::StatusOr<uint64_t> WriteLedger(Store* store, const KeyspaceRef& keyspace, Timestamp after, Timestamp upto, const std::string& path);
+// Copies every version that EraseRange(after, upto) would delete to a new file at `path`, synced, so that undone writes
+// never vanish without a trace (R11). One record per version: crc32c | length-prefixed (varint timestamp, kind,
+// length-prefixed key, value). Returns their number.
+absl::StatusOr<uint64_t> WriteLedger(Store* store, const KeyspaceRef& keyspace, Timestamp after, Timestamp upto,
+                                     const std::string& path);
 
 }  // namespace anabranch

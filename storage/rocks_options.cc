@@ -6,6 +6,7 @@
 #include "rocksdb/filter_policy.h"
 #include "rocksdb/slice_transform.h"
 #include "rocksdb/table.h"
+#include "rocksdb/utilities/table_properties_collectors.h"
 #include "rocksdb/write_buffer_manager.h"
 
 namespace anabranch {
@@ -15,6 +16,10 @@ constexpr double kBloomBitsPerKey = 10;
 constexpr size_t kBlockBytes = 16 << 10;
 constexpr size_t kMemtableBytes = 64 << 20;
 constexpr size_t kMetaMemtableBytes = 4 << 20;
+// A file of which this share are deletions is compacted soon, down to where they meet what they delete: what a collection
+// or a sweep left behind gives its room back even if nobody writes any more. Steady updates, each deleted later, stay below
+// it.
+constexpr double kDeletionsToCompact = 0.75;
 
 // The part of a version key before the timestamp: up to and including the terminator 00 01. Found by the terminator and not
 // by length, so that the encoded key alone, without a timestamp, has the same prefix (a transform must be idempotent).
@@ -78,6 +83,8 @@ RocksOptions::RocksOptions(const StoreOptions& options) {
   data_ = changes_;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBloomBitsPerKey));
   table.whole_key_filtering = false;
+  data_.table_properties_collector_factories = {rocksdb::NewCompactOnDeletionCollectorFactory(
+      /*sliding_window_size=*/0, /*deletion_trigger=*/0, kDeletionsToCompact)};
   data_.prefix_extractor = std::make_shared<UserKeyTransform>();
   data_.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
 }

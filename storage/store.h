@@ -106,6 +106,9 @@ class MetaUpdate {
   virtual void SetIngesting(const KeyspaceRef& keyspace, bool ingesting, Timestamp frontier) = 0;
   virtual void Publish(const KeyspaceRef& keyspace) = 0;  // makes an unpublished keyspace live
   virtual void MarkDropping(const KeyspaceRef& keyspace) = 0;
+  // Raises the floor towards `wanted`, not beyond what is resolved, protected or hidden (R6, R8, R11), and returns it.
+  // Versions below it may be deleted once this update is durable.
+  virtual Timestamp RaiseFloor(const KeyspaceRef& keyspace, Timestamp wanted) = 0;
   // The newest timestamp below which all commits are published. What a decision made in this update may rely on.
   virtual Timestamp visible() const = 0;
 };
@@ -137,12 +140,14 @@ class Store {
   virtual absl::Status Ingest(IngestRequest request) = 0;
   virtual absl::Status UpdateMeta(std::function<absl::Status(MetaUpdate&)> build) = 0;
   // Deletes exactly these versions and change-index entries (encoded keys), if `epoch` still owns the keyspace. Not synced:
-  // the work can be found and done again. Only revert.h calls it.
+  // the work can be found and done again. Only revert.h and gc.h call it.
   struct EraseRequest {
     KeyspaceRef keyspace;
     Epoch epoch;
     std::vector<std::string> data_keys;    // encoded, sorted
     std::vector<std::string> change_keys;  // encoded, sorted
+    // Not empty: garbage collection has worked off the change index up to this entry (encoded), recorded in the same batch.
+    std::string collected_upto;
   };
   virtual absl::Status Erase(EraseRequest request) = 0;
   // Everything written before this call is on disk when it returns OK.

@@ -124,6 +124,7 @@ absl::Status RocksStore::LoadKeyspace(const std::string& incarnation, std::strin
     rocksdb::WriteBatch batch;
     batch.Delete(engine_->meta, MetaKeyspaceKey(id));
     batch.Delete(engine_->meta, MetaFrontierKey(id));
+    batch.Delete(engine_->meta, MetaCollectedKey(id));
     ASSIGN_OR_RETURN(const auto protections, ScanMeta(MetaProtectPrefix(id)));
     for (const auto& [key, value] : protections) batch.Delete(engine_->meta, key);
     return FromRocks(engine_->db->Write(rocksdb::WriteOptions(), &batch), "forget keyspace");

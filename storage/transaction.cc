@@ -161,6 +161,11 @@ class StoreTransaction final : public Transaction {
     // Whoever held the lock before has published (R3), so this reads what they wrote.
     absl::StatusOr<std::optional<Version>> newest = ReadNewest(key);
     if (!newest.ok()) return Explain(std::move(newest).status());
+    if (snapshot_ < context_.keyspace->state()->floor) {  // a row deleted since then may have left no trace
+      return SqlError(sqlstate::kSerializationFailure,
+                      "could not serialize access: history at the transaction's snapshot was garbage collected",
+                      "The transaction might succeed if retried.");
+    }
     LockedRow locked;
     if (!newest->has_value()) return locked;
     Version& version = **newest;

@@ -48,6 +48,7 @@ void WriteGroup::Forget(const KeyspaceRef& keyspace) {
   staged.state.dropping = true;
   DeleteMeta(MetaKeyspaceKey(keyspace->incarnation()));
   DeleteMeta(MetaFrontierKey(keyspace->incarnation()));
+  DeleteMeta(MetaCollectedKey(keyspace->incarnation()));
 }
 
 void WriteGroup::PutMeta(std::string_view key, std::string_view value) {
@@ -90,6 +91,7 @@ absl::Status WriteGroup::Validate(const CommitRequest& request) {
     }
   }
   const KeyspaceState& state = StateOf(request.keyspace);
+  if (request.validate_after < state.floor) return SerializationFailure();  // R8: entries may be missing
   const std::unique_ptr<rocksdb::Iterator> it(keyspace.db()->NewIterator(rocksdb::ReadOptions(), keyspace.changes()));
   it->Seek(EncodeTimestamp(request.validate_after.Next()));
   for (; it->Valid(); it->Next()) {
@@ -157,6 +159,11 @@ absl::Status WriteGroup::AddIngest(const IngestRequest& request) {
   std::sort(versions.begin(), versions.end(), [](const Version* a, const Version* b) {
     return std::tie(a->timestamp, a->key) < std::tie(b->timestamp, b->key);
   });
+  if (!versions.empty() && versions.front()->timestamp <= state.floor) {  // R8: what superseded it may be collected already
+    return SqlError(sqlstate::kObjectNotInPrerequisiteState,
+                    fmt::format("a version at {} came after history up to {} was garbage collected",
+                                FormatHlc(versions.front()->timestamp), FormatHlc(state.floor)));
+  }
   for (size_t begin = 0; begin < versions.size();) {
     const Timestamp ts = versions[begin]->timestamp;
     std::vector<std::string_view> keys;
@@ -188,6 +195,7 @@ absl::Status WriteGroup::AddErase(const Store::EraseRequest& request) {
   for (const std::string& key : request.data_keys) batch_.Delete(keyspace.data(), key);
   for (const std::string& key : request.change_keys) batch_.Delete(keyspace.changes(), key);
   deletes_ += request.data_keys.size() + request.change_keys.size();
+  if (!request.collected_upto.empty()) PutMeta(MetaCollectedKey(keyspace.incarnation()), request.collected_upto);
   return absl::OkStatus();
 }
 
