@@ -107,8 +107,9 @@ std::strong_ordering operator<=>(const Numeric& a, const Numeric& b) {
 std::string ToText(const Numeric& value) {
   std::string digits = cpp_int(abs(value.unscaled)).str();
   if (value.scale > 0) {
-    if (static_cast<int>(digits.size()) <= value.scale) digits.insert(0, value.scale + 1 - digits.size(), '0');
-    digits.insert(digits.size() - value.scale, ".");
+    const size_t scale = static_cast<size_t>(value.scale);
+    if (digits.size() <= scale) digits.insert(0, scale + 1 - digits.size(), '0');
+    digits.insert(digits.size() - scale, ".");
   }
   return value.unscaled < 0 ? "-" + digits : digits;
 }
@@ -139,7 +140,7 @@ absl::StatusOr<Numeric> ParseNumeric(std::string_view text) {
   scale -= exponent;
   if (scale < 0 && digits != "0") {
     if (-scale > kNumericDigitsMax) return OutOfRange();
-    digits.append(-scale, '0');
+    digits.append(static_cast<size_t>(-scale), '0');
   }
   scale = std::max(scale, 0);
   if (scale > kNumericDigitsMax || static_cast<int>(digits.size()) > kNumericDigitsMax) return OutOfRange();
