@@ -1,0 +1,85 @@
+#include "sql/aggregate.h"
+
+#include <array>
+
+#include "base/status.h"
+
+namespace anabranch {
+namespace {
+
+constexpr auto kAggregates = std::to_array<AggregateFunction>({{"count", AggregateKind::kCount},
+                                                               {"sum", AggregateKind::kSum},
+                                                               {"min", AggregateKind::kMin},
+                                                               {"max", AggregateKind::kMax},
+                                                               {"avg", AggregateKind::kAverage}});
+
+}  // namespace
+
+const AggregateFunction* FindAggregate(std::string_view name) {
+  for (const AggregateFunction& aggregate : kAggregates) {
+    if (aggregate.name == name) return &aggregate;
+  }
+  return nullptr;
+}
+
+std::optional<SqlType> AggregateResult(AggregateKind kind, SqlType argument) {
+  switch (kind) {
+    case AggregateKind::kCount:
+      return SqlType::kInt8;
+    case AggregateKind::kSum:
+      if (argument == SqlType::kInt4) return SqlType::kInt8;
+      [[fallthrough]];
+    case AggregateKind::kAverage:
+      if (argument == SqlType::kInt4 || argument == SqlType::kInt8 || argument == SqlType::kNumeric) {
+        return SqlType::kNumeric;
+      }
+      return std::nullopt;
+    case AggregateKind::kMin:
+    case AggregateKind::kMax:
+      if (argument == SqlType::kBool) return std::nullopt;
+      return argument == SqlType::kUnknown ? SqlType::kText : argument;
+  }
+  return std::nullopt;
+}
+
+absl::Status Accumulator::Add(const Datum& value) {
+  if (IsNull(value)) return absl::OkStatus();
+  ++count_;
+  switch (kind_) {
+    case AggregateKind::kCount:
+      break;
+    case AggregateKind::kSum:
+    case AggregateKind::kAverage:
+      if (const int64_t* integer = std::get_if<int64_t>(&value)) {
+        integers_ += *integer;
+      } else {
+        ASSIGN_OR_RETURN(numerics_, anabranch::Add(numerics_, std::get<Numeric>(value)));
+      }
+      break;
+    case AggregateKind::kMin:
+      if (count_ == 1 || Compare(value, extreme_) < 0) extreme_ = value;
+      break;
+    case AggregateKind::kMax:
+      if (count_ == 1 || Compare(value, extreme_) > 0) extreme_ = value;
+      break;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Datum> Accumulator::Result(SqlType type) const {
+  if (kind_ == AggregateKind::kCount) return Datum(count_);
+  if (kind_ == AggregateKind::kMin || kind_ == AggregateKind::kMax) return extreme_;
+  if (count_ == 0) return Datum(Null{});
+  if (type == SqlType::kInt8) {
+    const auto narrow = static_cast<int64_t>(integers_);
+    if (narrow != integers_) return SqlError(sqlstate::kNumericValueOutOfRange, "bigint out of range");
+    return Datum(narrow);
+  }
+  Numeric sum = numerics_;
+  if (integers_ != 0) sum.unscaled += boost::multiprecision::cpp_int(integers_);
+  if (kind_ == AggregateKind::kSum) return Datum(std::move(sum));
+  ASSIGN_OR_RETURN(Numeric average, Divide(sum, Numeric::FromInt(count_)));
+  return Datum(std::move(average));
+}
+
+}  // namespace anabranch

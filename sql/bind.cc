@@ -1,0 +1,348 @@
+#include "sql/bind.h"
+
+#include <algorithm>
+
+#include "base/status.h"
+#include "sql/aggregate.h"
+#include "sql/function.h"
+#include "sql/tree.h"
+
+namespace anabranch {
+namespace {
+
+using Node = pg_query::Node;
+
+ExpressionRef MakeTest(ExpressionKind kind, ExpressionRef argument) {
+  ExpressionRef expression = MakeExpression(kind, SqlType::kBool);
+  expression->arguments.push_back(std::move(argument));
+  return expression;
+}
+
+bool IsNumber(SqlType type) { return IsInteger(type) || type == SqlType::kNumeric; }
+int NumberRank(SqlType type) { return type == SqlType::kInt4 ? 0 : type == SqlType::kInt8 ? 1 : 2; }
+
+}  // namespace
+
+bool CanConvert(SqlType from, SqlType to, Conversion conversion) {
+  if (from == to) return true;
+  if (IsNumber(from) && IsNumber(to)) return conversion != Conversion::kImplicit || NumberRank(from) < NumberRank(to);
+  if (conversion == Conversion::kImplicit) return false;
+  if (to == SqlType::kText) return true;
+  if (conversion == Conversion::kAssignment) return false;
+  return from == SqlType::kText || (from == SqlType::kBool && to == SqlType::kInt4) ||
+         (from == SqlType::kInt4 && to == SqlType::kBool);
+}
+
+bool ContainsAggregate(const Expression& expression) {
+  return expression.kind == ExpressionKind::kAggregate ||
+         std::any_of(expression.arguments.begin(), expression.arguments.end(),
+                     [](const ExpressionRef& argument) { return ContainsAggregate(*argument); });
+}
+
+absl::StatusOr<ExpressionRef> Binder::Bind(const Node& node) {
+  switch (node.node_case()) {
+    case Node::kColumnRef:
+      return BindColumn(node.column_ref());
+    case Node::kAConst:
+      return BindConstant(node.a_const());
+    case Node::kParamRef:
+      return BindParameter(node.param_ref());
+    case Node::kAExpr:
+      return BindOperator(node.a_expr());
+    case Node::kBoolExpr:
+      return BindLogic(node.bool_expr());
+    case Node::kNullTest: {
+      ASSIGN_OR_RETURN(ExpressionRef argument, BindKnown(node.null_test().arg()));
+      ExpressionRef test = MakeTest(ExpressionKind::kIsNull, std::move(argument));
+      test->negated = node.null_test().nulltesttype() == pg_query::IS_NOT_NULL;
+      return test;
+    }
+    case Node::kBooleanTest: {
+      const pg_query::BoolTestType type = node.boolean_test().booltesttype();
+      ASSIGN_OR_RETURN(ExpressionRef argument, BindClause(node.boolean_test().arg(), SqlType::kBool, "IS TRUE", true));
+      ExpressionRef test = MakeTest(ExpressionKind::kBooleanTest, std::move(argument));
+      test->truth = type == pg_query::IS_TRUE || type == pg_query::IS_NOT_TRUE     ? TruthValue::kTrue
+                    : type == pg_query::IS_FALSE || type == pg_query::IS_NOT_FALSE ? TruthValue::kFalse
+                                                                                   : TruthValue::kUnknown;
+      test->negated = type == pg_query::IS_NOT_TRUE || type == pg_query::IS_NOT_FALSE || type == pg_query::IS_NOT_UNKNOWN;
+      return test;
+    }
+    case Node::kFuncCall:
+      return BindFunction(node.func_call());
+    case Node::kTypeCast:
+      return BindCast(node.type_cast());
+    case Node::kCaseExpr:
+      return BindCase(node.case_expr());
+    case Node::kCoalesceExpr:
+      return BindCoalesce(node.coalesce_expr());
+    case Node::kSqlvalueFunction:
+      return BindSqlValue(node.sqlvalue_function());
+    case Node::kSetToDefault:
+      return SqlError(sqlstate::kSyntaxError, "DEFAULT is not allowed in this context");
+    default:
+      return UnsupportedError("this kind of expression");
+  }
+}
+
+absl::StatusOr<ExpressionRef> Binder::BindKnown(const Node& node) {
+  ASSIGN_OR_RETURN(ExpressionRef expression, Bind(node));
+  if (expression->type != SqlType::kUnknown) return expression;
+  return Convert(std::move(expression), SqlType::kText, Conversion::kImplicit);
+}
+
+absl::StatusOr<ExpressionRef> Binder::BindClause(const Node& node, SqlType type, std::string_view what,
+                                                 bool aggregates_allowed) {
+  ASSIGN_OR_RETURN(ExpressionRef expression, Bind(node));
+  if (!aggregates_allowed && ContainsAggregate(*expression)) {
+    return SqlError(sqlstate::kGroupingError, fmt::format("aggregate functions are not allowed in {}", what));
+  }
+  const SqlType from = expression->type;
+  // LIMIT and OFFSET take any number.
+  const Conversion conversion = type == SqlType::kInt8 ? Conversion::kAssignment : Conversion::kImplicit;
+  ASSIGN_OR_RETURN(expression, Convert(std::move(expression), type, conversion));
+  if (expression) return expression;
+  return SqlError(sqlstate::kDatatypeMismatch,
+                  fmt::format("argument of {} must be type {}, not type {}", what, TypeName(type), TypeName(from)));
+}
+
+absl::StatusOr<ExpressionRef> Binder::BindAssignment(const Node& node, const Column& column) {
+  ASSIGN_OR_RETURN(ExpressionRef expression, Bind(node));
+  if (ContainsAggregate(*expression)) {
+    return SqlError(sqlstate::kGroupingError, "aggregate functions are not allowed in VALUES or SET");
+  }
+  return Assign(std::move(expression), column);
+}
+
+absl::StatusOr<ExpressionRef> Binder::Assign(ExpressionRef expression, const Column& column) {
+  const SqlType from = expression->type;
+  ASSIGN_OR_RETURN(expression, Convert(std::move(expression), column.type, Conversion::kAssignment));
+  if (!expression) {
+    return SqlError(sqlstate::kDatatypeMismatch,
+                    fmt::format("column \"{}\" is of type {} but expression is of type {}", column.name,
+                                TypeName(column.type), TypeName(from)),
+                    "You will need to rewrite or cast the expression.");
+  }
+  if (column.numeric.precision == 0) return expression;
+  ExpressionRef fitted = MakeExpression(ExpressionKind::kCast, column.type);
+  fitted->numeric = column.numeric;
+  fitted->arguments.push_back(std::move(expression));
+  return fitted;
+}
+
+absl::StatusOr<ExpressionRef> Binder::Convert(ExpressionRef expression, SqlType to, Conversion conversion) {
+  const SqlType from = expression->type;
+  if (from == to) return expression;
+  if (from == SqlType::kUnknown) {
+    if (expression->kind == ExpressionKind::kParameter) {
+      SqlType& known = parameters_[expression->index];
+      if (known == SqlType::kUnknown) known = to;
+      expression->type = known;
+      return Convert(std::move(expression), to, conversion);
+    }
+    if (!IsNull(expression->constant)) {
+      ASSIGN_OR_RETURN(expression->constant, FromText(to, std::get<std::string>(expression->constant)));
+    }
+    expression->type = to;
+    return expression;
+  }
+  if (!CanConvert(from, to, conversion)) return ExpressionRef();
+  if (expression->kind == ExpressionKind::kConstant) {
+    ASSIGN_OR_RETURN(expression->constant, CastDatum(std::move(expression->constant), from, to));
+    expression->type = to;
+    return expression;
+  }
+  ExpressionRef cast = MakeExpression(ExpressionKind::kCast, to);
+  cast->arguments.push_back(std::move(expression));
+  return cast;
+}
+
+std::vector<SqlType> Binder::parameter_types() const {
+  std::vector<SqlType> types = parameters_;
+  std::replace(types.begin(), types.end(), SqlType::kUnknown, SqlType::kText);
+  return types;
+}
+
+absl::StatusOr<ExpressionRef> Binder::BindColumn(const pg_query::ColumnRef& column) {
+  if (column.fields_size() > 2) return UnsupportedError("a column reference with a schema");
+  const Node& last = column.fields(column.fields_size() - 1);
+  if (last.has_a_star()) return SqlError(sqlstate::kSyntaxError, "* is not allowed in this context");
+  const std::string& name = StringOf(last);
+  if (column.fields_size() == 2) {
+    const std::string& relation = StringOf(column.fields(0));
+    if (scope_ == nullptr || relation != scope_->relation) {
+      return SqlError(sqlstate::kUndefinedTable, fmt::format("missing FROM-clause entry for table \"{}\"", relation));
+    }
+  }
+  std::optional<int> found;
+  for (size_t i = 0; scope_ != nullptr && i < scope_->columns.size(); ++i) {
+    if (scope_->columns[i].name != name) continue;
+    // A column of that name comes before the hidden one.
+    if (found && scope_->columns[i].hidden) continue;
+    if (found) {
+      return SqlError(sqlstate::kAmbiguousColumn, fmt::format("column reference \"{}\" is ambiguous", name));
+    }
+    found = static_cast<int>(i);
+  }
+  if (found) return MakeColumn(scope_->columns[*found].type, *found, name);
+  const std::string shown = column.fields_size() == 2 ? StringOf(column.fields(0)) + "." + name : "\"" + name + "\"";
+  return SqlError(sqlstate::kUndefinedColumn, fmt::format("column {} does not exist", shown));
+}
+
+absl::StatusOr<ExpressionRef> Binder::BindConstant(const pg_query::A_Const& constant) {
+  if (constant.isnull()) return MakeConstant(SqlType::kUnknown, Null{});
+  switch (constant.val_case()) {
+    case pg_query::A_Const::kIval:
+      return MakeConstant(SqlType::kInt4, int64_t{constant.ival().ival()});
+    case pg_query::A_Const::kBoolval:
+      return MakeConstant(SqlType::kBool, constant.boolval().boolval());
+    case pg_query::A_Const::kSval:
+      return MakeConstant(SqlType::kUnknown, constant.sval().sval());
+    case pg_query::A_Const::kFval: {
+      // An integer too large for the grammar's, else a decimal.
+      const std::string& text = constant.fval().fval();
+      if (absl::StatusOr<Datum> integer = FromText(SqlType::kInt8, text); integer.ok()) {
+        const int64_t value = std::get<int64_t>(*integer);
+        return MakeConstant(value == static_cast<int32_t>(value) ? SqlType::kInt4 : SqlType::kInt8, value);
+      }
+      ASSIGN_OR_RETURN(Numeric value, ParseNumeric(text));
+      return MakeConstant(SqlType::kNumeric, std::move(value));
+    }
+    default:
+      return UnsupportedError("this kind of constant");
+  }
+}
+
+absl::StatusOr<ExpressionRef> Binder::BindParameter(const pg_query::ParamRef& parameter) {
+  if (parameter.number() < 1 || parameter.number() > kParametersMax) {
+    return SqlError("42P02", fmt::format("there is no parameter ${}", parameter.number()));
+  }
+  if (parameters_.size() < static_cast<size_t>(parameter.number()))
+    parameters_.resize(parameter.number(), SqlType::kUnknown);
+  const int index = parameter.number() - 1;
+  ExpressionRef expression = MakeExpression(ExpressionKind::kParameter, parameters_[index]);
+  expression->index = index;
+  return expression;
+}
+
+absl::StatusOr<ExpressionRef> Binder::BindCast(const pg_query::TypeCast& node) {
+  ASSIGN_OR_RETURN(const ColumnType to, ResolveType(node.type_name()));
+  ASSIGN_OR_RETURN(ExpressionRef expression, Bind(node.arg()));
+  const SqlType from = expression->type;
+  ASSIGN_OR_RETURN(expression, Convert(std::move(expression), to.type, Conversion::kExplicit));
+  if (!expression) {
+    return SqlError("42846", fmt::format("cannot cast type {} to {}", TypeName(from), TypeName(to.type)));
+  }
+  if (to.numeric.precision == 0) return expression;
+  ExpressionRef fitted = MakeExpression(ExpressionKind::kCast, to.type);
+  fitted->numeric = to.numeric;
+  fitted->arguments.push_back(std::move(expression));
+  return fitted;
+}
+
+absl::StatusOr<ExpressionRef> Binder::BindCase(const pg_query::CaseExpr& node) {
+  ExpressionRef expression = MakeExpression(ExpressionKind::kCase, SqlType::kUnknown);
+  std::vector<ExpressionRef> results;
+  for (const Node& branch : node.args()) {
+    const pg_query::CaseWhen& when = branch.case_when();
+    ExpressionRef condition;
+    if (node.has_arg()) {
+      ASSIGN_OR_RETURN(ExpressionRef value, Bind(node.arg()));
+      ASSIGN_OR_RETURN(ExpressionRef candidate, Bind(when.expr()));
+      ASSIGN_OR_RETURN(condition, Compare(CompareOperator::kEqual, std::move(value), std::move(candidate)));
+    } else {
+      ASSIGN_OR_RETURN(condition, BindClause(when.expr(), SqlType::kBool, "CASE/WHEN", true));
+    }
+    expression->arguments.push_back(std::move(condition));
+    ASSIGN_OR_RETURN(ExpressionRef result, Bind(when.result()));
+    results.push_back(std::move(result));
+  }
+  if (node.has_defresult()) {
+    ASSIGN_OR_RETURN(ExpressionRef otherwise, Bind(node.defresult()));
+    results.push_back(std::move(otherwise));
+  }
+  std::vector<ExpressionRef*> all;
+  for (ExpressionRef& result : results) all.push_back(&result);
+  ASSIGN_OR_RETURN(expression->type, Unify(std::move(all), "CASE"));
+  std::vector<ExpressionRef> conditions = std::move(expression->arguments);
+  expression->arguments.clear();
+  for (size_t i = 0; i < results.size(); ++i) {
+    if (i < conditions.size()) expression->arguments.push_back(std::move(conditions[i]));
+    expression->arguments.push_back(std::move(results[i]));
+  }
+  return expression;
+}
+
+absl::StatusOr<ExpressionRef> Binder::BindCoalesce(const pg_query::CoalesceExpr& node) {
+  ExpressionRef expression = MakeExpression(ExpressionKind::kCoalesce, SqlType::kUnknown);
+  for (const Node& argument : node.args()) {
+    ASSIGN_OR_RETURN(ExpressionRef bound, Bind(argument));
+    expression->arguments.push_back(std::move(bound));
+  }
+  std::vector<ExpressionRef*> all;
+  for (ExpressionRef& argument : expression->arguments) all.push_back(&argument);
+  ASSIGN_OR_RETURN(expression->type, Unify(std::move(all), "COALESCE"));
+  return expression;
+}
+
+absl::StatusOr<ExpressionRef> Binder::BindSqlValue(const pg_query::SQLValueFunction& node) {
+  switch (node.op()) {
+    case pg_query::SVFOP_CURRENT_TIMESTAMP:
+      return BindCall("now", {}, false);
+    case pg_query::SVFOP_CURRENT_USER:
+    case pg_query::SVFOP_CURRENT_ROLE:
+    case pg_query::SVFOP_SESSION_USER:
+    case pg_query::SVFOP_USER:
+      return BindCall("current_user", {}, false);
+    case pg_query::SVFOP_CURRENT_CATALOG:
+      return BindCall("current_database", {}, false);
+    case pg_query::SVFOP_CURRENT_SCHEMA:
+      return BindCall("current_schema", {}, false);
+    case pg_query::SVFOP_CURRENT_DATE:
+      return UnsupportedError("CURRENT_DATE");
+    case pg_query::SVFOP_CURRENT_TIMESTAMP_N:
+      return UnsupportedError("CURRENT_TIMESTAMP with a precision");
+    default:
+      return UnsupportedError("CURRENT_TIME, LOCALTIME and LOCALTIMESTAMP");
+  }
+}
+
+std::string ResultName(const Node& node) {
+  switch (node.node_case()) {
+    case Node::kColumnRef:
+      return StringOf(node.column_ref().fields(node.column_ref().fields_size() - 1));
+    case Node::kFuncCall:
+      return StringOf(node.func_call().funcname(node.func_call().funcname_size() - 1));
+    case Node::kTypeCast: {
+      const std::string inner = ResultName(node.type_cast().arg());
+      const pg_query::TypeName& type = node.type_cast().type_name();
+      return inner == "?column?" ? StringOf(type.names(type.names_size() - 1)) : inner;
+    }
+    case Node::kCoalesceExpr:
+      return "coalesce";
+    case Node::kCaseExpr: {
+      const std::string inner = node.case_expr().has_defresult() ? ResultName(node.case_expr().defresult()) : "?column?";
+      return inner == "?column?" ? "case" : inner;
+    }
+    case Node::kSqlvalueFunction:
+      switch (node.sqlvalue_function().op()) {
+        case pg_query::SVFOP_CURRENT_TIMESTAMP:
+          return "current_timestamp";
+        case pg_query::SVFOP_CURRENT_ROLE:
+          return "current_role";
+        case pg_query::SVFOP_SESSION_USER:
+          return "session_user";
+        case pg_query::SVFOP_USER:
+          return "user";
+        case pg_query::SVFOP_CURRENT_CATALOG:
+          return "current_catalog";
+        case pg_query::SVFOP_CURRENT_SCHEMA:
+          return "current_schema";
+        default:
+          return "current_user";
+      }
+    default:
+      return "?column?";
+  }
+}
+
+}  // namespace anabranch

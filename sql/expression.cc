@@ -1,0 +1,264 @@
+#include "sql/expression.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/status.h"
+
+namespace anabranch {
+namespace {
+
+absl::StatusOr<Datum> EvaluateCall(const Expression& call, const Row& row, const EvaluationContext& context) {
+  Datum arguments[kArgumentsMax];
+  for (size_t i = 0; i < call.arguments.size(); ++i) {
+    ASSIGN_OR_RETURN(arguments[i], Evaluate(*call.arguments[i], row, context));
+    if (call.function->strict && IsNull(arguments[i])) return Datum(Null{});
+  }
+  return call.function->body(arguments, context);
+}
+
+bool Satisfies(std::strong_ordering order, CompareOperator compare) {
+  switch (compare) {
+    case CompareOperator::kEqual:
+    case CompareOperator::kNotDistinct:
+      return order == 0;
+    case CompareOperator::kNotEqual:
+    case CompareOperator::kDistinct:
+      return order != 0;
+    case CompareOperator::kLess:
+      return order < 0;
+    case CompareOperator::kLessEqual:
+      return order <= 0;
+    case CompareOperator::kGreater:
+      return order > 0;
+    case CompareOperator::kGreaterEqual:
+      return order >= 0;
+  }
+  return false;
+}
+
+absl::StatusOr<Datum> EvaluateCompare(const Expression& compare, const Row& row, const EvaluationContext& context) {
+  ASSIGN_OR_RETURN(const Datum left, Evaluate(*compare.arguments[0], row, context));
+  ASSIGN_OR_RETURN(const Datum right, Evaluate(*compare.arguments[1], row, context));
+  const bool nulls_compare =
+      compare.compare == CompareOperator::kDistinct || compare.compare == CompareOperator::kNotDistinct;
+  if (!nulls_compare && (IsNull(left) || IsNull(right))) return Datum(Null{});
+  return Datum(Satisfies(Compare(left, right), compare.compare));
+}
+
+// AND stops at the first false, OR at the first true; else null if any is.
+absl::StatusOr<Datum> EvaluateLogic(const Expression& logic, const Row& row, const EvaluationContext& context) {
+  const bool stops_at = logic.kind == ExpressionKind::kOr;
+  bool any_null = false;
+  for (const ExpressionRef& argument : logic.arguments) {
+    ASSIGN_OR_RETURN(const Datum value, Evaluate(*argument, row, context));
+    if (IsNull(value)) {
+      any_null = true;
+    } else if (std::get<bool>(value) == stops_at) {
+      return Datum(stops_at);
+    }
+  }
+  return any_null ? Datum(Null{}) : Datum(!stops_at);
+}
+
+absl::StatusOr<Datum> EvaluateIn(const Expression& in, const Row& row, const EvaluationContext& context) {
+  ASSIGN_OR_RETURN(const Datum value, Evaluate(*in.arguments[0], row, context));
+  if (IsNull(value)) return Datum(Null{});
+  bool any_null = false;
+  for (size_t i = 1; i < in.arguments.size(); ++i) {
+    ASSIGN_OR_RETURN(const Datum candidate, Evaluate(*in.arguments[i], row, context));
+    if (IsNull(candidate)) {
+      any_null = true;
+    } else if (Compare(value, candidate) == 0) {
+      return Datum(!in.negated);
+    }
+  }
+  return any_null ? Datum(Null{}) : Datum(in.negated);
+}
+
+absl::StatusOr<Datum> EvaluateCase(const Expression& expression, const Row& row, const EvaluationContext& context) {
+  size_t i = 0;
+  for (; i + 1 < expression.arguments.size(); i += 2) {
+    ASSIGN_OR_RETURN(const bool holds, Holds(*expression.arguments[i], row, context));
+    if (holds) return Evaluate(*expression.arguments[i + 1], row, context);
+  }
+  if (i < expression.arguments.size()) return Evaluate(*expression.arguments[i], row, context);
+  return Datum(Null{});
+}
+
+absl::StatusOr<Datum> EvaluateCoalesce(const Expression& coalesce, const Row& row, const EvaluationContext& context) {
+  for (const ExpressionRef& argument : coalesce.arguments) {
+    ASSIGN_OR_RETURN(Datum value, Evaluate(*argument, row, context));
+    if (!IsNull(value)) return value;
+  }
+  return Datum(Null{});
+}
+
+absl::StatusOr<Datum> EvaluateCast(const Expression& cast, const Row& row, const EvaluationContext& context) {
+  ASSIGN_OR_RETURN(Datum value, Evaluate(*cast.arguments[0], row, context));
+  ASSIGN_OR_RETURN(value, CastDatum(std::move(value), cast.arguments[0]->type, cast.type));
+  return FitNumeric(std::move(value), cast.numeric);
+}
+
+bool EvaluateTruth(const Datum& value, TruthValue truth) {
+  switch (truth) {
+    case TruthValue::kTrue:
+      return !IsNull(value) && std::get<bool>(value);
+    case TruthValue::kFalse:
+      return !IsNull(value) && !std::get<bool>(value);
+    case TruthValue::kUnknown:
+      return IsNull(value);
+  }
+  return false;
+}
+
+template <typename Predicate>
+bool Everywhere(const Expression& expression, const Predicate& predicate) {
+  return predicate(expression) && std::all_of(expression.arguments.begin(), expression.arguments.end(),
+                                              [&](const auto& argument) { return Everywhere(*argument, predicate); });
+}
+
+}  // namespace
+
+ExpressionRef MakeExpression(ExpressionKind kind, SqlType type) {
+  auto expression = std::make_unique<Expression>();
+  expression->kind = kind;
+  expression->type = type;
+  return expression;
+}
+
+ExpressionRef MakeConstant(SqlType type, Datum value) {
+  ExpressionRef expression = MakeExpression(ExpressionKind::kConstant, type);
+  expression->constant = std::move(value);
+  return expression;
+}
+
+ExpressionRef MakeColumn(SqlType type, int index, std::string name) {
+  ExpressionRef expression = MakeExpression(ExpressionKind::kColumn, type);
+  expression->index = index;
+  expression->name = std::move(name);
+  return expression;
+}
+
+absl::StatusOr<Datum> Evaluate(const Expression& expression, const Row& row, const EvaluationContext& context) {
+  switch (expression.kind) {
+    case ExpressionKind::kConstant:
+      return expression.constant;
+    case ExpressionKind::kParameter:
+      return (*context.parameters)[expression.index];
+    case ExpressionKind::kColumn:
+      return row[expression.index];
+    case ExpressionKind::kCall:
+      return EvaluateCall(expression, row, context);
+    case ExpressionKind::kCompare:
+      return EvaluateCompare(expression, row, context);
+    case ExpressionKind::kAnd:
+    case ExpressionKind::kOr:
+      return EvaluateLogic(expression, row, context);
+    case ExpressionKind::kNot: {
+      ASSIGN_OR_RETURN(const Datum value, Evaluate(*expression.arguments[0], row, context));
+      return IsNull(value) ? Datum(Null{}) : Datum(!std::get<bool>(value));
+    }
+    case ExpressionKind::kIsNull: {
+      ASSIGN_OR_RETURN(const Datum value, Evaluate(*expression.arguments[0], row, context));
+      return Datum(IsNull(value) != expression.negated);
+    }
+    case ExpressionKind::kBooleanTest: {
+      ASSIGN_OR_RETURN(const Datum value, Evaluate(*expression.arguments[0], row, context));
+      return Datum(EvaluateTruth(value, expression.truth) != expression.negated);
+    }
+    case ExpressionKind::kIn:
+      return EvaluateIn(expression, row, context);
+    case ExpressionKind::kCase:
+      return EvaluateCase(expression, row, context);
+    case ExpressionKind::kCoalesce:
+      return EvaluateCoalesce(expression, row, context);
+    case ExpressionKind::kCast:
+      return EvaluateCast(expression, row, context);
+    case ExpressionKind::kAggregate:
+      break;
+  }
+  return SqlError(sqlstate::kInternalError, "an aggregate was evaluated outside aggregation");
+}
+
+absl::StatusOr<bool> Holds(const Expression& condition, const Row& row, const EvaluationContext& context) {
+  ASSIGN_OR_RETURN(const Datum value, Evaluate(condition, row, context));
+  return !IsNull(value) && std::get<bool>(value);
+}
+
+bool operator==(const Expression& a, const Expression& b) {
+  return a.kind == b.kind && a.type == b.type && a.constant.index() == b.constant.index() && a.constant == b.constant &&
+         a.index == b.index && a.compare == b.compare && a.truth == b.truth && a.negated == b.negated &&
+         a.function == b.function && a.aggregate == b.aggregate && a.numeric.precision == b.numeric.precision &&
+         a.numeric.scale == b.numeric.scale &&
+         std::equal(a.arguments.begin(), a.arguments.end(), b.arguments.begin(), b.arguments.end(),
+                    [](const ExpressionRef& x, const ExpressionRef& y) { return *x == *y; });
+}
+
+bool IsFixed(const Expression& expression) {
+  return Everywhere(expression, [](const Expression& e) {
+    return e.kind != ExpressionKind::kColumn && e.kind != ExpressionKind::kAggregate &&
+           (e.function == nullptr || e.function->volatility != Volatility::kVolatile);
+  });
+}
+
+bool IsImmutable(const Expression& expression) {
+  return Everywhere(expression, [](const Expression& e) {
+    return e.kind != ExpressionKind::kColumn && e.kind != ExpressionKind::kAggregate &&
+           e.kind != ExpressionKind::kParameter &&
+           (e.function == nullptr || e.function->volatility == Volatility::kImmutable);
+  });
+}
+
+absl::StatusOr<Datum> CastDatum(Datum value, SqlType from, SqlType to) {
+  if (IsNull(value) || (from == to && to != SqlType::kInt4)) return value;
+  switch (to) {
+    case SqlType::kInt4:
+    case SqlType::kInt8: {
+      int64_t integer = 0;
+      if (const std::string* text = std::get_if<std::string>(&value)) return FromText(to, *text);
+      if (const bool* boolean = std::get_if<bool>(&value)) return Datum(int64_t{*boolean ? 1 : 0});
+      if (const Numeric* numeric = std::get_if<Numeric>(&value)) {
+        absl::StatusOr<int64_t> rounded = ToInt64(*numeric);
+        if (!rounded.ok() && to == SqlType::kInt4) {
+          return SqlError(sqlstate::kNumericValueOutOfRange, "integer out of range");
+        }
+        ASSIGN_OR_RETURN(integer, std::move(rounded));
+      } else {
+        integer = std::get<int64_t>(value);
+      }
+      if (to == SqlType::kInt4 && integer != static_cast<int32_t>(integer)) {
+        return SqlError(sqlstate::kNumericValueOutOfRange, "integer out of range");
+      }
+      return Datum(integer);
+    }
+    case SqlType::kNumeric:
+      if (const int64_t* integer = std::get_if<int64_t>(&value)) return Datum(Numeric::FromInt(*integer));
+      return FromText(to, std::get<std::string>(value));
+    case SqlType::kBool:
+      if (const int64_t* integer = std::get_if<int64_t>(&value)) return Datum(*integer != 0);
+      return FromText(to, std::get<std::string>(value));
+    case SqlType::kText:
+    case SqlType::kUnknown:
+      if (const bool* boolean = std::get_if<bool>(&value)) return Datum(std::string(*boolean ? "true" : "false"));
+      return Datum(ToText(value));
+    case SqlType::kTimestampTz:
+    case SqlType::kInterval:
+      return FromText(to, std::get<std::string>(value));
+  }
+  return SqlError(sqlstate::kInternalError, "cast to an unknown type");
+}
+
+absl::StatusOr<Datum> FitNumeric(Datum value, const NumericType& numeric) {
+  if (numeric.precision == 0 || IsNull(value)) return value;
+  ASSIGN_OR_RETURN(Numeric rounded, Round(std::get<Numeric>(value), numeric.scale));
+  const std::string digits = boost::multiprecision::cpp_int(abs(rounded.unscaled)).str();
+  if (static_cast<int>(digits.size()) > numeric.precision && rounded.unscaled != 0) {
+    return SqlError(sqlstate::kNumericValueOutOfRange, "numeric field overflow",
+                    fmt::format("A field with precision {}, scale {} must round to an absolute value less than 10^{}.",
+                                numeric.precision, numeric.scale, numeric.precision - numeric.scale));
+  }
+  return Datum(std::move(rounded));
+}
+
+}  // namespace anabranch

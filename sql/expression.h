@@ -1,0 +1,105 @@
+// Bound expressions and their evaluation: types are known, names are positions, three-valued logic.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "sql/datum.h"
+#include "sql/descriptor.h"
+
+namespace anabranch {
+
+struct SessionContext;
+class Settings;
+struct AggregateFunction;
+
+// What an expression may ask of the statement it is part of.
+struct EvaluationContext {
+  const Row* parameters = nullptr;
+  Timestamp snapshot;
+  TimestampTz transaction_time;
+  TimestampTz statement_time;
+  const SessionContext* session = nullptr;
+  const Settings* settings = nullptr;
+};
+
+inline constexpr int kArgumentsMax = 3;
+// `arguments` has as many as the function declares. Called with nulls only if not strict.
+using FunctionBody = absl::StatusOr<Datum> (*)(const Datum* arguments, const EvaluationContext& context);
+
+enum class Volatility {
+  kImmutable,
+  kStable,
+  kVolatile
+};  // always, within a statement, never the same result for the same arguments
+
+// A function or an operator on values ("+").
+struct ScalarFunction {
+  std::string_view name;
+  std::vector<SqlType> arguments;
+  SqlType result;
+  FunctionBody body;
+  Volatility volatility = Volatility::kImmutable;
+  bool strict = true;  // null if any argument is
+};
+
+enum class ExpressionKind {
+  kConstant,
+  kParameter,
+  kColumn,
+  kCall,
+  kCompare,
+  kAnd,
+  kOr,
+  kNot,
+  kIsNull,
+  kBooleanTest,
+  kIn,    // arguments[0] IN the others
+  kCase,  // condition, result, condition, result ..., and the ELSE result if their number is odd
+  kCoalesce,
+  kCast,
+  kAggregate,  // never evaluated: the planner puts a column in its place
+};
+
+enum class CompareOperator { kEqual, kNotEqual, kLess, kLessEqual, kGreater, kGreaterEqual, kDistinct, kNotDistinct };
+enum class TruthValue { kTrue, kFalse, kUnknown };
+
+struct Expression {
+  ExpressionKind kind = ExpressionKind::kConstant;
+  SqlType type = SqlType::kUnknown;
+  Datum constant;                                     // kConstant
+  int index = 0;                                      // kParameter (from 0), kColumn
+  CompareOperator compare = CompareOperator::kEqual;  // kCompare
+  TruthValue truth = TruthValue::kTrue;               // kBooleanTest
+  bool negated = false;                               // kIsNull, kBooleanTest, kIn
+  const ScalarFunction* function = nullptr;           // kCall
+  const AggregateFunction* aggregate = nullptr;       // kAggregate; no argument: count(*)
+  NumericType numeric;                                // kCast to numeric(precision, scale)
+  std::string name;                                   // kColumn: for messages
+  std::vector<std::unique_ptr<Expression>> arguments;
+};
+using ExpressionRef = std::unique_ptr<Expression>;
+
+ExpressionRef MakeExpression(ExpressionKind kind, SqlType type);
+ExpressionRef MakeConstant(SqlType type, Datum value);
+ExpressionRef MakeColumn(SqlType type, int index, std::string name);
+
+absl::StatusOr<Datum> Evaluate(const Expression& expression, const Row& row, const EvaluationContext& context);
+// Whether a condition holds; null does not.
+absl::StatusOr<bool> Holds(const Expression& condition, const Row& row, const EvaluationContext& context);
+
+bool operator==(const Expression& a, const Expression& b);
+// No column and nothing volatile in it: the same value for each row of a statement.
+bool IsFixed(const Expression& expression);
+// No parameter, no column, no function that depends on more than its arguments.
+bool IsImmutable(const Expression& expression);
+
+// An explicit cast. 22003, 22P02 and the like; 42846 if there is no such cast is the binder's to say.
+absl::StatusOr<Datum> CastDatum(Datum value, SqlType from, SqlType to);
+// Rounds to the scale; 22003 beyond the precision.
+absl::StatusOr<Datum> FitNumeric(Datum value, const NumericType& numeric);
+
+}  // namespace anabranch

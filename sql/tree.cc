@@ -1,0 +1,319 @@
+#include "sql/tree.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+
+#include "base/status.h"
+
+namespace anabranch {
+namespace {
+
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+using google::protobuf::Reflection;
+
+using Names = std::set<std::string_view>;
+
+// Every message that the binder and the planners understand, with every field of it they look at or that says nothing
+// (positions, and what the parser always sets).
+const std::map<std::string_view, Names>& Understood() {
+  static const std::map<std::string_view, Names> kUnderstood = {
+      {"SelectStmt",
+       {"target_list", "from_clause", "where_clause", "group_clause", "having_clause", "values_lists", "sort_clause",
+        "limit_offset", "limit_count", "limit_option", "op"}},
+      {"InsertStmt", {"relation", "cols", "select_stmt", "override"}},
+      {"UpdateStmt", {"relation", "target_list", "where_clause"}},
+      {"DeleteStmt", {"relation", "where_clause"}},
+      {"CreateStmt", {"relation", "table_elts", "options", "oncommit", "if_not_exists"}},
+      {"DropStmt", {"objects", "remove_type", "behavior", "missing_ok"}},
+      {"TruncateStmt", {"relations", "behavior"}},
+      {"TransactionStmt", {"kind", "options"}},
+      {"VariableSetStmt", {"kind", "name", "args", "is_local"}},
+      {"VariableShowStmt", {"name"}},
+      {"CopyStmt", {"relation", "attlist", "is_from", "options"}},
+      {"ColumnDef", {"colname", "type_name", "is_local", "is_not_null", "constraints", "location"}},
+      {"Constraint", {"contype", "conname", "raw_expr", "keys", "location", "initially_valid"}},
+      {"RangeVar", {"catalogname", "schemaname", "relname", "inh", "relpersistence", "alias", "location"}},
+      {"RangeFunction", {"functions", "alias"}},
+      {"Alias", {"aliasname", "colnames"}},
+      {"ResTarget", {"name", "val", "location"}},
+      {"ColumnRef", {"fields", "location"}},
+      {"A_Expr", {"kind", "name", "lexpr", "rexpr", "location"}},
+      {"BoolExpr", {"boolop", "args", "location"}},
+      {"NullTest", {"arg", "nulltesttype", "location"}},
+      {"BooleanTest", {"arg", "booltesttype", "location"}},
+      {"FuncCall", {"funcname", "args", "agg_star", "funcformat", "location"}},
+      {"TypeCast", {"arg", "type_name", "location"}},
+      {"TypeName", {"names", "typmods", "typemod", "array_bounds", "location"}},
+      {"CaseExpr", {"arg", "args", "defresult", "location"}},
+      {"CaseWhen", {"expr", "result", "location"}},
+      {"CoalesceExpr", {"args", "location"}},
+      {"ParamRef", {"number", "location"}},
+      {"SortBy", {"node", "sortby_dir", "sortby_nulls", "location"}},
+      {"SQLValueFunction", {"op", "typmod", "location"}},
+      {"DefElem", {"defname", "arg", "defaction", "location"}},
+      {"List", {"items"}},
+      {"SetToDefault", {"location"}},
+      {"A_Star", {}},
+      {"String", {"sval"}},
+      {"Integer", {"ival"}},
+      {"Float", {"fval"}},
+      {"Boolean", {"boolval"}},
+  };
+  return kUnderstood;
+}
+
+// For what the field's or the message's own name would not tell.
+const std::map<std::string_view, std::string_view>& FriendlyNames() {
+  static const std::map<std::string_view, std::string_view> kNames = {
+      {"JoinExpr", "JOIN"},
+      {"SubLink", "a subquery in an expression"},
+      {"RangeSubselect", "a subquery in FROM"},
+      {"RangeTableSample", "TABLESAMPLE"},
+      {"RangeTableFunc", "XMLTABLE"},
+      {"A_ArrayExpr", "ARRAY"},
+      {"A_Indirection", "a subscript or field selection"},
+      {"A_Indices", "a subscript"},
+      {"RowExpr", "a row constructor"},
+      {"MinMaxExpr", "GREATEST/LEAST"},
+      {"CollateClause", "COLLATE"},
+      {"GroupingSet", "GROUPING SETS"},
+      {"GroupingFunc", "GROUPING"},
+      {"CurrentOfExpr", "WHERE CURRENT OF"},
+      {"MultiAssignRef", "assigning several columns at once"},
+      {"TableLikeClause", "LIKE in CREATE TABLE"},
+      {"BitString", "a bit string"},
+      {"NamedArgExpr", "a named argument"},
+      {"XmlExpr", "XML"},
+      {"SelectStmt.distinct_clause", "SELECT DISTINCT"},
+      {"SelectStmt.into_clause", "SELECT INTO"},
+      {"SelectStmt.locking_clause", "SELECT FOR UPDATE/SHARE"},
+      {"SelectStmt.larg", "UNION/INTERSECT/EXCEPT"},
+      {"SelectStmt.rarg", "UNION/INTERSECT/EXCEPT"},
+      {"SelectStmt.group_distinct", "GROUP BY DISTINCT"},
+      {"UpdateStmt.from_clause", "UPDATE ... FROM"},
+      {"DeleteStmt.using_clause", "DELETE ... USING"},
+      {"CreateStmt.inh_relations", "INHERITS"},
+      {"CreateStmt.partspec", "PARTITION BY"},
+      {"CreateStmt.partbound", "PARTITION OF"},
+      {"CreateStmt.tablespacename", "TABLESPACE"},
+      {"CreateStmt.of_typename", "CREATE TABLE OF"},
+      {"CreateStmt.access_method", "USING in CREATE TABLE"},
+      {"DropStmt.concurrent", "CONCURRENTLY"},
+      {"TruncateStmt.restart_seqs", "RESTART IDENTITY"},
+      {"TransactionStmt.chain", "AND CHAIN"},
+      {"CopyStmt.query", "COPY (query)"},
+      {"CopyStmt.filename", "COPY with a file"},
+      {"CopyStmt.is_program", "COPY with a program"},
+      {"CopyStmt.where_clause", "COPY ... WHERE"},
+      {"ColumnDef.coll_clause", "COLLATE"},
+      {"Constraint.deferrable", "DEFERRABLE"},
+      {"Constraint.initdeferred", "INITIALLY DEFERRED"},
+      {"Constraint.including", "INCLUDE"},
+      {"Constraint.indexspace", "USING INDEX TABLESPACE"},
+      {"RangeFunction.lateral", "LATERAL"},
+      {"RangeFunction.ordinality", "WITH ORDINALITY"},
+      {"RangeFunction.is_rowsfrom", "ROWS FROM"},
+      {"RangeFunction.coldeflist", "a column definition list"},
+      {"ResTarget.indirection", "assigning to a field or element"},
+      {"FuncCall.agg_order", "ORDER BY in an aggregate"},
+      {"FuncCall.agg_filter", "FILTER"},
+      {"FuncCall.agg_distinct", "DISTINCT in an aggregate"},
+      {"FuncCall.agg_within_group", "WITHIN GROUP"},
+      {"FuncCall.func_variadic", "VARIADIC"},
+      {"FuncCall.over", "a window function"},
+      {"TypeName.setof", "SETOF"},
+      {"TypeName.pct_type", "%TYPE"},
+      {"SortBy.use_op", "ORDER BY ... USING"},
+      {"DefElem.defnamespace", "a namespace in an option"},
+  };
+  return kNames;
+}
+
+// "returning_list" -> "RETURNING".
+std::string FieldName(const FieldDescriptor& field) {
+  const std::string full = fmt::format("{}.{}", field.containing_type()->name(), field.name());
+  if (const auto found = FriendlyNames().find(full); found != FriendlyNames().end()) return std::string(found->second);
+  std::string name = field.name();
+  for (const std::string_view suffix : {"_clause", "_list"}) {
+    if (name.size() > suffix.size() && std::string_view(name).ends_with(suffix)) name.resize(name.size() - suffix.size());
+  }
+  for (char& c : name) c = c == '_' ? ' ' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+  return name;
+}
+
+std::string MessageName(const Message& message) {
+  const std::string& name = message.GetDescriptor()->name();
+  const auto found = FriendlyNames().find(name);
+  return found == FriendlyNames().end() ? name : std::string(found->second);
+}
+
+absl::Status RefuseIn(const Message& message) {
+  const std::string& type = message.GetDescriptor()->name();
+  // Most of a large INSERT; there is nothing in them to refuse but a bit string.
+  if (type == "A_Const") {
+    const bool bits = static_cast<const pg_query::A_Const&>(message).val_case() == pg_query::A_Const::kBsval;
+    return bits ? UnsupportedError("a bit string") : absl::OkStatus();
+  }
+  const Names* fields = nullptr;
+  if (type != "Node") {
+    const auto understood = Understood().find(type);
+    if (understood == Understood().end()) return UnsupportedError(MessageName(message));
+    fields = &understood->second;
+  }
+  const Reflection* reflection = message.GetReflection();
+  std::vector<const FieldDescriptor*> present;
+  reflection->ListFields(message, &present);
+  for (const FieldDescriptor* field : present) {
+    if (fields != nullptr && !fields->contains(field->name())) return UnsupportedError(FieldName(*field));
+    if (field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) continue;
+    if (!field->is_repeated()) {
+      RETURN_IF_ERROR(RefuseIn(reflection->GetMessage(message, field)));
+      continue;
+    }
+    for (int i = 0; i < reflection->FieldSize(message, field); ++i) {
+      RETURN_IF_ERROR(RefuseIn(reflection->GetRepeatedMessage(message, field, i)));
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::string Upper(std::string_view text) {
+  std::string upper(text);
+  for (char& c : upper) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+  return upper;
+}
+
+// "create unique index i on ..." -> "CREATE INDEX".
+std::string StatementName(std::string_view text) {
+  static constexpr auto kObjects = std::to_array<std::string_view>(
+      {"INDEX",     "TABLE",    "VIEW",      "MATERIALIZED", "SEQUENCE", "SCHEMA",  "DATABASE",    "FUNCTION",
+       "PROCEDURE", "TRIGGER",  "TYPE",      "DOMAIN",       "ROLE",     "USER",    "EXTENSION",   "RULE",
+       "POLICY",    "GROUP",    "AGGREGATE", "COLLATION",    "CAST",     "SERVER",  "PUBLICATION", "SUBSCRIPTION",
+       "OPERATOR",  "LANGUAGE", "EVENT",     "STATISTICS",   "FOREIGN",  "DEFAULT", "TABLESPACE",  "TRANSACTION"});
+  static constexpr auto kSkipped =
+      std::to_array<std::string_view>({"OR", "REPLACE", "UNIQUE", "TEMP", "TEMPORARY", "UNLOGGED", "GLOBAL", "LOCAL"});
+  std::string name;
+  while (!text.empty()) {
+    const size_t begin = text.find_first_not_of(" \t\r\n(");
+    if (begin == std::string_view::npos) break;
+    const size_t end = std::min(text.find_first_of(" \t\r\n(;", begin), text.size());
+    const std::string word = Upper(text.substr(begin, end - begin));
+    text.remove_prefix(end);
+    if (name.empty()) {
+      name = word;
+    } else if (std::find(kObjects.begin(), kObjects.end(), word) != kObjects.end()) {
+      name += " " + word;
+    } else if (std::find(kSkipped.begin(), kSkipped.end(), word) == kSkipped.end()) {
+      break;
+    }
+  }
+  return name;
+}
+
+bool IsUnderstoodStatement(const pg_query::Node& node) {
+  switch (node.node_case()) {
+    case pg_query::Node::kSelectStmt:
+    case pg_query::Node::kInsertStmt:
+    case pg_query::Node::kUpdateStmt:
+    case pg_query::Node::kDeleteStmt:
+    case pg_query::Node::kCreateStmt:
+    case pg_query::Node::kTruncateStmt:
+    case pg_query::Node::kVariableSetStmt:
+    case pg_query::Node::kVariableShowStmt:
+    case pg_query::Node::kCopyStmt:
+      return true;
+    case pg_query::Node::kDropStmt:
+      return node.drop_stmt().remove_type() == pg_query::OBJECT_TABLE;
+    case pg_query::Node::kTransactionStmt:
+      return node.transaction_stmt().kind() <= pg_query::TRANS_STMT_ROLLBACK;
+    default:
+      return false;
+  }
+}
+
+// PostgreSQL's own types that we have not: refused as unsupported, not as unknown.
+bool IsPostgresType(std::string_view name) {
+  static const Names kTypes = {
+      "int2",     "float4",    "float8",      "bytea",     "date",     "timestamp",     "time",   "timetz",    "interval",
+      "uuid",     "json",      "jsonb",       "bpchar",    "char",     "name",          "oid",    "xml",       "money",
+      "inet",     "cidr",      "macaddr",     "macaddr8",  "bit",      "varbit",        "point",  "line",      "lseg",
+      "box",      "path",      "polygon",     "circle",    "tsvector", "tsquery",       "serial", "serial2",   "serial4",
+      "serial8",  "bigserial", "smallserial", "regclass",  "regtype",  "regproc",       "pg_lsn", "int4range", "int8range",
+      "numrange", "tsrange",   "tstzrange",   "daterange", "record",   "txid_snapshot", "xid",    "cid",       "tid"};
+  return kTypes.contains(name);
+}
+
+absl::StatusOr<NumericType> NumericModifiers(const pg_query::TypeName& name) {
+  NumericType numeric;
+  int values[2] = {0, 0};
+  for (int i = 0; i < name.typmods_size(); ++i) {
+    const pg_query::A_Const& constant = name.typmods(i).a_const();
+    if (i >= 2 || constant.val_case() != pg_query::A_Const::kIval) {
+      return SqlError(sqlstate::kInvalidParameterValue, "invalid NUMERIC type modifier");
+    }
+    values[i] = constant.ival().ival();
+  }
+  if (name.typmods_size() == 0) return numeric;
+  numeric = {values[0], values[1]};
+  if (numeric.precision < 1 || numeric.precision > kNumericDigitsMax) {
+    return SqlError(sqlstate::kInvalidParameterValue,
+                    fmt::format("NUMERIC precision {} must be between 1 and {}", numeric.precision, kNumericDigitsMax));
+  }
+  if (numeric.scale < 0 || numeric.scale > numeric.precision) {
+    return UnsupportedError(fmt::format("NUMERIC scale {} outside 0 .. precision {}", numeric.scale, numeric.precision));
+  }
+  return numeric;
+}
+
+}  // namespace
+
+absl::Status UnsupportedError(std::string_view what) {
+  return SqlError(sqlstate::kFeatureNotSupported, fmt::format("{} is not supported", what));
+}
+
+absl::Status RefuseUnsupported(const pg_query::Node& statement, std::string_view text) {
+  if (statement.has_create_table_as_stmt()) return UnsupportedError("CREATE TABLE AS");
+  if (!IsUnderstoodStatement(statement)) return UnsupportedError(StatementName(text));
+  return RefuseIn(statement);
+}
+
+absl::StatusOr<std::string> RelationName(const pg_query::RangeVar& relation) {
+  if (!relation.inh()) return UnsupportedError("ONLY");
+  if (!relation.catalogname().empty()) return UnsupportedError("a cross-database reference");
+  if (relation.schemaname() == "pg_catalog" || relation.schemaname() == "information_schema") {
+    return UnsupportedError(fmt::format("system catalog {}.{}", relation.schemaname(), relation.relname()));
+  }
+  if (!relation.schemaname().empty() && relation.schemaname() != "public") {
+    return SqlError("3F000", fmt::format("schema \"{}\" does not exist", relation.schemaname()));
+  }
+  return relation.relname();
+}
+
+absl::StatusOr<ColumnType> ResolveType(const pg_query::TypeName& name) {
+  static const std::map<std::string_view, SqlType> kTypes = {
+      {"bool", SqlType::kBool},       {"int4", SqlType::kInt4},
+      {"int8", SqlType::kInt8},       {"text", SqlType::kText},
+      {"varchar", SqlType::kText},    {"numeric", SqlType::kNumeric},
+      {"decimal", SqlType::kNumeric}, {"timestamptz", SqlType::kTimestampTz},
+  };
+  const std::string& type = StringOf(name.names(name.names_size() - 1));
+  const bool qualified = name.names_size() > 1 && StringOf(name.names(0)) != "pg_catalog";
+  const auto found = kTypes.find(type);
+  if (qualified || found == kTypes.end()) {
+    if (!qualified && IsPostgresType(type)) return UnsupportedError(fmt::format("type {}", type));
+    return SqlError(sqlstate::kUndefinedObject, fmt::format("type \"{}\" does not exist", type));
+  }
+  if (name.array_bounds_size() > 0) return UnsupportedError(fmt::format("type {}[]", type));
+  ColumnType result{.type = found->second, .numeric = {}};
+  if (result.type == SqlType::kNumeric) {
+    ASSIGN_OR_RETURN(result.numeric, NumericModifiers(name));
+  } else if (name.typmods_size() > 0) {
+    return UnsupportedError(fmt::format("type {} with a length or precision", type));
+  }
+  return result;
+}
+
+}  // namespace anabranch
