@@ -1,7 +1,8 @@
-// One SQL session in one virtual cluster: transaction state, prepared statements' meaning, execution. Knows nothing of sockets or of the wire
-// format; the pgwire server drives it.
+// One SQL session in one virtual cluster: transaction state, prepared statements' meaning, execution. Knows nothing of
+// sockets or of the wire format; the pgwire server drives it.
 //
-// One clear pipeline: Parse (text -> Statement, no catalog) -> Describe/Execute (bind against the catalog of the transaction's snapshot, plan, run).
+// One clear pipeline: Parse (text -> Statement, no catalog) -> Describe/Execute (bind against the catalog of the
+// transaction's snapshot, plan, run).
 //
 // Used by one thread.
 #pragma once
@@ -58,8 +59,8 @@ class CopyIn {
 
 enum class TransactionStatus : char { kIdle = 'I', kInTransaction = 'T', kFailed = 'E' };
 
-// Runs the statements that PostgreSQL's grammar does not have and that need more than a keyspace: VIRTUAL CLUSTER, SHOW ... and so on. Implemented in
-// sql/system_executor.h and given to sessions of the `system` virtual cluster; others have none.
+// Runs the statements that PostgreSQL's grammar does not have and that need more than a keyspace: VIRTUAL CLUSTER, SHOW ...
+// and so on. Implemented in sql/system_executor.h and given to sessions of the `system` virtual cluster; others have none.
 class SystemStatements;
 
 struct SessionContext {
@@ -74,22 +75,23 @@ class SqlSession {
   static std::unique_ptr<SqlSession> Create(SessionContext context);
   virtual ~SqlSession() = default;  // rolls back
 
-  // Splits and parses a query string. 42601 for what does not parse, 0A000 naming what is not supported, 54000 beyond kStatementBytesMax. An empty
-  // string gives no statements.
+  // Splits and parses a query string. 42601 for what does not parse, 0A000 naming what is not supported, 54000 beyond
+  // kStatementBytesMax. An empty string gives no statements.
   virtual absl::StatusOr<std::vector<StatementRef>> Parse(std::string_view text) = 0;
 
   // `hints`: parameter types given by the client (kUnknown where it gave none).
-  virtual absl::StatusOr<StatementDescription> Describe(const StatementRef& statement, const std::vector<SqlType>& hints) = 0;
+  virtual absl::StatusOr<StatementDescription> Describe(const StatementRef& statement,
+                                                        const std::vector<SqlType>& hints) = 0;
 
-  // Runs one statement and returns its command tag ("INSERT 0 1"). Parameters are text, nullopt for NULL. In an aborted transaction everything but
-  // COMMIT/ROLLBACK is 25P02. An error aborts the open transaction block, or rolls back the implicit one.
-  // Cancelled (57014) when `stop` is requested.
+  // Runs one statement and returns its command tag ("INSERT 0 1"). Parameters are text, nullopt for NULL. In an aborted
+  // transaction everything but COMMIT/ROLLBACK is 25P02. An error aborts the open transaction block, or rolls back the
+  // implicit one. Cancelled (57014) when `stop` is requested.
   virtual absl::StatusOr<std::string> Execute(const StatementRef& statement, const std::vector<SqlType>& parameter_types,
                                               const std::vector<std::optional<std::string>>& parameters, ResultSink& sink,
                                               std::stop_token stop) = 0;
 
-  // A simple query string of several statements is one implicit transaction, as in PostgreSQL: Begin before the first, End after the
-  // last (commit) or on error (rollback). Nothing happens for explicit blocks.
+  // A simple query string of several statements is one implicit transaction, as in PostgreSQL: Begin before the first, End
+  // after the last (commit) or on error (rollback). Nothing happens for explicit blocks.
   virtual void BeginImplicitBlock() = 0;
   virtual absl::Status EndImplicitBlock(bool commit) = 0;
 

@@ -1,0 +1,50 @@
+// SET, SHOW and RESET in a session: which changes last, and what of the transaction they concern.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "google/protobuf/repeated_field.h"
+#include "pg_query/pg_query.pb.h"
+#include "sql/settings.h"
+#include "sql/transaction_block.h"
+
+namespace anabranch {
+
+// The modes of BEGIN, SET TRANSACTION and SET SESSION CHARACTERISTICS, put over *options.
+absl::Status ApplyTransactionModes(const google::protobuf::RepeatedPtrField<pg_query::Node>& modes, BlockOptions* options);
+
+class SessionSettings {
+ public:
+  explicit SessionSettings(const std::string& user) : current_(user) {}
+
+  Settings& current() { return current_; }
+  const Settings& current() const { return current_; }
+
+  absl::StatusOr<std::string> ExecuteSet(const pg_query::VariableSetStmt& set, TransactionBlock* block, ResultSink& sink);
+  absl::StatusOr<std::string> Show(std::string_view name, const TransactionBlock& block) const;
+  absl::StatusOr<std::string> ColumnName(std::string_view name) const;
+
+  // SET is undone by ROLLBACK, SET LOCAL by COMMIT too.
+  void BeginTransaction();
+  void Commit();
+  void Rollback();
+
+  // What changed since the last call and clients are told of; all of them the first time.
+  std::vector<std::pair<std::string, std::string>> TakeReported();
+
+ private:
+  absl::Status SetTransaction(const pg_query::VariableSetStmt& set, TransactionBlock* block, ResultSink& sink);
+  absl::Status SetValue(const pg_query::VariableSetStmt& set, TransactionBlock* block, ResultSink& sink);
+  // Applies a change now and, unless it is local, beyond the transaction.
+  template <typename Change>
+  absl::Status Apply(bool local, const Change& change);
+
+  Settings current_;
+  std::optional<Settings> on_rollback_;  // set in a transaction block
+  std::optional<Settings> on_commit_;
+  std::vector<std::pair<std::string, std::string>> reported_;
+};
+
+}  // namespace anabranch

@@ -1,0 +1,65 @@
+// The transaction state of a session: outside any block, in the implicit block of a query string of several statements, or
+// between BEGIN and COMMIT; and whether that failed.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "absl/status/statusor.h"
+#include "sql/datum.h"
+#include "sql/session.h"
+
+namespace anabranch {
+
+struct BlockOptions {
+  IsolationLevel isolation = IsolationLevel::kReadCommitted;
+  bool read_only = false;
+  std::optional<Timestamp> as_of;
+};
+
+class TransactionBlock {
+ public:
+  enum class Kind { kNone, kImplicit, kExplicit };
+
+  explicit TransactionBlock(const TransactionContext& context) : context_(context) {}
+
+  Kind kind() const { return kind_; }
+  bool explicit_block() const { return kind_ == Kind::kExplicit; }
+  bool failed() const { return failed_; }
+  bool read_only() const { return options_.read_only || options_.as_of; }
+  const BlockOptions& options() const { return options_; }
+  TransactionStatus status() const;
+  TimestampTz time() const { return time_; }                       // of the transaction; now()
+  Timestamp last_commit() const { return last_commit_; }           // zero: none yet
+  Transaction* transaction() const { return transaction_.get(); }  // null: nothing has run in it
+
+  // Opens an explicit block; an implicit one becomes it.
+  absl::Status Begin(const BlockOptions& options);
+  void BeginImplicit();
+  // Before anything has run in the block. 25001 after.
+  absl::Status Change(const BlockOptions& options);
+
+  // The transaction for a statement; begun with `defaults` if there is no block.
+  absl::StatusOr<Transaction*> ForStatement(const BlockOptions& defaults);
+  // After a statement, with how it ended: commits or rolls back if there is no block; a block fails with its statement.
+  // What comes back is the statement's error, or the commit's.
+  absl::Status Finish(absl::Status status);
+
+  // Ends the block. True: committed; false: it had failed, and is rolled back.
+  absl::StatusOr<bool> Commit();
+  void Rollback();
+
+ private:
+  absl::Status CommitTransaction();
+  void End();
+
+  const TransactionContext& context_;
+  Kind kind_ = Kind::kNone;
+  bool failed_ = false;
+  BlockOptions options_;
+  std::unique_ptr<Transaction> transaction_;
+  TimestampTz time_;
+  Timestamp last_commit_;
+};
+
+}  // namespace anabranch
