@@ -26,9 +26,11 @@ VirtualClustersImpl::VirtualClustersImpl(Options options)
                .wait_swept = [this](TenantId id, std::stop_token stop) -> absl::Status {
                  ASSIGN_OR_RETURN(const catalog::TenantRecord record, LoadTenant(store_, id));
                  return RuntimeOf(record)->sweeper.WaitIdle(std::move(stop), kSweepWaitMs);
-               }}) {}
+               }}),
+      collector_({.store = options_.store}) {}
 
 VirtualClustersImpl::~VirtualClustersImpl() {
+  collector_.Stop();
   housekeeper_.request_stop();
   if (housekeeper_.joinable()) housekeeper_.join();
   source_.EndAll();
@@ -48,6 +50,7 @@ absl::Status VirtualClustersImpl::Start() {
   }
   RETURN_IF_ERROR(source_.Recover());
   for (const catalog::TenantRecord& record : records) RETURN_IF_ERROR(Recover(record));
+  collector_.Start();
   housekeeper_ = std::jthread([this](std::stop_token stop) { HouseKeep(std::move(stop)); });
   return absl::OkStatus();
 }

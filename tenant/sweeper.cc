@@ -36,6 +36,11 @@ absl::Status Sweeper::WaitIdle(std::stop_token stop, uint64_t timeout_ms) {
                   "Try again when the sweep is done.");
 }
 
+EraseProgress Sweeper::progress() {
+  std::lock_guard lock(mutex_);
+  return progress_;
+}
+
 bool Sweeper::FinishIfClean(const KeyspaceRef& keyspace) {
   std::lock_guard lock(mutex_);
   const auto state = keyspace->state();
@@ -49,7 +54,13 @@ void Sweeper::Run(const KeyspaceRef& keyspace, std::stop_token stop) {
   uint64_t retry_ms = kRetryMinMs;
   while (!stop.stop_requested()) {
     if (FinishIfClean(keyspace)) return;
-    const auto swept = SweepHidden(store_, keyspace, keyspace->state()->epoch, stop, nullptr);
+    const EraseProgress before = progress();
+    const auto add = [&](const EraseProgress& erased) {
+      std::lock_guard lock(mutex_);
+      progress_ = {before.versions + erased.versions, before.entries + erased.entries};
+    };
+    // Paced: the service may be open already, and nothing waits for a sweep but a failback.
+    const auto swept = SweepHidden(store_, keyspace, keyspace->state()->epoch, stop, add, Pacing::kPaced);
     if (swept.ok()) {
       Log(LogLevel::kInfo, "sweep.finished", "vc={} versions={}", name_, swept->versions);
       continue;

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "absl/status/status.h"
+#include "storage/revert.h"
 #include "storage/store.h"
 
 namespace anabranch {
@@ -25,6 +26,8 @@ class Sweeper {
   void Stop();
   // Returns when nothing is being swept. Cancelled when `stop` is requested, 55006 after timeout_ms.
   absl::Status WaitIdle(std::stop_token stop, uint64_t timeout_ms);
+  // What was removed by this process so far.
+  EraseProgress progress();
 
  private:
   void Run(const KeyspaceRef& keyspace, std::stop_token stop);
@@ -36,7 +39,8 @@ class Sweeper {
   std::jthread thread_;  // guarded by lifetime_
   std::mutex mutex_;
   std::condition_variable_any changed_;
-  bool running_ = false;  // guarded by mutex_
+  bool running_ = false;    // guarded by mutex_
+  EraseProgress progress_;  // guarded by mutex_
 };
 
 }  // namespace anabranch

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "tenant/catalog.h"
+#include "tenant/collector.h"
 #include "tenant/failover.h"
 #include "tenant/farewell.h"
 #include "tenant/replication_job.h"
@@ -114,6 +115,7 @@ class VirtualClustersImpl final : public VirtualClusters {
   std::map<TenantId, std::shared_ptr<TenantRuntime>> runtimes_;  // guarded by mutex_
   Farewells farewells_;
   StreamSource source_;
+  Collector collector_;
   std::mutex housekeeping_;  // only to wait on
   std::condition_variable_any housekeeping_due_;
   std::jthread housekeeper_;
