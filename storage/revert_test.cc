@@ -93,6 +93,25 @@ TEST_F(RevertTest, InterruptedEraseGoesOnWhereItStopped) {
   EXPECT_EQ(ScanAt(keyspace, 140), before);
 }
 
+// A sweep beside a service: it holds the writer thread for a moment only, and it can be interrupted while it rests.
+TEST_F(RevertTest, PacedEraseWorksInSmallBatches) {
+  const KeyspaceRef keyspace = NewStandby();
+  IngestMany(keyspace, 1, 130, 100, 100'000);
+  uint64_t batches = 0;
+  uint64_t versions = 0;
+  const auto erased = EraseRange(
+      store_.get(), keyspace, keyspace->state()->epoch, Timestamp{10}, Timestamp{130}, {},
+      [&](const EraseProgress& progress) {
+        ++batches;
+        EXPECT_LE(progress.versions - versions, kPacedVersionsMax);
+        versions = progress.versions;
+      },
+      Pacing::kPaced);
+  ASSERT_TRUE(erased.ok()) << erased.status();
+  EXPECT_EQ(erased->versions, 12'000u);
+  EXPECT_EQ(batches, 3u);
+}
+
 TEST_F(RevertTest, CostFollowsTheChangeNotTheData) {
   std::vector<OperationCounts> costs;
   for (const uint64_t base_commits : {20, 200}) {
