@@ -44,9 +44,16 @@ class Client {
   // "OK <tag>", "<value of the first row's first column>", or "<SQLSTATE>"; of the last result.
   std::string Run(const std::string& sql) { return Outcome(PQexec(connection_, sql.c_str())); }
   void Send(const std::string& sql) { ASSERT_EQ(PQsendQuery(connection_, sql.c_str()), 1) << error(); }
+  // The outcome of what was sent: of the first result if that is an error, else of the last.
   std::string Finish() {
     std::string outcome = "nothing";
-    while (PGresult* result = PQgetResult(connection_)) outcome = Outcome(result);
+    bool failed = false;
+    while (PGresult* result = PQgetResult(connection_)) {
+      const bool error = PQresultStatus(result) == PGRES_FATAL_ERROR;
+      std::string next = Outcome(result);
+      if (!failed) outcome = std::move(next);
+      failed |= error;
+    }
     return outcome;
   }
   void Cancel() {
@@ -305,7 +312,8 @@ TEST_F(ServerTest, StopServiceEndsSessionsWhateverTheyDo) {
   waiter->Send("INSERT INTO t VALUES (1)");
   EXPECT_EQ(system->Run("ALTER VIRTUAL CLUSTER main STOP SERVICE"), "OK ALTER VIRTUAL CLUSTER");
   EXPECT_EQ(waiter->Finish(), "57P01");
-  EXPECT_EQ(holder->Run("COMMIT"), "57P01");
+  holder->Send("COMMIT");
+  EXPECT_EQ(holder->Finish(), "57P01");
   EXPECT_EQ(system->Run("ALTER VIRTUAL CLUSTER main START SERVICE SHARED"), "OK ALTER VIRTUAL CLUSTER");
   EXPECT_EQ(Connect()->Run("SELECT count(*) FROM t"), "0");
 }
@@ -314,7 +322,8 @@ TEST_F(ServerTest, DrainEndsIdleSessions) {
   const auto client = Connect();
   EXPECT_EQ(client->Run("SELECT 1"), "1");
   server_->Drain();
-  EXPECT_EQ(client->Run("SELECT 1"), "57P01");
+  client->Send("SELECT 1");
+  EXPECT_EQ(client->Finish(), "57P01");
   EXPECT_NE(ConnectError("").find("refused"), std::string::npos);
 }
 

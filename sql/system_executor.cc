@@ -1,15 +1,9 @@
 #include "base/status.h"
+#include "sql/function.h"
 #include "sql/system_statements.h"
 
 namespace anabranch {
 namespace {
-
-// "<ns>.0000000000", as a number.
-Numeric HlcNumeric(Timestamp ts) {
-  constexpr int kHlcScale = 10;
-  constexpr int64_t kHlcUnit = 10'000'000'000;
-  return {boost::multiprecision::cpp_int(ts.ns) * kHlcUnit, kHlcScale};
-}
 
 TimestampTz RoundedDown(Timestamp ts) { return {static_cast<int64_t>(ts.ns / 1000)}; }
 
