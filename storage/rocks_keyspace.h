@@ -33,6 +33,7 @@ struct RocksEngine {
   RocksEngine(const RocksEngine&) = delete;
   RocksEngine& operator=(const RocksEngine&) = delete;
 
+  std::shared_ptr<rocksdb::Env> env;  // outlives `db`
   std::unique_ptr<rocksdb::DB> db;
   rocksdb::ColumnFamilyHandle* default_family = nullptr;  // owned; empty, RocksDB insists on it
   rocksdb::ColumnFamilyHandle* meta = nullptr;            // owned

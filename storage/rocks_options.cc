@@ -8,6 +8,7 @@
 #include "rocksdb/table.h"
 #include "rocksdb/utilities/table_properties_collectors.h"
 #include "rocksdb/write_buffer_manager.h"
+#include "storage/rocks_files.h"
 
 namespace anabranch {
 namespace {
@@ -58,7 +59,8 @@ std::string FamilyName(const IncarnationId& incarnation, Family family) {
   return incarnation.value() + (family == Family::kData ? "/data" : "/changes");
 }
 
-RocksOptions::RocksOptions(const StoreOptions& options) {
+RocksOptions::RocksOptions(const StoreOptions& options, rocksdb::Env* base) : env_(WithDurableLinks(base)) {
+  db_.env = env_.get();
   db_.create_if_missing = true;
   db_.create_missing_column_families = true;
   db_.info_log_level = rocksdb::WARN_LEVEL;

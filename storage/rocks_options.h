@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "rocksdb/env.h"
 #include "rocksdb/options.h"
 #include "storage/store.h"
 
@@ -18,13 +19,16 @@ std::string FamilyName(const IncarnationId& incarnation, Family family);
 // Shares one block cache and one write buffer budget among all families.
 class RocksOptions {
  public:
-  explicit RocksOptions(const StoreOptions& options);
+  // `base` (not owned) is where the files are.
+  explicit RocksOptions(const StoreOptions& options, rocksdb::Env* base = rocksdb::Env::Default());
 
+  const std::shared_ptr<rocksdb::Env>& env() const { return env_; }
   const rocksdb::DBOptions& db() const { return db_; }
   const rocksdb::ColumnFamilyOptions& meta() const { return meta_; }
   const rocksdb::ColumnFamilyOptions& family(Family family) const { return family == Family::kData ? data_ : changes_; }
 
  private:
+  std::shared_ptr<rocksdb::Env> env_;
   rocksdb::DBOptions db_;
   rocksdb::ColumnFamilyOptions meta_;
   rocksdb::ColumnFamilyOptions data_;

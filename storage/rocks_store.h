@@ -69,6 +69,7 @@ class RocksStore final : public Store {
                                                                   const rocksdb::ExportImportFilesMetaData& files);
   Writer& writer() { return *writer_; }
   const RocksOptions& rocks_options() const { return rocks_options_; }
+  rocksdb::Env* env() const { return engine_->env.get(); }
   // A path under <dir>/tmp, which every open empties, that nothing else uses.
   absl::StatusOr<std::string> NewScratchPath();
 
@@ -92,5 +93,8 @@ class RocksStore final : public Store {
   std::map<IncarnationId, KeyspaceRef> keyspaces_;  // guarded by mutex_
   int being_made_ = 0;                              // guarded by mutex_; they count towards kKeyspacesMax
 };
+
+// Store::Open over another file system, for tests. `env` outlives the store; the folder above options.dir exists in it.
+absl::StatusOr<std::unique_ptr<Store>> OpenStoreWithEnv(StoreOptions options, rocksdb::Env* env);
 
 }  // namespace anabranch

@@ -1,8 +1,6 @@
 #include "storage/store.h"
 
 #include <algorithm>
-#include <filesystem>
-
 #include "base/check.h"
 #include "base/log.h"
 #include "base/status.h"
@@ -37,16 +35,18 @@ absl::StatusOr<size_t> CheckSize(const WriteSet& writes) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Store>> Store::Open(StoreOptions options) {
+absl::StatusOr<std::unique_ptr<Store>> OpenStoreWithEnv(StoreOptions options, rocksdb::Env* env) {
   CHECK(options.random != nullptr && options.clock != nullptr, "StoreOptions need a clock and a random source");
-  const RocksOptions rocks_options(options);
+  const RocksOptions rocks_options(options, env);
   auto store = std::make_unique<RocksStore>(std::move(options), rocks_options);
   RETURN_IF_ERROR(store->Load());
   return store;
 }
 
 RocksStore::RocksStore(StoreOptions options, const RocksOptions& rocks_options)
-    : options_(std::move(options)), rocks_options_(rocks_options), engine_(std::make_shared<RocksEngine>()) {}
+    : options_(std::move(options)), rocks_options_(rocks_options), engine_(std::make_shared<RocksEngine>()) {
+  engine_->env = rocks_options_.env();
+}
 
 RocksStore::~RocksStore() {
   if (writer_ != nullptr) writer_->Stop();
@@ -218,11 +218,9 @@ absl::StatusOr<std::vector<std::pair<std::string, std::string>>> RocksStore::Sca
 }
 
 absl::StatusOr<std::string> RocksStore::NewScratchPath() {
-  const std::filesystem::path tmp = std::filesystem::path(options_.dir) / "tmp";
-  std::error_code error;
-  std::filesystem::create_directory(tmp, error);
-  if (error) return SqlError(sqlstate::kIoError, fmt::format("create {}: {}", tmp.string(), error.message()));
-  return (tmp / options_.random->NextHex(kIncarnationHexDigits)).string();
+  const std::string tmp = options_.dir + "/tmp";
+  RETURN_IF_ERROR(FromRocks(env()->CreateDirIfMissing(tmp), "create " + tmp));
+  return fmt::format("{}/{}", tmp, options_.random->NextHex(kIncarnationHexDigits));
 }
 
 }  // namespace anabranch

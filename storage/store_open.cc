@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "rocksdb/env.h"
 #include "storage/meta_format.h"
+#include "storage/rocks_files.h"
 #include "storage/rocks_store.h"
 
 namespace anabranch {
@@ -20,12 +21,21 @@ namespace {
 constexpr int kClusterIdHexDigits = 32;
 constexpr char kMetaFamily[] = "meta";
 
+std::error_code SyncFolder(const std::filesystem::path& folder) {
+  const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return errno == EACCES ? std::error_code() : std::error_code(errno, std::generic_category());
+  const int failed = fsync(fd) == 0 ? 0 : errno;
+  close(fd);
+  return {failed, std::generic_category()};
+}
+
 absl::Status MakeFolder(const std::string& dir) {
   const std::filesystem::path parent = std::filesystem::absolute(dir).parent_path();
   std::error_code error;
   std::filesystem::create_directories(parent, error);
   if (!error && mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST) error.assign(errno, std::generic_category());
   if (!error && access(dir.c_str(), R_OK | W_OK | X_OK) != 0) error.assign(errno, std::generic_category());
+  if (!error) error = SyncFolder(parent);  // or a power failure takes the whole store, acknowledged writes and all
   if (!error) return absl::OkStatus();
   return SqlError(sqlstate::kIoError, fmt::format("store folder {} is not writable: {}", dir, error.message()),
                   "Give the process a folder that it may write to.");
@@ -45,13 +55,17 @@ pid_t LockHolder(const std::string& path) {
 
 }  // namespace
 
+absl::StatusOr<std::unique_ptr<Store>> Store::Open(StoreOptions options) {
+  RETURN_IF_ERROR(MakeFolder(options.dir));
+  return OpenStoreWithEnv(std::move(options), rocksdb::Env::Default());
+}
+
 // Before anything is read: another process may be changing it. RocksDB takes the same lock again when it opens.
 absl::Status RocksStore::CheckNotLocked() const {
-  rocksdb::Env* const env = rocksdb::Env::Default();
   const std::string path = options_.dir + "/LOCK";
   rocksdb::FileLock* lock = nullptr;
-  const rocksdb::Status status = env->LockFile(path, &lock);
-  if (status.ok()) return FromRocks(env->UnlockFile(lock), "release the store's lock");
+  const rocksdb::Status status = env()->LockFile(path, &lock);
+  if (status.ok()) return FromRocks(env()->UnlockFile(lock), "release the store's lock");
   // RocksDB says so if this very process holds it. The file must not be opened then: closing it would release the lock.
   const bool held_here = status.ToString().find("lock hold by current process") != std::string::npos;
   const pid_t holder = held_here ? getpid() : LockHolder(path);
@@ -179,13 +193,15 @@ absl::Status RocksStore::LoadKeyspaces(std::vector<rocksdb::ColumnFamilyHandle*>
 }
 
 absl::Status RocksStore::Load() {
-  RETURN_IF_ERROR(MakeFolder(options_.dir));
+  RETURN_IF_ERROR(FromRocks(env()->CreateDirIfMissing(options_.dir), "create store folder " + options_.dir));
   RETURN_IF_ERROR(CheckNotLocked());
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   RETURN_IF_ERROR(OpenDatabase(&handles));
   RETURN_IF_ERROR(LoadKeyspaces(std::move(handles)));
-  std::error_code ignored;  // what is left of an export that died is only in the way
-  std::filesystem::remove_all(std::filesystem::path(options_.dir) / "tmp", ignored);
+  // What is left of an export that died is only in the way.
+  if (absl::Status status = RemoveTree(env(), options_.dir + "/tmp"); !status.ok()) {
+    Log(LogLevel::kWarning, "store.scratch_left", "error=\"{}\"", MessageOf(status));
+  }
   writer_ = std::make_unique<Writer>(engine_, &*clock_, options_.clock);
   return writer_->Start();
 }

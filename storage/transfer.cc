@@ -1,12 +1,6 @@
 #include "storage/transfer.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
 #include <mutex>
 #include <shared_mutex>
 
@@ -17,27 +11,26 @@
 #include "rocksdb/comparator.h"
 #include "rocksdb/sst_file_reader.h"
 #include "rocksdb/utilities/checkpoint.h"
+#include "storage/rocks_files.h"
 #include "storage/rocks_store.h"
 #include "storage/transfer_check.h"
 
 namespace anabranch {
 namespace {
 
-namespace fs = std::filesystem;
-
 const char* FolderOf(TransferFile::Family family) { return family == TransferFile::Family::kData ? "data" : "changes"; }
 
 // Removes a folder and what is in it.
 class ScratchFolder {
  public:
-  explicit ScratchFolder(std::string path) : path_(std::move(path)) {}
-  ~ScratchFolder() {
-    std::error_code ignored;  // the next start empties it
-    fs::remove_all(path_, ignored);
-  }
+  ScratchFolder(rocksdb::Env* env, std::string path) : env_(env), path_(std::move(path)) {}
+  ~ScratchFolder() { (void)RemoveTree(env_, path_); }  // or the next start does
+  ScratchFolder(const ScratchFolder&) = delete;
+  ScratchFolder& operator=(const ScratchFolder&) = delete;
   const std::string& path() const { return path_; }
 
  private:
+  rocksdb::Env* const env_;
   const std::string path_;
 };
 
@@ -67,10 +60,7 @@ absl::Status ExportFamily(rocksdb::Checkpoint* checkpoint, rocksdb::ColumnFamily
 // REQUIRES: the erase gate is held.
 absl::StatusOr<TransferManifest> ExportFiles(RocksStore* store, const KeyspaceRef& keyspace, const std::string& dir) {
   const RocksKeyspace& rocks = AsRocks(*keyspace);
-  std::error_code error;
-  if (!fs::create_directory(dir, error)) {
-    return SqlError(sqlstate::kIoError, fmt::format("create folder {}: {}", dir, error ? error.message() : "it exists"));
-  }
+  RETURN_IF_ERROR(FromRocks(store->env()->CreateDir(dir), "create folder " + dir));
   TransferManifest manifest;
   manifest.copied_from = store->Resolved(*keyspace);
   rocksdb::Checkpoint* raw = nullptr;
@@ -96,23 +86,16 @@ absl::Status RefuseHidden(const Keyspace& keyspace) {
                   "Try again when the sweep is done.");
 }
 
-absl::Status SyncPath(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  const bool synced = fd >= 0 && fsync(fd) == 0;
-  const int error = errno;
-  if (fd >= 0) close(fd);
-  return synced ? absl::OkStatus() : SqlError(sqlstate::kIoError, fmt::format("sync {}: {}", path, strerror(error)));
-}
-
 // A file as the manifest promises it, every block of it, and on disk.
 absl::Status CheckFile(const rocksdb::ColumnFamilyOptions& options, const rocksdb::DBOptions& db_options,
                        const TransferFile& file, const std::string& path) {
   if (file.name.empty() || file.name.find('/') != std::string::npos || file.name.front() == '.') {
     return absl::DataLossError(fmt::format("transfer file name \"{}\" is not a plain file name", file.name));
   }
-  std::error_code error;
-  const uint64_t size = fs::file_size(path, error);
-  if (error) return absl::DataLossError(fmt::format("transfer file {} is missing: {}", path, error.message()));
+  uint64_t size = 0;
+  if (const rocksdb::Status found = db_options.env->GetFileSize(path, &size); !found.ok()) {
+    return absl::DataLossError(fmt::format("transfer file {} is missing: {}", path, found.ToString()));
+  }
   if (size != file.size) {
     return absl::DataLossError(fmt::format("transfer file {} has {} bytes, expected {}", path, size, file.size));
   }
@@ -120,7 +103,7 @@ absl::Status CheckFile(const rocksdb::ColumnFamilyOptions& options, const rocksd
   rocksdb::Status status = reader.Open(path);
   if (status.ok()) status = reader.VerifyChecksum();
   if (!status.ok()) return absl::DataLossError(fmt::format("transfer file {} is damaged: {}", path, status.ToString()));
-  return SyncPath(path);
+  return SyncFile(db_options.env, path);
 }
 
 absl::Status CheckFiles(RocksStore* store, const TransferManifest& manifest, const std::string& dir) {
@@ -192,7 +175,7 @@ absl::StatusOr<KeyspaceRef> ImportKeyspace(Store* store, const TransferManifest&
 absl::StatusOr<KeyspaceRef> CloneKeyspace(Store* store, const KeyspaceRef& keyspace) {
   RocksStore* const rocks = static_cast<RocksStore*>(store);
   ASSIGN_OR_RETURN(std::string scratch, rocks->NewScratchPath());
-  const ScratchFolder folder(std::move(scratch));
+  const ScratchFolder folder(rocks->env(), std::move(scratch));
   std::shared_lock gate(AsRocks(*keyspace).erase_gate());
   ASSIGN_OR_RETURN(const TransferManifest manifest, ExportFiles(rocks, keyspace, folder.path()));
   ASSIGN_OR_RETURN(KeyspaceRef clone, Adopt(rocks, manifest, folder.path()));

@@ -3,7 +3,7 @@
 
 check() {
   local folder=$1 pattern
-  pattern='system_clock|steady_clock|high_resolution_clock|clock_gettime|gettimeofday|sleep_for|sleep_until|\b(u|nano)?sleep\(|random_device'
+  pattern='chrono::(system|steady|high_resolution)_clock|\b(system|steady|high_resolution)_clock::|clock_gettime|gettimeofday|sleep_for|sleep_until|\b(u|nano)?sleep\(|random_device'
   pattern+='|\brand\(\)|\b(srand|rand_r|drand48|srandom)\(|\btime\((0|NULL|nullptr)\)'
   (
     cd "$folder" || exit
@@ -26,5 +26,8 @@ self_test() {
   must_report stream/a.cc 'poll(nullptr, 0, 100);'
   must_pass base/clock.cc 'std::chrono::system_clock::now();'
   must_pass node/demo/wait.cc 'poll(nullptr, 0, 100);'
+  must_report stream/a.cc 'using std::chrono::steady_clock;'
+  must_report stream/a.cc 'steady_clock::now();'
+  must_pass storage/a.cc '#include "rocksdb/system_clock.h"'
   must_pass sql/a.cc 'store->random()->Next(); operand(x);'
 }

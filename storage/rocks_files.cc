@@ -1,0 +1,66 @@
+#include "storage/rocks_files.h"
+
+#include <vector>
+
+#include "base/status.h"
+#include "rocksdb/file_system.h"
+#include "storage/rocks_keyspace.h"
+
+namespace anabranch {
+namespace {
+
+class DurableLinks final : public rocksdb::FileSystemWrapper {
+ public:
+  using FileSystemWrapper::FileSystemWrapper;
+  const char* Name() const override { return "anabranch.DurableLinks"; }
+
+  rocksdb::IOStatus LinkFile(const std::string& from, const std::string& to, const rocksdb::IOOptions& options,
+                             rocksdb::IODebugContext* debug) override {
+    rocksdb::IOStatus status = target()->LinkFile(from, to, options, debug);
+    if (!status.ok()) return status;
+    std::unique_ptr<rocksdb::FSDirectory> folder;
+    status = target()->NewDirectory(to.substr(0, to.rfind('/')), options, &folder, debug);
+    if (status.ok()) status = folder->Fsync(options, debug);
+    return status;
+  }
+};
+
+class DurableLinksEnv final : public rocksdb::EnvWrapper {
+ public:
+  explicit DurableLinksEnv(rocksdb::Env* base)
+      : EnvWrapper(rocksdb::NewCompositeEnv(std::make_shared<DurableLinks>(base->GetFileSystem()))) {
+    system_clock_ = base->GetSystemClock();
+  }
+};
+
+}  // namespace
+
+std::shared_ptr<rocksdb::Env> WithDurableLinks(rocksdb::Env* base) { return std::make_shared<DurableLinksEnv>(base); }
+
+absl::Status SyncFile(rocksdb::Env* env, const std::string& path) {
+  std::unique_ptr<rocksdb::WritableFile> file;
+  rocksdb::Status status = env->ReopenWritableFile(path, &file, rocksdb::EnvOptions());
+  if (status.ok()) status = file->Fsync();
+  if (status.ok()) status = file->Close();
+  return FromRocks(status, "sync " + path);
+}
+
+absl::Status RemoveTree(rocksdb::Env* env, const std::string& path) {
+  std::vector<std::string> children;
+  const rocksdb::Status listed = env->GetChildren(path, &children);
+  if (listed.IsNotFound()) return absl::OkStatus();
+  RETURN_IF_ERROR(FromRocks(listed, "list " + path));
+  for (const std::string& child : children) {
+    const std::string inside = path + "/" + child;
+    bool is_folder = false;
+    RETURN_IF_ERROR(FromRocks(env->IsDirectory(inside, &is_folder), "look at " + inside));
+    if (is_folder) {
+      RETURN_IF_ERROR(RemoveTree(env, inside));
+    } else {
+      RETURN_IF_ERROR(FromRocks(env->DeleteFile(inside), "remove " + inside));
+    }
+  }
+  return FromRocks(env->DeleteDir(path), "remove folder " + path);
+}
+
+}  // namespace anabranch

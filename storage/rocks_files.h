@@ -1,0 +1,24 @@
+// Internal to storage/: the file system under RocksDB and what we do with files ourselves. Everything goes through the
+// store's Env, so tests can put a failing one there.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "rocksdb/env.h"
+
+namespace anabranch {
+
+// `base` (not owned) with links that are durable when they are made: adopting a file records it, synced, in the manifest
+// without syncing the folder that now names it. A power failure right after left a manifest that names a file which is not
+// there, and with it a store that does not open.
+std::shared_ptr<rocksdb::Env> WithDurableLinks(rocksdb::Env* base);
+
+// What is written to the file, by whomever, is on disk.
+absl::Status SyncFile(rocksdb::Env* env, const std::string& path);
+
+// Removes a folder and what is in it. A path that is not there is fine.
+absl::Status RemoveTree(rocksdb::Env* env, const std::string& path);
+
+}  // namespace anabranch

@@ -1,0 +1,571 @@
+#include "storage/testing/fault_file_system.h"
+
+#include <algorithm>
+#include <cstring>
+#include <random>
+#include <utility>
+
+namespace anabranch {
+namespace {
+
+using rocksdb::FileOptions;
+using rocksdb::IODebugContext;
+using rocksdb::IOOptions;
+using rocksdb::IOStatus;
+using rocksdb::Slice;
+using File = FaultFileSystem::File;
+
+constexpr size_t kPageBytes = 4096;
+constexpr uint64_t kFreeBytes = uint64_t{1} << 40;
+
+std::string FolderOf(const std::string& path) { return path.substr(0, path.rfind('/')); }
+std::string BaseOf(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+bool IsInfoLog(const std::string& path) { return BaseOf(path).starts_with("LOG"); }
+
+// "/a//b/" -> "/a/b"
+std::string Normal(const std::string& path) {
+  std::string normal;
+  for (const char c : path) {
+    if (c != '/' || normal.empty() || normal.back() != '/') normal.push_back(c);
+  }
+  while (normal.size() > 1 && normal.back() == '/') normal.pop_back();
+  return normal;
+}
+
+IOStatus NotFound(const std::string& path) { return IOStatus::PathNotFound(path, "no such file"); }
+
+class SequentialFile final : public rocksdb::FSSequentialFile {
+ public:
+  SequentialFile(const FaultFileSystem* files, std::shared_ptr<File> file) : files_(files), file_(std::move(file)) {}
+  IOStatus Read(size_t bytes, const IOOptions&, Slice* result, char* scratch, IODebugContext*) override {
+    const IOStatus status = files_->ReadAt(*file_, offset_, bytes, result, scratch);
+    offset_ += result->size();
+    return status;
+  }
+  IOStatus Skip(uint64_t bytes) override {
+    offset_ += bytes;
+    return IOStatus::OK();
+  }
+
+ private:
+  const FaultFileSystem* const files_;
+  const std::shared_ptr<File> file_;
+  uint64_t offset_ = 0;
+};
+
+class RandomAccessFile final : public rocksdb::FSRandomAccessFile {
+ public:
+  RandomAccessFile(const FaultFileSystem* files, std::shared_ptr<File> file) : files_(files), file_(std::move(file)) {}
+  IOStatus Read(uint64_t offset, size_t bytes, const IOOptions&, Slice* result, char* scratch,
+                IODebugContext*) const override {
+    return files_->ReadAt(*file_, offset, bytes, result, scratch);
+  }
+  IOStatus Prefetch(uint64_t, size_t, const IOOptions&, IODebugContext*) override {
+    return IOStatus::NotSupported("Prefetch");
+  }
+
+ private:
+  const FaultFileSystem* const files_;
+  const std::shared_ptr<File> file_;
+};
+
+class WritableFile final : public rocksdb::FSWritableFile {
+ public:
+  WritableFile(FaultFileSystem* files, std::string path, std::shared_ptr<File> file)
+      : files_(files), path_(std::move(path)), file_(std::move(file)) {}
+  using FSWritableFile::Append;
+  IOStatus Append(const Slice& data, const IOOptions&, IODebugContext*) override {
+    return files_->Append(path_, *file_, data);
+  }
+  IOStatus Truncate(uint64_t size, const IOOptions&, IODebugContext*) override {
+    return files_->Resize(path_, *file_, size);
+  }
+  IOStatus Close(const IOOptions&, IODebugContext*) override { return IOStatus::OK(); }
+  IOStatus Flush(const IOOptions&, IODebugContext*) override { return IOStatus::OK(); }
+  IOStatus Sync(const IOOptions&, IODebugContext*) override { return files_->Sync(path_, *file_); }
+  IOStatus Fsync(const IOOptions&, IODebugContext*) override { return files_->Sync(path_, *file_); }
+  bool IsSyncThreadSafe() const override { return true; }
+  uint64_t GetFileSize(const IOOptions&, IODebugContext*) override { return files_->Size(*file_); }
+
+ private:
+  FaultFileSystem* const files_;
+  const std::string path_;
+  const std::shared_ptr<File> file_;
+};
+
+class Folder final : public rocksdb::FSDirectory {
+ public:
+  Folder(FaultFileSystem* files, std::string path) : files_(files), path_(std::move(path)) {}
+  IOStatus Fsync(const IOOptions&, IODebugContext*) override { return files_->SyncFolder(path_); }
+  IOStatus Close(const IOOptions&, IODebugContext*) override { return IOStatus::OK(); }
+
+ private:
+  FaultFileSystem* const files_;
+  const std::string path_;
+};
+
+class Lock final : public rocksdb::FileLock {
+ public:
+  explicit Lock(std::string path) : path(std::move(path)) {}
+  const std::string path;
+};
+
+FaultFileSystem::Names CopyOf(const FaultFileSystem::Names& names, std::map<const File*, std::shared_ptr<File>>* copies) {
+  FaultFileSystem::Names copy;
+  for (const auto& [path, file] : names) {
+    std::shared_ptr<File>& copied = (*copies)[file.get()];  // two names of one file stay so
+    if (copied == nullptr) copied = std::make_shared<File>(*file);
+    copy.emplace(path, copied);
+  }
+  return copy;
+}
+
+// What the disk holds of a file whose last bytes were not synced.
+void LoseBytes(File* file, Unsynced unsynced, std::mt19937_64& random) {
+  const size_t written = file->bytes.size();
+  if (unsynced == Unsynced::kLost) {
+    file->bytes.resize(file->synced);
+  } else if (unsynced != Unsynced::kKept && written > file->synced) {
+    file->bytes.resize(file->synced + random() % (written - file->synced + 1));
+  }
+  if (unsynced == Unsynced::kHoles) {
+    for (size_t begin = file->synced; begin < file->bytes.size();) {
+      const size_t end = std::min(file->bytes.size(), (begin / kPageBytes + 1) * kPageBytes);
+      if (random() % 4 == 0) std::fill(file->bytes.begin() + begin, file->bytes.begin() + end, '\0');
+      begin = end;
+    }
+  }
+  file->synced = file->bytes.size();
+}
+
+}  // namespace
+
+FaultFileSystem::FaultFileSystem() {
+  auto root = std::make_shared<File>();
+  root->is_folder = true;
+  seen_.emplace("/", root);
+  durable_ = seen_;
+}
+
+// ---------------------------------------------------------------- crashes and faults
+
+void FaultFileSystem::StopAt(uint64_t points) {
+  std::lock_guard lock(mutex_);
+  points_until_stop_ = points;
+}
+
+bool FaultFileSystem::stopped() const {
+  std::lock_guard lock(mutex_);
+  return stopped_;
+}
+
+void FaultFileSystem::Crash(Unsynced unsynced, uint64_t seed) {
+  std::lock_guard lock(mutex_);
+  std::mt19937_64 random(seed);
+  std::map<std::string, size_t> kept;  // folder -> how many of its changes are on disk
+  std::map<std::string, size_t> made;
+  for (const NameChange& change : unsynced_) ++made[change.folder];
+  for (const auto& [folder, count] : made) {
+    kept[folder] = unsynced == Unsynced::kLost ? 0 : unsynced == Unsynced::kKept ? count : random() % (count + 1);
+  }
+  for (const NameChange& change : unsynced_) {
+    if (kept[change.folder]-- == 0) {
+      kept[change.folder] = 0;
+      continue;
+    }
+    Apply(change, &durable_);
+  }
+  // A file whose folder is not there cannot be reached.
+  std::erase_if(durable_, [&](const auto& entry) {
+    const std::string folder = FolderOf(entry.first);
+    return entry.first != "/" && !folder.empty() && !durable_.contains(folder);
+  });
+  std::map<const File*, std::shared_ptr<File>> copies;  // whoever still has a file open writes to the old one
+  seen_ = CopyOf(durable_, &copies);
+  for (const auto& [old, file] : copies) LoseBytes(file.get(), unsynced, random);
+  Restart();
+}
+
+void FaultFileSystem::Restart() {
+  durable_ = seen_;
+  unsynced_.clear();
+  locks_.clear();
+  points_until_stop_ = points_until_failure_ = 0;
+  stopping_ = stopped_ = full_ = false;
+}
+
+FaultFileSystem::Names FaultFileSystem::Save() const {
+  std::lock_guard lock(mutex_);
+  std::map<const File*, std::shared_ptr<File>> copies;
+  return CopyOf(seen_, &copies);
+}
+
+void FaultFileSystem::Load(const Names& names) {
+  std::lock_guard lock(mutex_);
+  std::map<const File*, std::shared_ptr<File>> copies;
+  seen_ = CopyOf(names, &copies);
+  for (const auto& [old, file] : copies) file->synced = file->bytes.size();
+  Restart();
+}
+
+void FaultFileSystem::FailAt(PointKind kind, uint64_t points, IOStatus error) {
+  std::lock_guard lock(mutex_);
+  fail_kind_ = kind;
+  points_until_failure_ = points;
+  failure_ = std::move(error);
+}
+
+void FaultFileSystem::SetFull(bool full) {
+  std::lock_guard lock(mutex_);
+  full_ = full;
+}
+
+void FaultFileSystem::FlipBit(const std::string& path, uint64_t bit) {
+  std::lock_guard lock(mutex_);
+  char& byte = seen_.at(path)->bytes.at(bit / 8);
+  byte = static_cast<char>(byte ^ (1 << (bit % 8)));
+}
+
+uint64_t FaultFileSystem::points() const {
+  std::lock_guard lock(mutex_);
+  return points_;
+}
+
+uint64_t FaultFileSystem::faults() const {
+  std::lock_guard lock(mutex_);
+  return faults_;
+}
+
+uint64_t FaultFileSystem::log_bytes() const {
+  std::lock_guard lock(mutex_);
+  return log_bytes_;
+}
+
+void FaultFileSystem::ResetCounts() {
+  std::lock_guard lock(mutex_);
+  points_ = faults_ = log_bytes_ = 0;
+}
+
+std::vector<std::string> FaultFileSystem::Files() const {
+  std::lock_guard lock(mutex_);
+  std::vector<std::string> paths;
+  for (const auto& [path, file] : seen_) {
+    if (!file->is_folder) paths.push_back(path);
+  }
+  return paths;
+}
+
+uint64_t FaultFileSystem::SizeOf(const std::string& path) const {
+  std::lock_guard lock(mutex_);
+  return seen_.at(path)->bytes.size();
+}
+
+IOStatus FaultFileSystem::Point(PointKind kind, const std::string& path) {
+  if (IsInfoLog(path)) return IOStatus::OK();
+  if (stopped_) return IOStatus::IOError("the machine stopped");
+  ++points_;
+  if (full_ && kind == PointKind::kWrite) {
+    ++faults_;
+    return IOStatus::NoSpace("no space left on device");
+  }
+  if (kind == fail_kind_ && points_until_failure_ > 0 && --points_until_failure_ == 0) {
+    ++faults_;
+    return failure_;
+  }
+  // The change itself still happens in memory: whether the disk has it is what Crash decides. Its caller never hears of it.
+  if (points_until_stop_ > 0 && --points_until_stop_ == 0) stopping_ = true;
+  return IOStatus::OK();
+}
+
+IOStatus FaultFileSystem::Done() {
+  if (!stopping_) return IOStatus::OK();
+  stopping_ = false;
+  stopped_ = true;
+  return IOStatus::IOError("the machine stopped");
+}
+
+// ---------------------------------------------------------------- files
+
+IOStatus FaultFileSystem::Append(const std::string& path, File& file, const Slice& data) {
+  std::lock_guard lock(mutex_);
+  IOStatus status = Point(PointKind::kWrite, path);
+  if (!status.ok()) return status;
+  file.bytes.append(data.data(), data.size());
+  if (path.ends_with(".log")) log_bytes_ += data.size();
+  return Done();
+}
+
+IOStatus FaultFileSystem::Sync(const std::string& path, File& file) {
+  std::lock_guard lock(mutex_);
+  IOStatus status = Point(PointKind::kSync, path);
+  if (!status.ok()) return status;
+  if (!stopping_) file.synced = file.bytes.size();
+  return Done();
+}
+
+IOStatus FaultFileSystem::Resize(const std::string& path, File& file, uint64_t size) {
+  std::lock_guard lock(mutex_);
+  if (size == file.bytes.size()) return IOStatus::OK();
+  IOStatus status = Point(PointKind::kWrite, path);
+  if (!status.ok()) return status;
+  file.bytes.resize(size);
+  file.synced = std::min<size_t>(file.synced, size);
+  return Done();
+}
+
+IOStatus FaultFileSystem::SyncFolder(const std::string& folder) {
+  std::lock_guard lock(mutex_);
+  IOStatus status = Point(PointKind::kSync, folder);
+  if (!status.ok()) return status;
+  if (!stopping_) {
+    std::erase_if(unsynced_, [&](const NameChange& change) {
+      if (change.folder != folder) return false;
+      Apply(change, &durable_);
+      return true;
+    });
+  }
+  return Done();
+}
+
+IOStatus FaultFileSystem::ReadAt(const File& file, uint64_t offset, size_t bytes, Slice* result, char* scratch) const {
+  std::lock_guard lock(mutex_);
+  *result = Slice();
+  if (stopped_) return IOStatus::IOError("the machine stopped");
+  if (offset >= file.bytes.size()) return IOStatus::OK();
+  const size_t count = std::min<size_t>(bytes, file.bytes.size() - offset);
+  std::memcpy(scratch, file.bytes.data() + offset, count);
+  *result = Slice(scratch, count);
+  return IOStatus::OK();
+}
+
+uint64_t FaultFileSystem::Size(const File& file) const {
+  std::lock_guard lock(mutex_);
+  return file.bytes.size();
+}
+
+IOStatus FaultFileSystem::NewSequentialFile(const std::string& path, const FileOptions&,
+                                            std::unique_ptr<rocksdb::FSSequentialFile>* result, IODebugContext*) {
+  std::lock_guard lock(mutex_);
+  std::shared_ptr<File> file = Find(path);
+  if (file == nullptr || stopped_) return NotFound(path);
+  *result = std::make_unique<SequentialFile>(this, std::move(file));
+  return IOStatus::OK();
+}
+
+IOStatus FaultFileSystem::NewRandomAccessFile(const std::string& path, const FileOptions&,
+                                              std::unique_ptr<rocksdb::FSRandomAccessFile>* result, IODebugContext*) {
+  std::lock_guard lock(mutex_);
+  std::shared_ptr<File> file = Find(path);
+  if (file == nullptr || stopped_) return NotFound(path);
+  *result = std::make_unique<RandomAccessFile>(this, std::move(file));
+  return IOStatus::OK();
+}
+
+IOStatus FaultFileSystem::NewWritableFile(const std::string& path, const FileOptions&,
+                                          std::unique_ptr<rocksdb::FSWritableFile>* result, IODebugContext*) {
+  std::lock_guard lock(mutex_);
+  const std::string name = Normal(path);
+  auto file = std::make_shared<File>();
+  IOStatus status = ChangeNames(FolderOf(name), {{name, file}});
+  if (!status.ok()) return status;
+  *result = std::make_unique<WritableFile>(this, name, std::move(file));
+  return IOStatus::OK();
+}
+
+IOStatus FaultFileSystem::ReopenWritableFile(const std::string& path, const FileOptions& options,
+                                             std::unique_ptr<rocksdb::FSWritableFile>* result, IODebugContext* debug) {
+  {
+    std::lock_guard lock(mutex_);
+    if (std::shared_ptr<File> file = Find(path); file != nullptr) {
+      *result = std::make_unique<WritableFile>(this, Normal(path), std::move(file));
+      return IOStatus::OK();
+    }
+  }
+  return NewWritableFile(path, options, result, debug);
+}
+
+// ---------------------------------------------------------------- names
+
+void FaultFileSystem::Apply(const NameChange& change, Names* names) {
+  for (const auto& [path, file] : change.to) {
+    if (file == nullptr) {
+      names->erase(path);
+    } else {
+      (*names)[path] = file;
+    }
+  }
+}
+
+std::shared_ptr<FaultFileSystem::File> FaultFileSystem::Find(const std::string& path) const {
+  const auto found = seen_.find(Normal(path));
+  return found == seen_.end() ? nullptr : found->second;
+}
+
+IOStatus FaultFileSystem::ChangeNames(const std::string& folder, Names to) {
+  if (!folder.empty() && Find(folder) == nullptr) return NotFound(folder);
+  IOStatus status = Point(PointKind::kName, to.begin()->first);
+  if (!status.ok()) return status;
+  unsynced_.push_back({folder, std::move(to)});
+  Apply(unsynced_.back(), &seen_);
+  return Done();
+}
+
+IOStatus FaultFileSystem::NewFolder(const std::string& path) {
+  auto file = std::make_shared<File>();
+  file->is_folder = true;
+  return ChangeNames(FolderOf(path), {{path, std::move(file)}});
+}
+
+IOStatus FaultFileSystem::NewDirectory(const std::string& path, const IOOptions&,
+                                       std::unique_ptr<rocksdb::FSDirectory>* result, IODebugContext*) {
+  std::lock_guard lock(mutex_);
+  if (Find(path) == nullptr || stopped_) return NotFound(path);
+  *result = std::make_unique<Folder>(this, Normal(path));
+  return IOStatus::OK();
+}
+
+IOStatus FaultFileSystem::FileExists(const std::string& path, const IOOptions&, IODebugContext*) {
+  std::lock_guard lock(mutex_);
+  return Find(path) == nullptr ? IOStatus::NotFound() : IOStatus::OK();
+}
+
+IOStatus FaultFileSystem::GetChildren(const std::string& folder, const IOOptions&, std::vector<std::string>* result,
+                                      IODebugContext*) {
+  std::lock_guard lock(mutex_);
+  result->clear();
+  const std::string name = Normal(folder);
+  if (Find(name) == nullptr || stopped_) return IOStatus::NotFound(folder);
+  const std::string prefix = name == "/" ? name : name + "/";
+  for (auto it = seen_.lower_bound(prefix); it != seen_.end() && it->first.starts_with(prefix); ++it) {
+    const std::string rest = it->first.substr(prefix.size());
+    if (!rest.empty() && rest.find('/') == std::string::npos) result->push_back(rest);
+  }
+  return IOStatus::OK();
+}
+
+IOStatus FaultFileSystem::DeleteFile(const std::string& path, const IOOptions&, IODebugContext*) {
+  std::lock_guard lock(mutex_);
+  const std::string name = Normal(path);
+  if (Find(name) == nullptr) return NotFound(path);
+  return ChangeNames(FolderOf(name), {{name, nullptr}});
+}
+
+IOStatus FaultFileSystem::CreateDir(const std::string& path, const IOOptions&, IODebugContext*) {
+  std::lock_guard lock(mutex_);
+  if (Find(path) != nullptr) return IOStatus::IOError(path, "it exists");
+  return NewFolder(Normal(path));
+}
+
+IOStatus FaultFileSystem::CreateDirIfMissing(const std::string& path, const IOOptions&, IODebugContext*) {
+  std::lock_guard lock(mutex_);
+  return Find(path) != nullptr ? IOStatus::OK() : NewFolder(Normal(path));
+}
+
+IOStatus FaultFileSystem::DeleteDir(const std::string& path, const IOOptions& options, IODebugContext* debug) {
+  std::vector<std::string> children;
+  IOStatus status = GetChildren(path, options, &children, debug);
+  if (!status.ok()) return status;
+  if (!children.empty()) return IOStatus::IOError(path, "folder is not empty");
+  return DeleteFile(path, options, debug);
+}
+
+IOStatus FaultFileSystem::GetFileSize(const std::string& path, const IOOptions&, uint64_t* size, IODebugContext*) {
+  std::lock_guard lock(mutex_);
+  const std::shared_ptr<File> file = Find(path);
+  if (file == nullptr) return NotFound(path);
+  *size = file->bytes.size();
+  return IOStatus::OK();
+}
+
+IOStatus FaultFileSystem::GetFileModificationTime(const std::string& path, const IOOptions&, uint64_t* time,
+                                                  IODebugContext*) {
+  std::lock_guard lock(mutex_);
+  *time = 0;
+  return Find(path) == nullptr ? NotFound(path) : IOStatus::OK();
+}
+
+IOStatus FaultFileSystem::RenameFile(const std::string& from, const std::string& to, const IOOptions&, IODebugContext*) {
+  std::lock_guard lock(mutex_);
+  const std::string source = Normal(from);
+  const std::string target = Normal(to);
+  std::shared_ptr<File> file = Find(source);
+  if (file == nullptr) return NotFound(from);
+  if (file->is_folder) return RenameFolder(source, target);
+  return ChangeNames(FolderOf(target), {{source, nullptr}, {target, std::move(file)}});
+}
+
+// The folder takes along what is in it, and what is not synced in it stays so: such changes are told again under the new
+// name.
+IOStatus FaultFileSystem::RenameFolder(const std::string& from, const std::string& to) {
+  const auto renamed = [&](const std::string& path) { return to + path.substr(from.size()); };
+  const auto inside = [&](const std::string& path) { return path == from || path.starts_with(from + "/"); };
+  Names moved;
+  Names seen;
+  for (const auto& [path, file] : durable_) {
+    if (inside(path)) moved.insert({{path, nullptr}, {renamed(path), file}});
+  }
+  for (const auto& [path, file] : seen_) {
+    if (inside(path)) seen.insert({{path, nullptr}, {renamed(path), file}});
+  }
+  moved.insert({{from, nullptr}, {to, Find(from)}});
+  for (NameChange& change : unsynced_) {
+    if (!inside(change.folder)) continue;
+    change.folder = renamed(change.folder);
+    Names to_renamed;
+    for (auto& [path, file] : change.to) to_renamed.emplace(inside(path) ? renamed(path) : path, file);
+    change.to = std::move(to_renamed);
+  }
+  const IOStatus status = ChangeNames(FolderOf(to), std::move(moved));
+  Apply({FolderOf(to), std::move(seen)}, &seen_);
+  return status;
+}
+
+IOStatus FaultFileSystem::LinkFile(const std::string& from, const std::string& to, const IOOptions&, IODebugContext*) {
+  std::lock_guard lock(mutex_);
+  const std::string target = Normal(to);
+  std::shared_ptr<File> file = Find(from);
+  if (file == nullptr) return NotFound(from);
+  if (Find(target) != nullptr) return IOStatus::IOError(target, "it exists");
+  return ChangeNames(FolderOf(target), {{target, std::move(file)}});
+}
+
+IOStatus FaultFileSystem::LockFile(const std::string& path, const IOOptions&, rocksdb::FileLock** lock, IODebugContext*) {
+  std::lock_guard guard(mutex_);
+  if (!locks_.insert(Normal(path)).second) return IOStatus::IOError(path, "it is locked");
+  *lock = new Lock(Normal(path));
+  return IOStatus::OK();
+}
+
+IOStatus FaultFileSystem::UnlockFile(rocksdb::FileLock* lock, const IOOptions&, IODebugContext*) {
+  const std::unique_ptr<Lock> held(static_cast<Lock*>(lock));
+  std::lock_guard guard(mutex_);
+  locks_.erase(held->path);
+  return IOStatus::OK();
+}
+
+IOStatus FaultFileSystem::GetTestDirectory(const IOOptions&, std::string* path, IODebugContext*) {
+  *path = "/";
+  return IOStatus::OK();
+}
+
+IOStatus FaultFileSystem::GetAbsolutePath(const std::string& path, const IOOptions&, std::string* absolute,
+                                          IODebugContext*) {
+  *absolute = Normal(path);
+  return IOStatus::OK();
+}
+
+IOStatus FaultFileSystem::IsDirectory(const std::string& path, const IOOptions&, bool* is_folder, IODebugContext*) {
+  std::lock_guard lock(mutex_);
+  const std::shared_ptr<File> file = Find(path);
+  if (file == nullptr) return NotFound(path);
+  *is_folder = file->is_folder;
+  return IOStatus::OK();
+}
+
+IOStatus FaultFileSystem::GetFreeSpace(const std::string&, const IOOptions&, uint64_t* bytes, IODebugContext*) {
+  std::lock_guard lock(mutex_);
+  *bytes = full_ ? 0 : kFreeBytes;
+  return IOStatus::OK();
+}
+
+}  // namespace anabranch
