@@ -255,8 +255,8 @@ TEST_F(ServerTest, AfterAnErrorEverythingUpToSyncIsSkipped) {
   const auto client = Connect();
   const std::string bad = Packet('P', "\0SELECT k FROM nowhere\0\0\0"s);
   const std::string good = Packet('P', "\0SELECT 1\0\0\0"s);
-  EXPECT_EQ(Exchange(*client, bad + good + Packet('Q', "SELECT 1\0"s) + Packet('S', "") + good + Packet('S', ""), 'Z'),
-            "EZ1Z");
+  EXPECT_EQ(Exchange(*client, bad + good + Packet('Q', "SELECT 1\0"s) + Packet('S', ""), 'Z'), "EZ");
+  EXPECT_EQ(Exchange(*client, good + Packet('S', ""), 'Z'), "1Z");
   EXPECT_EQ(Exchange(*client, Packet('P', "\0SELECT 1; SELECT 2\0\0\0"s) + Packet('S', ""), 'Z'), "EZ");
   EXPECT_EQ(Exchange(*client, Packet('D', "Snone\0"s) + Packet('S', ""), 'Z'), "EZ");
 }
