@@ -1,5 +1,5 @@
-// The statements of ours that PostgreSQL's grammar does not have (contract §3), from text to one of these shapes. Tokenised by libpg_query's
-// scanner, so quoting, comments and keywords follow PostgreSQL; the grammar is in system_parser.cc.
+// The statements of ours that PostgreSQL's grammar does not have (contract §3), from text to one of these shapes. Tokenised
+// by libpg_query's scanner, so quoting, comments and keywords follow PostgreSQL; the grammar is in system_parser.cc.
 #pragma once
 
 #include <memory>
@@ -50,8 +50,8 @@ struct ShowFingerprints {
 using SystemStatement =
     std::variant<CreateVirtualCluster, AlterVirtualCluster, DropVirtualCluster, ShowVirtualClusters, ShowFingerprints>;
 
-// nullopt: the text does not begin like a statement of ours, and is PostgreSQL's business. 42601 with the position for a mistake in ours;
-// 0A000 naming the clause for what contract §3 lists and this version does not do.
+// nullopt: the text does not begin like a statement of ours, and is PostgreSQL's business. 42601 with the position for a
+// mistake in ours; 0A000 naming the clause for what contract §3 lists and this version does not do.
 absl::StatusOr<std::optional<SystemStatement>> ParseSystemStatement(std::string_view text);
 
 // True for SHOW statements, whose rows may be selected from: SELECT ... FROM [SHOW ...].
