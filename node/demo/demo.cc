@@ -22,10 +22,12 @@ namespace {
 constexpr uint64_t kSampleEveryMs = 50;
 constexpr uint64_t kCatchUpTimeoutMs = 60'000;
 constexpr int kConnections = 8;
+constexpr uint64_t kTransfersOnNewPrimary = 2000;  // before the old one comes back
+constexpr uint64_t kTransfersOnOldPrimary = 200;   // that only the old one will have
 
 struct DemoOptions {
   int64_t rows = 100'000;
-  int seconds = 6;
+  int seconds = 8;
   bool hold = false;
   bool keep = false;
 };
@@ -267,8 +269,11 @@ absl::Status Demo::UseNewPrimary() {
   progress_.Stage("The workload moves to B");
   ledger_.KeepUpTo(failover_time_);
   workload_ = std::make_unique<TransferWorkload>(WorkloadOn(b_), &ledger_);
-  const bool writes = WaitUntil(10'000, [this] { return workload_->committed() > 100; });
-  progress_.Check(writes, fmt::format("B accepts writes: {} transfers so far", workload_->committed()));
+  const bool writes = WaitUntil(10'000, [this] {
+    progress_.Live(WorkloadLine());
+    return workload_->committed() >= kTransfersOnNewPrimary;
+  });
+  progress_.Check(writes, fmt::format("B accepts writes: {}", WorkloadLine()));
   return absl::OkStatus();
 }
 
@@ -279,7 +284,7 @@ absl::Status Demo::BringBackOldPrimary() {
   lost_ledger_.StartAbove(1'000'000'000);
   {
     TransferWorkload late(WorkloadOn(a_), &lost_ledger_);
-    progress_.Check(WaitUntil(10'000, [&] { return late.committed() >= 200; }),
+    progress_.Check(WaitUntil(10'000, [&] { return late.committed() >= kTransfersOnOldPrimary; }),
                     "A still serves: it does not know of the failover");
   }
   ASSIGN_OR_RETURN(const auto a_main, ConnectTo(a_, "main"));

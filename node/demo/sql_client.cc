@@ -134,7 +134,9 @@ absl::StatusOr<SqlRows> SqlClient::Finish(uint64_t deadline_ns) {
   SqlRows rows;
   absl::Status failed;
   while (true) {
-    ASSIGN_OR_RETURN(PGresult * result, NextResult(deadline_ns));
+    const absl::StatusOr<PGresult*> next = NextResult(deadline_ns);
+    if (!next.ok()) return failed.ok() ? next.status() : failed;  // FATAL is followed by the end of the connection
+    PGresult* const result = *next;
     if (result == nullptr) break;
     switch (PQresultStatus(result)) {
       case PGRES_COMMAND_OK:

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "fmt/format.h"
+#include "storage/revert.h"
 #include "tests/e2e/cluster.h"
 
 namespace anabranch {
@@ -19,6 +20,8 @@ constexpr int kConnections = 12;  // so that kInFlightMin are, nearly always
 constexpr int64_t kAccounts = 20'000;
 constexpr int kRounds = 3;  // each with a failover and a failback
 constexpr int kRandomKillsPerRound = 4;
+constexpr size_t kNoiseRows = kEraseVersionsMax / 2 + 1;  // so that two transactions do not fit one batch of an undo
+constexpr int kNoiseTransactions = 2;
 
 enum Victim { kSource, kStandby, kBoth, kVictims };
 constexpr const char* kVictimNames[] = {"source", "standby", "both"};
@@ -116,6 +119,22 @@ class Kill : public TwoClusters {
                 audit->journal.size());
   }
 
+  // Several erase batches' worth of versions that a failover or a failback will undo; each COPY is one transaction.
+  void WriteNoise(const ClusterProcess& cluster) {
+    const auto client = SqlClient::Connect(cluster.Uri("main"));
+    ASSERT_TRUE(client.ok()) << MessageOf(client.status());
+    for (int transaction = 0; transaction < kNoiseTransactions; ++transaction) {
+      bool sent = false;
+      const auto copied = (*client)->CopyIn("COPY noise FROM STDIN", [&] {
+        std::string rows;
+        for (size_t i = 0; !sent && i < kNoiseRows; ++i) rows += fmt::format("{}\tnoise\n", ++noise_key_);
+        sent = true;
+        return rows;
+      });
+      ASSERT_TRUE(copied.ok()) << MessageOf(copied.status());
+    }
+  }
+
   // --- The story ---
   void KillInInitialCopy() {
     const std::string slow = "copy.chunk=delay:400";
@@ -158,19 +177,23 @@ class Kill : public TwoClusters {
     KillNow(kStandby, kRandomMoment);
     Revive("", "failover.before_publish=delay:2000");
     ExpectResumed();
-    const std::string complete = "ALTER VIRTUAL CLUSTER main COMPLETE REPLICATION TO LATEST";
     {
-      std::jthread completing([uri = standby_->Uri("system"), complete] { (void)QueryOnce(uri, complete); });
+      std::jthread completing([uri = standby_->Uri("system")] {
+        (void)QueryOnce(uri, "ALTER VIRTUAL CLUSTER main COMPLETE REPLICATION TO LATEST");
+      });
       WaitForFault(*standby_, "failover.before_publish");
       KillNow(random_.Next() % 2 == 0 ? kStandby : kBoth, kBeforePublish);
     }
-    Revive("", "sweep.before_retire=delay:3000");
+    Revive("", "erase.batch=delay:700,sweep.before_retire=delay:2000");
     std::optional<StandbyRow> row = Observe();
     ASSERT_TRUE(row.has_value());
     std::printf("%6.1f s  came back as '%s'\n", watch_.Seconds(), row->status.c_str());
     if (row->status != "ready") {
-      // A moment that lies a little behind leaves versions to hide and to sweep.
-      const Timestamp before{replicated_ns_ - 100'000'000};
+      // To a moment that lies behind, so that there is much to hide and to sweep.
+      ExpectResumed();
+      const Timestamp before{replicated_ns_};
+      WriteNoise(*source_);
+      ExpectResumed();
       AskTimestamp(standby_->Uri("system"),
                    "ALTER VIRTUAL CLUSTER main COMPLETE REPLICATION TO SYSTEM TIME " + FormatHlc(before));
       row = Observe();
@@ -178,6 +201,7 @@ class Kill : public TwoClusters {
     ASSERT_EQ(row->status, "ready");
     const auto failover_time = ParseHlc(row->failover_time);
     ASSERT_TRUE(failover_time.ok()) << row->failover_time;
+    WriteNoise(*source_);
     workload_->Stop();
     Ask(standby_->Uri("system"), "ALTER VIRTUAL CLUSTER main START SERVICE SHARED");
     ExpectBankWhole(*standby_, *failover_time);
@@ -186,22 +210,22 @@ class Kill : public TwoClusters {
     StartWorkload();
   }
 
-  void KillInSweep() {
-    WaitForFault(*source_, "sweep.before_retire");
-    KillNow(kSource, kSweep);
+  void KillInSweep(int round) {
+    // Amid the erasing in one round, between it and the retirement of the interval in the next.
+    WaitForFault(*source_, round % 2 == 0 ? "erase.batch" : "sweep.before_retire");
+    KillNow(round == 0 ? kBoth : kSource, kSweep);
     Revive();
     ExpectBankWhole(*source_, kTimestampMax);
   }
 
   void FailBackKilled() {
     KillNow(kStandby, kRandomMoment);
-    Revive("", "failback.before_revert=delay:700,erase.batch=delay:700");
+    Revive("", "failback.before_revert=delay:300,erase.batch=delay:700");
     replicated_ns_ = 0;
-    {
-      std::jthread starting([this] { FailBack(*standby_, *source_); });
-      WaitForFault(*standby_, "failback.before_revert");
-    }
+    FailBack(*standby_, *source_);
+    WaitForFault(*standby_, "failback.before_revert");
     WaitForFault(*standby_, "erase.batch");
+    EXPECT_EQ(standby_->Log().find("failback.reverted"), std::string::npos) << "the undo was over before the kill";
     KillNow(random_.Next() % 2 == 0 ? kStandby : kBoth, kFailbackUndo);
     Revive();
     expected_copies_ = "0";
@@ -217,6 +241,7 @@ class Kill : public TwoClusters {
   std::unique_ptr<TransferWorkload> workload_;
   uint64_t replicated_ns_ = 0;
   std::string expected_copies_;
+  int64_t noise_key_ = 0;
   int kills_[kVictims] = {};
   int places_[kPlaces] = {};
 };
@@ -235,6 +260,7 @@ TEST_F(Kill, SourceStandbyOrBothTenTimesEachUnderLoad) {
     ASSERT_TRUE(client.ok());
     const auto loaded = CreateBank(**client, kAccounts);
     ASSERT_TRUE(loaded.ok()) << MessageOf(loaded.status());
+    ASSERT_TRUE((*client)->Query("CREATE TABLE noise (k INT8 PRIMARY KEY, v TEXT)").ok());
   }
   StartWorkload();
   STEP(KillInInitialCopy());
@@ -243,7 +269,7 @@ TEST_F(Kill, SourceStandbyOrBothTenTimesEachUnderLoad) {
     STEP(KillInCatchUp());
     STEP(ExpectBankWhole(*source_, kTimestampMax));
     STEP(FailOverKilled());
-    STEP(KillInSweep());
+    STEP(KillInSweep(round));
     STEP(FailBackKilled());
   }
   while (*std::min_element(kills_, kills_ + kVictims) < kKillsEach) STEP(KillAtRandomMoments());

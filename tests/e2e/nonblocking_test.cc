@@ -15,8 +15,10 @@ constexpr uint64_t kPhaseBytes = 160ull << 20;  // several times the live feed's
 // A commit that waits for a standby would wait for ever; one that waits for two busy cores and a disk does not take this
 // long.
 constexpr uint64_t kSlowestCommitMs = 10'000;
-// Memtables, block cache, the ring and one stream's credit; without bounds a phase alone would add 160 MiB each time.
-constexpr uint64_t kResidentGrowthBytesMax = 320ull << 20;
+// Over what the primary has with a healthy standby: the ring and one stream's credit. Without bounds a phase would add
+// kPhaseBytes.
+constexpr uint64_t kResidentGrowthBytesMax = 96ull << 20;
+static_assert(kResidentGrowthBytesMax < kPhaseBytes);
 
 class Nonblocking : public TwoClusters {
  protected:

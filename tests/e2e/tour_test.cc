@@ -220,13 +220,25 @@ TEST_F(Tour, DroppedStandbyCanBeMadeAnew) {
 }
 
 TEST_F(Tour, StopServiceEndsSessions) {
-  auto session = SqlClient::Connect(a_.Uri("main"));
-  ASSERT_TRUE(session.ok());
-  ASSERT_TRUE((*session)->Query("SELECT 1").ok());
-  Ask(a_.Uri("system"), "ALTER VIRTUAL CLUSTER main STOP SERVICE");
-  const auto after = (*session)->Query("SELECT 1");
+  MakeTable();
+  const auto idle = SqlClient::Connect(a_.Uri("main"));
+  const auto holder = SqlClient::Connect(a_.Uri("main"));
+  const auto busy = SqlClient::Connect(a_.Uri("main"));
+  ASSERT_TRUE(idle.ok() && holder.ok() && busy.ok());
+  ASSERT_TRUE((*holder)->Query("BEGIN; UPDATE t SET v = 'held' WHERE k = 1").ok());
+  absl::StatusOr<SqlRows> ended = absl::UnknownError("none yet");
+  {
+    std::jthread waiting([&] { ended = (*busy)->Query("UPDATE t SET v = 'waits' WHERE k = 1"); });
+    Pause(100);  // most likely it waits by now; the answer is the same if it does not
+    Ask(a_.Uri("system"), "ALTER VIRTUAL CLUSTER main STOP SERVICE");
+  }
+  EXPECT_EQ(SqlStateOf(ended.status()), "57P01") << MessageOf(ended.status());
+  // libpq hands over what came to an idle connection as a text without its SQLSTATE.
+  const auto after = (*idle)->Query("SELECT 1");
   EXPECT_FALSE(after.ok());
-  EXPECT_EQ(SqlStateOf(after.status()), "57P01") << MessageOf(after.status());
+  EXPECT_THAT(MessageOf(after.status()), HasSubstr("terminating connection due to administrator command"));
+  Ask(a_.Uri("system"), "ALTER VIRTUAL CLUSTER main START SERVICE SHARED");
+  EXPECT_EQ(Ask(a_.Uri("main"), "SELECT v FROM t WHERE k = 1"), "one") << "open transactions were rolled back";
 }
 
 TEST_F(Tour, DefaultTarget) {
