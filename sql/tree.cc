@@ -4,7 +4,10 @@
 #include <array>
 #include <map>
 #include <set>
+#include <unordered_map>
+#include <vector>
 
+#include "base/check.h"
 #include "base/status.h"
 
 namespace anabranch {
@@ -65,6 +68,26 @@ const std::map<std::string_view, Names>& Understood() {
   return kUnderstood;
 }
 
+// The same by descriptor: whether the field of that index is understood. Null: the message is not.
+const std::vector<bool>* UnderstoodFields(const google::protobuf::Descriptor* message) {
+  using ByMessage = std::unordered_map<const google::protobuf::Descriptor*, std::vector<bool>>;
+  static const ByMessage kByMessage = [] {
+    ByMessage by_message;
+    const google::protobuf::FileDescriptor* file = pg_query::Node::descriptor()->file();
+    for (const auto& [name, fields] : Understood()) {
+      const google::protobuf::Descriptor* descriptor = file->FindMessageTypeByName(std::string(name));
+      CHECK(descriptor != nullptr, "a message that PostgreSQL's parse tree does not have");
+      std::vector<bool>& understood = by_message[descriptor];
+      for (int i = 0; i < descriptor->field_count(); ++i)
+        understood.push_back(fields.contains(descriptor->field(i)->name()));
+    }
+    by_message[pg_query::Node::descriptor()].assign(pg_query::Node::descriptor()->field_count(), true);
+    return by_message;
+  }();
+  const auto found = kByMessage.find(message);
+  return found == kByMessage.end() ? nullptr : &found->second;
+}
+
 // For what the field's or the message's own name would not tell.
 const std::map<std::string_view, std::string_view>& FriendlyNames() {
   static const std::map<std::string_view, std::string_view> kNames = {
@@ -111,6 +134,8 @@ const std::map<std::string_view, std::string_view>& FriendlyNames() {
       {"ColumnDef.coll_clause", "COLLATE"},
       {"Constraint.deferrable", "DEFERRABLE"},
       {"Constraint.initdeferred", "INITIALLY DEFERRED"},
+      {"Constraint.pktable", "FOREIGN KEY"},
+      {"Constraint.fk_attrs", "FOREIGN KEY"},
       {"Constraint.including", "INCLUDE"},
       {"Constraint.indexspace", "USING INDEX TABLESPACE"},
       {"RangeFunction.lateral", "LATERAL"},
@@ -138,7 +163,7 @@ std::string FieldName(const FieldDescriptor& field) {
   if (const auto found = FriendlyNames().find(full); found != FriendlyNames().end()) return std::string(found->second);
   std::string name = field.name();
   for (const std::string_view suffix : {"_clause", "_list"}) {
-    if (name.size() > suffix.size() && std::string_view(name).ends_with(suffix)) name.resize(name.size() - suffix.size());
+    if (name.size() > suffix.size() && std::string_view(name).ends_with(suffix)) name.erase(name.size() - suffix.size());
   }
   for (char& c : name) c = c == '_' ? ' ' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
   return name;
@@ -151,23 +176,18 @@ std::string MessageName(const Message& message) {
 }
 
 absl::Status RefuseIn(const Message& message) {
-  const std::string& type = message.GetDescriptor()->name();
   // Most of a large INSERT; there is nothing in them to refuse but a bit string.
-  if (type == "A_Const") {
+  if (message.GetDescriptor() == pg_query::A_Const::descriptor()) {
     const bool bits = static_cast<const pg_query::A_Const&>(message).val_case() == pg_query::A_Const::kBsval;
     return bits ? UnsupportedError("a bit string") : absl::OkStatus();
   }
-  const Names* fields = nullptr;
-  if (type != "Node") {
-    const auto understood = Understood().find(type);
-    if (understood == Understood().end()) return UnsupportedError(MessageName(message));
-    fields = &understood->second;
-  }
+  const std::vector<bool>* understood = UnderstoodFields(message.GetDescriptor());
+  if (understood == nullptr) return UnsupportedError(MessageName(message));
   const Reflection* reflection = message.GetReflection();
   std::vector<const FieldDescriptor*> present;
   reflection->ListFields(message, &present);
   for (const FieldDescriptor* field : present) {
-    if (fields != nullptr && !fields->contains(field->name())) return UnsupportedError(FieldName(*field));
+    if (!(*understood)[field->index()]) return UnsupportedError(FieldName(*field));
     if (field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) continue;
     if (!field->is_repeated()) {
       RETURN_IF_ERROR(RefuseIn(reflection->GetMessage(message, field)));
