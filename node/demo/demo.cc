@@ -376,6 +376,7 @@ void Demo::PrintHold() {
 
 int Demo::Run() {
   const absl::Status told = Story();
+  if (interrupt_.interrupted()) interrupt_.WaitForEnd(InterruptGuard::kInterruptedStatus);
   if (!told.ok()) {
     folder_.Keep();  // its logs say more
     progress_.Check(false, fmt::format("{} {}", SqlStateOf(told), MessageOf(told)));
@@ -386,7 +387,7 @@ int Demo::Run() {
   progress_.Note(fmt::format("{:.0f} s in all", progress_.Seconds()));
   if (options_.hold) {
     PrintHold();
-    interrupt_.WaitForEnd();
+    interrupt_.WaitForEnd(0);
   }
   return progress_.all_held() ? 0 : 1;
 }

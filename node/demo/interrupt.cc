@@ -30,14 +30,15 @@ void InterruptGuard::Run(std::stop_token stop) {
   pollfd descriptors[] = {{signal_fd_, POLLIN, 0}, {stopped_.fd(), POLLIN, 0}};
   while (!stop.stop_requested()) {
     if (poll(descriptors, 2, -1) <= 0 || (descriptors[0].revents & POLLIN) == 0) continue;
+    interrupted_ = true;
     clean_up_();
     std::fflush(nullptr);
     _exit(exit_status_);
   }
 }
 
-void InterruptGuard::WaitForEnd() {
-  exit_status_ = 0;
+void InterruptGuard::WaitForEnd(int exit_status) {
+  exit_status_ = exit_status;
   while (true) pause();
 }
 

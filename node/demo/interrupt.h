@@ -18,14 +18,19 @@ class InterruptGuard {
   InterruptGuard(const InterruptGuard&) = delete;
   InterruptGuard& operator=(const InterruptGuard&) = delete;
 
-  // Waits for the signal that ends the process with status 0.
-  [[noreturn]] void WaitForEnd();
+  // Set before clean_up is called: from then on whatever fails does so because of it.
+  bool interrupted() const { return interrupted_; }
+  // Waits for the signal, if it has not come yet, and the end of the process with `exit_status`.
+  [[noreturn]] void WaitForEnd(int exit_status);
+
+  static constexpr int kInterruptedStatus = 130;  // as shells report Ctrl-C
 
  private:
   void Run(std::stop_token stop);
 
   const std::function<void()> clean_up_;
-  std::atomic<int> exit_status_{130};  // as shells report Ctrl-C
+  std::atomic<bool> interrupted_{false};
+  std::atomic<int> exit_status_{kInterruptedStatus};
   WakeEvent stopped_;
   int signal_fd_;
   std::jthread thread_;
