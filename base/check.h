@@ -5,10 +5,10 @@
 #include <cstdio>
 #include <cstdlib>
 
-#define CHECK(condition, why)                                                                        \
-  do {                                                                                               \
-    if (!(condition)) [[unlikely]] {                                                                 \
+#define CHECK(condition, why)                                                                       \
+  do {                                                                                              \
+    if (!(condition)) [[unlikely]] {                                                                \
       std::fprintf(stderr, "%s:%d: CHECK failed: %s: %s\n", __FILE__, __LINE__, #condition, (why)); \
-      std::abort();                                                                                  \
-    }                                                                                                \
+      std::abort();                                                                                 \
+    }                                                                                               \
   } while (false)

@@ -12,8 +12,8 @@ void PutFixed64BigEndian(std::string* out, uint64_t value);
 void PutVarint(std::string* out, uint64_t value);  // LEB128, at most 10 bytes
 void PutLengthPrefixed(std::string* out, std::string_view bytes);
 
-// Each Take* removes what it read from the front of *in and returns false, leaving *in as it was, if the input is too short or
-// malformed. A returned view points into the input's buffer.
+// Each Take* removes what it read from the front of *in and returns false, leaving *in as it was, if the input is too short
+// or malformed. A returned view points into the input's buffer.
 bool TakeFixed32(std::string_view* in, uint32_t* value);
 bool TakeFixed64BigEndian(std::string_view* in, uint64_t* value);
 bool TakeVarint(std::string_view* in, uint64_t* value);

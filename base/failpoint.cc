@@ -36,7 +36,8 @@ Actions ParseEnvironment() {
 
 void Failpoint(std::string_view name) {
   static const Actions actions = ParseEnvironment();
-  if (actions.empty()) [[likely]] return;
+  if (actions.empty()) [[likely]]
+    return;
   const auto found = actions.find(name);
   if (found == actions.end()) return;
   const std::string_view action = found->second;

@@ -11,8 +11,8 @@ namespace anabranch {
 // Thread-safe.
 class Random {
  public:
-  Random();                         // seeded by the machine
-  explicit Random(uint64_t seed);   // reproducible
+  Random();                        // seeded by the machine
+  explicit Random(uint64_t seed);  // reproducible
 
   uint64_t Next();
   uint64_t NextNonZero();

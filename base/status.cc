@@ -60,9 +60,7 @@ std::string SqlStateOf(const absl::Status& status) {
 
 std::string HintOf(const absl::Status& status) { return Payload(status, kHintUrl); }
 
-std::string MessageOf(const absl::Status& status) {
-  return std::string(status.message().data(), status.message().size());
-}
+std::string MessageOf(const absl::Status& status) { return std::string(status.message().data(), status.message().size()); }
 
 absl::Status WithContext(absl::Status status, std::string_view context) {
   if (status.ok()) return status;

@@ -86,11 +86,11 @@ absl::Status WithContext(absl::Status status, std::string_view context);
 #define ANABRANCH_CONCAT_INNER(a, b) a##b
 #define ANABRANCH_CONCAT(a, b) ANABRANCH_CONCAT_INNER(a, b)
 
-#define RETURN_IF_ERROR(expression)                          \
-  do {                                                       \
+#define RETURN_IF_ERROR(expression)                           \
+  do {                                                        \
     if (absl::Status status_ = (expression); !status_.ok()) { \
-      return status_;                                        \
-    }                                                        \
+      return status_;                                         \
+    }                                                         \
   } while (false)
 
 // ASSIGN_OR_RETURN(auto value, Function());

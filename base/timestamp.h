@@ -2,7 +2,8 @@
 //
 // Timestamp is the only notion of time that decisions are made on: commits, reads, replication, failover. It is 64 bits of
 // nanoseconds since 1970 whose clock is max(wall, last + 1), so the logical part lives in the low bits and two commits of
-// one store never share a timestamp. The idea is from Kulkarni et al., "Logical Physical Clocks" (2014), packed to one word.
+// one store never share a timestamp. The idea is from Kulkarni et al., "Logical Physical Clocks" (2014), packed to one
+// word.
 //
 // Shown to users as CockroachDB shows an HLC: "<nanoseconds>.0000000000". The ten digits after the point are always zero.
 #pragma once
@@ -33,8 +34,8 @@ inline constexpr Timestamp kTimestampMax{UINT64_MAX};
 // "1695922878030920020.0000000000".
 std::string FormatHlc(Timestamp ts);
 
-// Accepts "<digits>" and "<digits>.<zeros>". InvalidArgument for anything else, for overflow, and for a fraction that is not
-// zero (rounding a failover target silently would promise another moment than the one asked for).
+// Accepts "<digits>" and "<digits>.<zeros>". InvalidArgument for anything else, for overflow, and for a fraction that is
+// not zero (rounding a failover target silently would promise another moment than the one asked for).
 absl::StatusOr<Timestamp> ParseHlc(std::string_view text);
 
 // "2026-11-23 09:46:00.123456+00", rounded down to microseconds as PostgreSQL's timestamptz shows it in UTC.

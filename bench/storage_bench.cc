@@ -338,5 +338,6 @@ int main(int argc, char** argv) {
     sizes = {.pairs = anabranch::kPairsQuick, .scan_keys = 20'000, .gets = 5'000, .undone = 5'000, .commit_seconds = 0.05};
   anabranch::AddRows(world, sizes, quick);
   benchmark::RunSpecifiedBenchmarks();
+  benchmark::ClearRegisteredBenchmarks();  // rows hold keyspaces, which must not outlive the world
   return 0;
 }

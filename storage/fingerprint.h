@@ -1,5 +1,5 @@
-// A digest of a keyspace's contents that two clusters can compare: the sum, modulo 2^64, of xxh3-64 over (key, timestamp, value) of
-// each version counted, so it does not depend on file layout or order.
+// A digest of a keyspace's contents that two clusters can compare: the sum, modulo 2^64, of xxh3-64 over (key, timestamp,
+// value) of each version counted, so it does not depend on file layout or order.
 #pragma once
 
 #include <cstdint>

@@ -1,10 +1,10 @@
-// A SQL transaction on one keyspace: buffered writes over a snapshot, row locks taken at write time, one Commit. This is the keyspace
-// interface that the SQL executor sees (begin, get, scan, put, commit at a timestamp); it never sees RocksDB.
+// A SQL transaction on one keyspace: buffered writes over a snapshot, row locks taken at write time, one Commit. This is
+// the keyspace interface that the SQL executor sees (begin, get, scan, put, commit at a timestamp); it never sees RocksDB.
 //
 // Isolation, as PostgreSQL documents it:
-//   kReadCommitted    each statement takes a new snapshot (BeginStatement); a writer locks, then re-reads the newest version.
-//   kRepeatableRead   one snapshot; locking a row changed since it is 40001.
-//   kSerializable     as above, and what was read is validated at commit (R3).
+//   kReadCommitted    each statement takes a new snapshot (BeginStatement); a writer locks, then re-reads the newest
+//   version. kRepeatableRead   one snapshot; locking a row changed since it is 40001. kSerializable     as above, and what
+//   was read is validated at commit (R3).
 //
 // Used by one thread. Destroying an open transaction rolls it back.
 #pragma once
@@ -54,13 +54,14 @@ class Transaction {
 
   // Reads see the snapshot plus the transaction's own writes.
   virtual absl::StatusOr<std::optional<ReadVersion>> Get(std::string_view key) = 0;
-  // Own writes made after Scan() are not seen by it (an UPDATE does not meet its own rows). Must not outlive the transaction.
+  // Own writes made after Scan() are not seen by it (an UPDATE does not meet its own rows). Must not outlive the
+  // transaction.
   virtual std::unique_ptr<MvccScan> Scan(const Span& span) = 0;
 
   // Locks without reading: descriptors (shared by statements that use a table, exclusive for DDL).
   virtual absl::Status Lock(std::string_view key, LockMode mode, std::stop_token stop) = 0;
-  // Locks the row exclusively and returns its newest committed version, or the own write. 40001 above kReadCommitted if it changed
-  // since the snapshot.
+  // Locks the row exclusively and returns its newest committed version, or the own write. 40001 above kReadCommitted if it
+  // changed since the snapshot.
   virtual absl::StatusOr<LockedRow> LockRow(std::string_view key, std::stop_token stop) = 0;
 
   // REQUIRES: the key is locked exclusively. 54000 beyond kKeyBytesMax, kValueBytesMax, kTransactionBytesMax.

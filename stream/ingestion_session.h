@@ -3,14 +3,18 @@
 // acknowledgements.
 //
 // Invariants
+//
 // (I1) A frame that fails its CRC, does not parse or skips a sequence number ends the attempt, and so does silence for
-// kSilentIntervalsMax
-//      intervals: reconnect, never guess.
-// (I2) A frontier comes out with, or after, every version at or below it. It never goes back, and none below first_frontier
-// comes out. (I3) Versions that arrive again are given out again: the store takes them idempotently. (I4) An
-// acknowledgement carries what the store has made durable and never more. There is one for each checkpoint and at the
-// latest when half
-//      the credit window was received.
+//      kSilentIntervalsMax intervals: reconnect, never guess.
+//
+// (I2) A frontier comes out with, or after, every version at or below it. It never goes back, and none below
+//      first_frontier comes out.
+//
+// (I3) Versions that arrive again are given out again: the store takes them idempotently.
+//
+// (I4) An acknowledgement carries what the store has made durable and never more. There is one for each checkpoint and at
+//      the latest when half the credit window was received.
+//
 // (I5) A source whose clock is ahead of ours by more than kPeerClockAheadNsMax is refused, not followed (R2).
 #pragma once
 

@@ -2,12 +2,18 @@
 // (stream/producer.cc) reads what `read` asks for, offers it, sends `frames` in order, and passes on acknowledgements.
 //
 // Invariants
+//
 // (P1) Every version at or below a checkpoint's timestamp, within the spans, was sent on this connection before it, or is
-// at or below `after`. (P2) Checkpoints never go back. There is one at least each interval, also when nothing changes: the
-// resolved timestamp moves on. (P3) What was sent and not acknowledged never exceeds the credit window. Nothing more is
-// read while something waits for credit, so a
-//      slow peer costs one chunk of memory here, and the bounded ring of the live feed.
+//      at or below `after`.
+//
+// (P2) Checkpoints never go back. There is one at least each interval, also when nothing changes: the resolved timestamp
+//      moves on.
+//
+// (P3) What was sent and not acknowledged never exceeds the credit window. Nothing more is read while something waits for
+//      credit, so a slow peer costs one chunk of memory here, and the bounded ring of the live feed.
+//
 // (P4) A transaction larger than a batch is split over several, its checkpoint is not.
+//
 // (P5) Frames are numbered from 1 without a gap, in both directions.
 #pragma once
 
@@ -26,8 +32,8 @@
 namespace anabranch {
 
 inline constexpr size_t kReadBytesMax = 4 << 20;  // of one chunk from the change index or the live feed
-inline constexpr uint64_t kGatherNs =
-    10'000'000;  // commits are gathered this long into a batch; checkpoints are ten times rarer
+// Commits are gathered this long into a batch; checkpoints are ten times rarer.
+inline constexpr uint64_t kGatherNs = 10'000'000;
 inline constexpr uint64_t kPeerSilentNsMax = 60'000'000'000;  // without any acknowledgement: end the stream
 static_assert(kGatherNs < kCheckpointIntervalMs * 1'000'000);
 
