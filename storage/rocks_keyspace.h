@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "rocksdb/db.h"
 #include "storage/keyspace.h"
+#include "storage/log_check.h"
 #include "storage/types.h"
 
 namespace anabranch {
@@ -38,6 +39,7 @@ struct RocksEngine {
   rocksdb::ColumnFamilyHandle* default_family = nullptr;  // owned; empty, RocksDB insists on it
   rocksdb::ColumnFamilyHandle* meta = nullptr;            // owned
   OperationCounter counter;
+  SyncedMark synced;  // of the next record; changed on the writer thread only
 };
 
 class RocksKeyspace final : public Keyspace {

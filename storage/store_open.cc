@@ -11,6 +11,8 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "rocksdb/env.h"
+#include "rocksdb/transaction_log.h"
+#include "storage/log_check.h"
 #include "storage/meta_format.h"
 #include "storage/rocks_files.h"
 #include "storage/rocks_store.h"
@@ -92,6 +94,9 @@ absl::Status RocksStore::OpenDatabase(std::vector<rocksdb::ColumnFamilyHandle*>*
   RETURN_IF_ERROR(FromRocks(rocksdb::DB::Open(rocks_options_.db(), options_.dir, families, handles, &db),
                             fmt::format("open store {}", options_.dir)));
   engine_->db.reset(db);
+  std::unique_ptr<rocksdb::LogFile> log;
+  RETURN_IF_ERROR(FromRocks(db->GetCurrentWalFile(&log), "look at the write-ahead log"));
+  engine_->synced.first_log = log->LogNumber();
   return absl::OkStatus();
 }
 
@@ -195,6 +200,7 @@ absl::Status RocksStore::LoadKeyspaces(std::vector<rocksdb::ColumnFamilyHandle*>
 absl::Status RocksStore::Load() {
   RETURN_IF_ERROR(FromRocks(env()->CreateDirIfMissing(options_.dir), "create store folder " + options_.dir));
   RETURN_IF_ERROR(CheckNotLocked());
+  RETURN_IF_ERROR(CheckLogs(env(), options_.dir));
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   RETURN_IF_ERROR(OpenDatabase(&handles));
   RETURN_IF_ERROR(LoadKeyspaces(std::move(handles)));

@@ -23,6 +23,10 @@ absl::Status SerializationFailure() {
 
 }  // namespace
 
+WriteGroup::WriteGroup(RocksEngine* engine, HybridClock* clock) : engine_(engine), clock_(clock) {
+  PutSyncedMark(&batch_, engine_->synced);
+}
+
 WriteGroup::Staged& WriteGroup::Stage(const KeyspaceRef& keyspace) {
   const auto [it, inserted] = staged_.try_emplace(keyspace.get());
   if (inserted) it->second = {keyspace, *keyspace->state()};
@@ -216,7 +220,10 @@ rocksdb::Status WriteGroup::WriteBatch() {
   if (!status.ok()) return status;
   engine_->counter.puts += puts_;
   engine_->counter.deletes += deletes_;
-  if (sync_) ++engine_->counter.syncs;
+  if (sync_) {
+    ++engine_->counter.syncs;
+    engine_->synced.sequence = engine_->db->GetLatestSequenceNumber();
+  }
   return status;
 }
 

@@ -18,7 +18,7 @@ namespace anabranch {
 
 class WriteGroup {
  public:
-  WriteGroup(RocksEngine* engine, HybridClock* clock) : engine_(engine), clock_(clock) {}
+  WriteGroup(RocksEngine* engine, HybridClock* clock);
 
   // Each checks its request and either adds all of it or, on an error, nothing.
   absl::StatusOr<Timestamp> AddCommit(const CommitRequest& request);

@@ -82,6 +82,7 @@ absl::Status Writer::Sync() {
     RETURN_IF_ERROR(halted_);
     if (const rocksdb::Status status = engine_->db->SyncWAL(); !status.ok()) return Halt(status);
     ++engine_->counter.syncs;
+    engine_->synced.sequence = engine_->db->GetLatestSequenceNumber();
     return absl::OkStatus();
   });
 }
@@ -229,9 +230,12 @@ absl::Status Writer::Prepare() {
 absl::Status Writer::WriteCeiling(Timestamp ceiling) {
   rocksdb::WriteOptions options;
   options.sync = true;
-  const rocksdb::Status status =
-      engine_->db->Put(options, engine_->meta, rocksdb::Slice(kMetaCeilingKey), EncodeTimestamp(ceiling));
-  return status.ok() ? absl::OkStatus() : Halt(status);
+  rocksdb::WriteBatch batch;
+  PutSyncedMark(&batch, engine_->synced);
+  batch.Put(engine_->meta, rocksdb::Slice(kMetaCeilingKey), EncodeTimestamp(ceiling));
+  if (const rocksdb::Status status = engine_->db->Write(options, &batch); !status.ok()) return Halt(status);
+  engine_->synced.sequence = engine_->db->GetLatestSequenceNumber();
+  return absl::OkStatus();
 }
 
 // What a failed write left in the log may or may not be there after a restart. So nothing is written above it, and

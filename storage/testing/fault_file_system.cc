@@ -18,7 +18,10 @@ using File = FaultFileSystem::File;
 constexpr size_t kPageBytes = 4096;
 constexpr uint64_t kFreeBytes = uint64_t{1} << 40;
 
-std::string FolderOf(const std::string& path) { return path.substr(0, path.rfind('/')); }
+std::string FolderOf(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
 std::string BaseOf(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 bool IsInfoLog(const std::string& path) { return BaseOf(path).starts_with("LOG"); }
 
@@ -176,10 +179,8 @@ void FaultFileSystem::Crash(Unsynced unsynced, uint64_t seed) {
     Apply(change, &durable_);
   }
   // A file whose folder is not there cannot be reached.
-  std::erase_if(durable_, [&](const auto& entry) {
-    const std::string folder = FolderOf(entry.first);
-    return entry.first != "/" && !folder.empty() && !durable_.contains(folder);
-  });
+  std::erase_if(durable_,
+                [&](const auto& entry) { return entry.first != "/" && !durable_.contains(FolderOf(entry.first)); });
   std::map<const File*, std::shared_ptr<File>> copies;  // whoever still has a file open writes to the old one
   seen_ = CopyOf(durable_, &copies);
   for (const auto& [old, file] : copies) LoseBytes(file.get(), unsynced, random);
@@ -208,9 +209,10 @@ void FaultFileSystem::Load(const Names& names) {
   Restart();
 }
 
-void FaultFileSystem::FailAt(PointKind kind, uint64_t points, IOStatus error) {
+void FaultFileSystem::FailAt(PointKind kind, std::string suffix, uint64_t points, IOStatus error) {
   std::lock_guard lock(mutex_);
   fail_kind_ = kind;
+  fail_suffix_ = std::move(suffix);
   points_until_failure_ = points;
   failure_ = std::move(error);
 }
@@ -268,7 +270,7 @@ IOStatus FaultFileSystem::Point(PointKind kind, const std::string& path) {
     ++faults_;
     return IOStatus::NoSpace("no space left on device");
   }
-  if (kind == fail_kind_ && points_until_failure_ > 0 && --points_until_failure_ == 0) {
+  if (kind == fail_kind_ && path.ends_with(fail_suffix_) && points_until_failure_ > 0 && --points_until_failure_ == 0) {
     ++faults_;
     return failure_;
   }
@@ -402,7 +404,7 @@ std::shared_ptr<FaultFileSystem::File> FaultFileSystem::Find(const std::string& 
 }
 
 IOStatus FaultFileSystem::ChangeNames(const std::string& folder, Names to) {
-  if (!folder.empty() && Find(folder) == nullptr) return NotFound(folder);
+  if (Find(folder) == nullptr) return NotFound(folder);
   IOStatus status = Point(PointKind::kName, to.begin()->first);
   if (!status.ok()) return status;
   unsynced_.push_back({folder, std::move(to)});

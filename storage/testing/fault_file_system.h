@@ -56,8 +56,8 @@ class FaultFileSystem final : public rocksdb::FileSystem {
   void Load(const Names& names);
 
   // --- Faults ---
-  // The n-th point of `kind` from now fails with `error` and does nothing. Once.
-  void FailAt(PointKind kind, uint64_t points, rocksdb::IOStatus error);
+  // The n-th point of `kind` from now, of a path that ends so, fails with `error` and does nothing. Once.
+  void FailAt(PointKind kind, std::string suffix, uint64_t points, rocksdb::IOStatus error);
   // While set every write fails with NoSpace.
   void SetFull(bool full);
   void FlipBit(const std::string& path, uint64_t bit);
@@ -156,6 +156,7 @@ class FaultFileSystem final : public rocksdb::FileSystem {
   bool stopped_ = false;
   bool full_ = false;
   PointKind fail_kind_ = PointKind::kWrite;
+  std::string fail_suffix_;
   uint64_t points_until_failure_ = 0;  // 0: never
   rocksdb::IOStatus failure_;
 };

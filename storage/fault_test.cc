@@ -1,0 +1,240 @@
+// A disk that reports errors, is full, or gives back other bytes than were written.
+#include <map>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/status.h"
+#include "gtest/gtest.h"
+#include "storage/test_store.h"
+#include "storage/testing/fault_store.h"
+
+namespace anabranch {
+namespace {
+
+constexpr uint64_t kSecondNs = 1'000'000'000;
+
+WriteSet One(const std::string& key, std::string value) { return {{key, {WriteKind::kPut, std::move(value)}}}; }
+
+class FaultTest : public testing::Test {
+ protected:
+  FaultTest() {
+    Must(store_.Open());
+    Must(store_.Create("a").status());
+    Must(store_.Commit("a", One("before", "1")).status());
+  }
+
+  static void Must(const absl::Status& status) { ASSERT_TRUE(status.ok()) << status; }
+  std::string View() {
+    auto view = ViewOf(store_);
+    EXPECT_TRUE(view.ok()) << view.status();
+    return view.value_or("");
+  }
+  std::string StateOfCommit(const std::string& key) {
+    const absl::Status status = store_.Commit("a", One(key, "x")).status();
+    return status.ok() ? "ok" : SqlStateOf(status);
+  }
+  // Commits once the store takes writes again. RocksDB notices the room on a thread of its own.
+  std::string StateOfCommitInTime(const std::string& key) {
+    constexpr int kAttemptsMax = 100'000;
+    std::string state;
+    for (int i = 0; i < kAttemptsMax && state != "ok"; ++i) {
+      store_.clock().Advance(2 * kSecondNs);
+      std::this_thread::yield();
+      state = StateOfCommit(key);
+    }
+    return state;
+  }
+  bool IsThere(const std::string& key) {
+    auto reader = MvccReader::Open(store_.store(), store_.Find("a"), store_.store()->visible());
+    EXPECT_TRUE(reader.ok()) << reader.status();
+    auto row = (*reader)->Get(key);
+    EXPECT_TRUE(row.ok()) << row.status();
+    return row.ok() && row->has_value();
+  }
+  void Restart(Unsynced unsynced) {
+    store_.Close();
+    store_.disk().Crash(unsynced, 1);
+    Must(store_.Open());
+  }
+  // A failed write or sync of the commit's group stops all writing until a restart; what was acknowledged is there after
+  // it.
+  void FailedOnce(FaultFileSystem::PointKind kind, Unsynced unsynced) {
+    const std::string failed = fmt::format("failed {}", static_cast<int>(unsynced));
+    const std::string refused = fmt::format("refused {}", static_cast<int>(unsynced));
+    store_.disk().ResetCounts();
+    store_.disk().FailAt(kind, ".log", 1, rocksdb::IOStatus::IOError("injected"));
+    EXPECT_EQ(StateOfCommit(failed), "58030");
+    EXPECT_EQ(store_.disk().faults(), 1u);
+    const Timestamp visible = store_.store()->visible();
+    store_.disk().ResetCounts();
+    EXPECT_EQ(StateOfCommit(refused), "58030");  // the disk works again, but what the log holds is not known
+    EXPECT_EQ(SqlStateOf(store_.store()->Sync()), "58030");
+    EXPECT_EQ(SqlStateOf(store_.Update([](MetaUpdate& update) { update.Put("test/record/x", "y"); })), "58030");
+    EXPECT_EQ(store_.disk().log_bytes(), 0u) << "something was written after a failed sync";
+    EXPECT_EQ(store_.store()->visible(), visible);
+    EXPECT_TRUE(IsThere("before"));
+    EXPECT_FALSE(IsThere(failed));
+    Restart(unsynced);
+    EXPECT_TRUE(IsThere("before"));
+    EXPECT_FALSE(IsThere(refused));
+    EXPECT_EQ(StateOfCommit("after"), "ok");
+    const std::string view = View();
+    Restart(Unsynced::kLost);
+    EXPECT_EQ(View(), view);
+  }
+
+  FaultStore store_{7};
+};
+
+TEST_F(FaultTest, FailedSyncIsStickyUntilARestart) {
+  for (const Unsynced unsynced : kAllUnsynced) FailedOnce(FaultFileSystem::PointKind::kSync, unsynced);
+}
+
+TEST_F(FaultTest, FailedWriteIsStickyUntilARestart) {
+  for (const Unsynced unsynced : kAllUnsynced) FailedOnce(FaultFileSystem::PointKind::kWrite, unsynced);
+}
+
+TEST_F(FaultTest, FailedFlushOfAMemtableIsReportedAndNothingIsLost) {
+  store_.disk().FailAt(FaultFileSystem::PointKind::kName, ".sst", 1, rocksdb::IOStatus::IOError("injected"));
+  EXPECT_FALSE(store_.Flush().ok());
+  EXPECT_EQ(store_.disk().faults(), 1u);
+  EXPECT_TRUE(IsThere("before"));
+  Restart(Unsynced::kLost);
+  EXPECT_TRUE(IsThere("before"));
+  EXPECT_EQ(StateOfCommit("after"), "ok");
+}
+
+TEST_F(FaultTest, FullDiskRefusesWritesServesReadsAndRecoversByItself) {
+  for (int round = 0; round < 3; ++round) {
+    const std::string failed = fmt::format("failed{}", round);
+    const std::string after = fmt::format("after{}", round);
+    store_.disk().ResetCounts();
+    store_.disk().SetFull(true);
+    EXPECT_EQ(StateOfCommit(failed), "53100");
+    EXPECT_EQ(StateOfCommit(failed), "53100");
+    EXPECT_GE(store_.disk().faults(), 1u);
+    EXPECT_TRUE(IsThere("before"));
+    store_.clock().Advance(2 * kSecondNs);
+    EXPECT_EQ(StateOfCommit(failed), "53100");  // it tried, and the disk is still full
+    store_.disk().SetFull(false);
+    EXPECT_EQ(StateOfCommitInTime(after), "ok");
+    EXPECT_TRUE(IsThere(after));
+    EXPECT_FALSE(IsThere(failed));
+    const std::string view = View();
+    Restart(round == 0 ? Unsynced::kLost : round == 1 ? Unsynced::kKept : Unsynced::kTorn);
+    EXPECT_EQ(View(), view) << "a refused write came back, or an acknowledged one is gone";
+  }
+}
+
+TEST_F(FaultTest, FullDiskInTheMiddleOfAMemtableFlushRecoversByItself) {
+  for (int i = 0; i < 20; ++i) Must(store_.Commit("a", One(fmt::format("k{}", i), std::string(1000, 'v'))).status());
+  const std::string view = View();
+  store_.disk().SetFull(true);
+  EXPECT_FALSE(store_.Flush().ok());
+  EXPECT_EQ(StateOfCommit("failed"), "53100");
+  store_.disk().SetFull(false);
+  EXPECT_EQ(View(), view);
+  EXPECT_EQ(StateOfCommitInTime("after"), "ok");
+  const std::string last = View();
+  Restart(Unsynced::kLost);
+  EXPECT_EQ(View(), last);
+}
+
+// A disk writes what was not synced in any order, and a power failure leaves some of it.
+TEST_F(FaultTest, TornEndOfTheLogIsNoDamage) {
+  Must(store_.Create("standby").status());
+  Must(store_.Update([&](MetaUpdate& update) { update.SetIngesting(store_.Find("standby"), true, kTimestampZero); }));
+  Must(store_.Ingest("standby", {PutAt("k", 1, std::string(100'000, 'v'))}, Timestamp{1}));
+  store_.Close();
+  const FaultFileSystem::Names before = store_.disk().Save();
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
+    store_.disk().Load(before);
+    Must(store_.Open());
+    const std::string view = View();
+    for (uint64_t ts = 2; ts <= 6; ++ts) {
+      Must(store_.Ingest("standby", {PutAt("k", ts, std::string(ts * 20'000, 'w'))}, std::nullopt));
+    }
+    store_.disk().StopAt(1);  // before the close can sync anything
+    store_.Close();
+    store_.disk().Crash(Unsynced::kHoles, seed);
+    const absl::Status opened = store_.Open();
+    ASSERT_TRUE(opened.ok()) << "seed " << seed << ": " << opened;
+    EXPECT_EQ(View(), view) << "seed " << seed;
+    store_.Close();
+  }
+  Must(store_.Open());
+}
+
+// ---------------------------------------------------------------- other bytes than were written
+
+class FlippedBitTest : public FaultTest {
+ protected:
+  struct Tally {
+    int reported = 0;  // the store does not open, or the read fails
+    int harmless = 0;  // everything reads as it was written
+  };
+
+  void Fill() {
+    for (int i = 0; i < 300; ++i) {
+      Must(store_.Commit("a", One(fmt::format("key{}", i % 90), fmt::format("value {} {}", i, i * i * i))).status());
+      if (i == 100) Must(store_.Compact());
+      if (i == 200) Must(store_.Flush());
+    }
+    view_ = View();
+    store_.Close();
+    disk_before_ = store_.disk().Save();
+  }
+
+  void Flip(const std::string& path, uint64_t bit) {
+    store_.Close();
+    store_.disk().Load(disk_before_);
+    store_.disk().FlipBit(path, bit);
+    const std::string where = fmt::format("bit {} of {} in {} bytes", bit, path, store_.disk().SizeOf(path));
+    Tally& tally = tallies_[KindOf(path)];
+    const absl::Status opened = store_.Open();
+    const absl::StatusOr<std::string> view = opened.ok() ? ViewOf(store_) : opened;
+    if (!view.ok()) {
+      ++tally.reported;
+    } else if (*view == view_) {
+      ++tally.harmless;
+    } else {
+      ADD_FAILURE() << where << ": other data was served";
+    }
+  }
+
+  static std::string KindOf(const std::string& path) {
+    const std::string name = path.substr(path.rfind('/') + 1);
+    if (name.ends_with(".sst")) return "table";
+    if (name.ends_with(".log")) return "log";
+    return name.substr(0, name.find('-'));
+  }
+
+  FaultFileSystem::Names disk_before_;
+  std::string view_;
+  std::map<std::string, Tally> tallies_;
+};
+
+TEST_F(FlippedBitTest, IsReportedAndNeverServed) {
+  Fill();
+  std::mt19937_64 random(11);
+  constexpr int kFlipsPerFile = 60;
+  for (const auto& [path, file] : disk_before_) {
+    const std::string kind = KindOf(path);
+    if (kind.starts_with("LOG") || kind == "LOCK" || kind == "OPTIONS" || file->bytes.empty()) continue;
+    const uint64_t bits = file->bytes.size() * 8;
+    for (int i = 0; i < kFlipsPerFile; ++i) Flip(path, random() % bits);
+    // The end of a log could pass for a torn one.
+    const uint64_t end = kind == "MANIFEST" || kind == "log" ? std::min<uint64_t>(bits, 600) : 0;
+    for (uint64_t bit = bits - end; bit < bits; bit += 3) Flip(path, bit);
+  }
+  for (const auto& [kind, tally] : tallies_) {
+    fmt::print("[    FLIPS ] {}: {} reported, {} harmless\n", kind, tally.reported, tally.harmless);
+  }
+  EXPECT_GT(tallies_["table"].reported, 0);
+  EXPECT_GT(tallies_["log"].reported, 0);
+}
+
+}  // namespace
+}  // namespace anabranch

@@ -1,0 +1,194 @@
+#include "storage/log_check.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "base/coding.h"
+#include "base/crc32c.h"
+#include "base/status.h"
+#include "storage/rocks_keyspace.h"
+
+namespace anabranch {
+namespace {
+
+// RocksDB's log: blocks of 32 KiB, in them fragments: masked crc32c of what follows the length (4 B LE), length (2 B LE),
+// type, payload. No fragment crosses a block; a block ends with zeros if no header fits.
+constexpr size_t kBlockBytes = 32 << 10;
+constexpr size_t kHeaderBytes = 7;
+enum class FragmentType : uint8_t { kFull = 1, kFirst = 2, kMiddle = 3, kLast = 4 };
+
+// A record is a WriteBatch: sequence of its first operation (8 B LE), their number (4 B LE), operations. Ours begin with
+// the mark: tag, length, 8 B BE.
+constexpr size_t kBatchHeaderBytes = 12;
+constexpr char kLogDataTag = 3;
+constexpr size_t kMarkBytes = 16;
+
+uint64_t LittleEndian(std::string_view bytes) {
+  uint64_t value = 0;
+  for (size_t i = bytes.size(); i > 0; --i) value = value << 8 | static_cast<uint8_t>(bytes[i - 1]);
+  return value;
+}
+
+struct Fragment {
+  FragmentType type = FragmentType::kFull;
+  std::string_view payload;
+};
+
+// The fragment that begins the bytes, if it is whole and checks out.
+std::optional<Fragment> Parse(std::string_view bytes) {
+  if (bytes.size() < kHeaderBytes) return std::nullopt;
+  const size_t length = LittleEndian(bytes.substr(4, 2));
+  const auto type = static_cast<FragmentType>(bytes[6]);
+  if (type < FragmentType::kFull || type > FragmentType::kLast) return std::nullopt;
+  if (bytes.size() < kHeaderBytes + length) return std::nullopt;
+  const uint32_t crc = Crc32c(bytes.substr(6, 1 + length));
+  const uint32_t masked = ((crc >> 15) | (crc << 17)) + 0xa282ead8u;
+  if (masked != LittleEndian(bytes.substr(0, 4))) return std::nullopt;
+  return Fragment{type, bytes.substr(kHeaderBytes, length)};
+}
+
+std::optional<SyncedMark> MarkOf(std::string_view record) {
+  if (record.size() < kBatchHeaderBytes + 2 + kMarkBytes) return std::nullopt;
+  record.remove_prefix(kBatchHeaderBytes);
+  if (record[0] != kLogDataTag || record[1] != static_cast<char>(kMarkBytes)) return std::nullopt;
+  record.remove_prefix(2);
+  SyncedMark mark;
+  TakeFixed64BigEndian(&record, &mark.first_log);
+  TakeFixed64BigEndian(&record, &mark.sequence);
+  return mark;
+}
+
+// Goes over the fragments of all logs, oldest first. In each it follows the sequence up to the first damage; from there on
+// it looks for records that prove that what was lost had been synced.
+class Scan {
+ public:
+  void BeginFile(const std::string& path, uint64_t number) {
+    path_ = path;
+    number_ = number;
+    whole_upto_ = 0;
+    in_record_ = false;
+    damaged_ = false;
+  }
+
+  void Block(uint64_t offset, std::string_view block) {
+    size_t at = 0;
+    while (at + kHeaderBytes <= block.size()) {
+      if (const std::optional<Fragment> fragment = Parse(block.substr(at))) {
+        Take(*fragment, offset + at);
+        at += kHeaderBytes + fragment->payload.size();
+      } else {
+        Damaged(offset + at);
+        ++at;  // the length may be what is wrong: the next fragment can begin anywhere
+      }
+    }
+  }
+
+  void EndFile(uint64_t size) {
+    if (in_record_) Damaged(size);
+  }
+
+  const absl::Status& result() const { return result_; }
+
+ private:
+  struct Damage {
+    std::string path;
+    uint64_t number = 0;  // of the log
+    uint64_t at = 0;
+    uint64_t sequence = 0;  // the first that was lost; 0: not known
+  };
+
+  void Take(const Fragment& fragment, uint64_t at) {
+    const bool begins = fragment.type == FragmentType::kFull || fragment.type == FragmentType::kFirst;
+    if (begins == in_record_) Damaged(at);
+    if (begins) Begin(fragment.payload);
+    if (damaged_) return;
+    in_record_ = fragment.type == FragmentType::kFirst || fragment.type == FragmentType::kMiddle;
+    if (!in_record_) whole_upto_ = record_end_;
+  }
+
+  void Begin(std::string_view record) {
+    if (record.size() < kBatchHeaderBytes) return;
+    const uint64_t sequence = LittleEndian(record.substr(0, 8));
+    record_end_ = sequence + LittleEndian(record.substr(8, 4));
+    const std::optional<SyncedMark> mark = MarkOf(record);
+    if (!mark) return;
+    for (Damage& damage : damages_) {
+      if (damage.number < mark->first_log) continue;
+      // With nothing whole before the damage, what was lost ends at the latest where this record begins.
+      if (damage.sequence == 0) damage.sequence = std::max<uint64_t>(sequence, 1) - 1;
+      if (mark->sequence >= damage.sequence && result_.ok()) {
+        result_ = SqlError(
+            sqlstate::kDataCorrupted,
+            fmt::format("write-ahead log {} is damaged at byte {}, where acknowledged writes were", damage.path, damage.at),
+            "Restore the store's files, or replicate its virtual clusters anew from the other side.");
+      }
+    }
+  }
+
+  void Damaged(uint64_t at) {
+    in_record_ = false;
+    if (!damaged_) damages_.push_back({path_, number_, at, whole_upto_});
+    damaged_ = true;
+  }
+
+  std::string path_;
+  uint64_t number_ = 0;
+  uint64_t whole_upto_ = 0;  // the sequence after the last whole record of this log; 0: none yet
+  uint64_t record_end_ = 0;  // the sequence after the record that began last
+  bool in_record_ = false;
+  bool damaged_ = false;         // this log
+  std::vector<Damage> damages_;  // the first of each log
+  absl::Status result_;
+};
+
+absl::Status ScanLog(rocksdb::Env* env, const std::string& path, uint64_t number, Scan* scan) {
+  std::unique_ptr<rocksdb::SequentialFile> file;
+  RETURN_IF_ERROR(FromRocks(env->NewSequentialFile(path, &file, rocksdb::EnvOptions()), "open " + path));
+  std::string block(kBlockBytes, '\0');
+  std::string scratch(kBlockBytes, '\0');
+  uint64_t offset = 0;
+  scan->BeginFile(path, number);
+  while (true) {
+    size_t filled = 0;
+    rocksdb::Slice read;
+    do {
+      RETURN_IF_ERROR(FromRocks(file->Read(kBlockBytes - filled, &read, scratch.data()), "read " + path));
+      std::copy_n(read.data(), read.size(), block.begin() + filled);
+      filled += read.size();
+    } while (filled < kBlockBytes && !read.empty());
+    scan->Block(offset, std::string_view(block).substr(0, filled));
+    offset += filled;
+    if (filled < kBlockBytes) break;
+  }
+  scan->EndFile(offset);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void PutSyncedMark(rocksdb::WriteBatch* batch, const SyncedMark& mark) {
+  std::string encoded;
+  PutFixed64BigEndian(&encoded, mark.first_log);
+  PutFixed64BigEndian(&encoded, mark.sequence);
+  batch->PutLogData(encoded);
+}
+
+absl::Status CheckLogs(rocksdb::Env* env, const std::string& dir) {
+  std::vector<std::string> names;
+  RETURN_IF_ERROR(FromRocks(env->GetChildren(dir, &names), "list " + dir));
+  std::map<uint64_t, std::string> logs;
+  for (const std::string& name : names) {
+    if (!name.ends_with(".log") || name.find_first_not_of("0123456789") != name.size() - 4) continue;
+    logs.emplace(std::strtoull(name.c_str(), nullptr, 10), name);
+  }
+  Scan scan;
+  for (const auto& [number, name] : logs) RETURN_IF_ERROR(ScanLog(env, dir + "/" + name, number, &scan));
+  return scan.result();
+}
+
+}  // namespace anabranch
