@@ -47,13 +47,13 @@ class World {
  public:
   World() : dir_(Take<std::string>(MakeDir())) {
     store_ = Take(Store::Open({.dir = dir_ + "/store", .random = &random_}));
-    const RocksOptions options({.dir = dir_ + "/raw", .random = &random_});
+    raw_options_.emplace(StoreOptions{.dir = dir_ + "/raw", .random = &random_});
     rocksdb::DB* db = nullptr;
     std::vector<rocksdb::ColumnFamilyHandle*> handles;
-    CheckOk(rocksdb::DB::Open(options.db(), dir_ + "/raw",
+    CheckOk(rocksdb::DB::Open(raw_options_->db(), dir_ + "/raw",
                               {{rocksdb::kDefaultColumnFamilyName, {}},
-                               {"data", options.family(Family::kData)},
-                               {"changes", options.family(Family::kChanges)}},
+                               {"data", raw_options_->family(Family::kData)},
+                               {"changes", raw_options_->family(Family::kChanges)}},
                               &handles, &db));
     raw_.reset(db);
     for (rocksdb::ColumnFamilyHandle* handle : handles) handles_.emplace_back(handle);
@@ -125,6 +125,7 @@ class World {
   anabranch::Random random_{1};
   const std::string dir_;
   std::unique_ptr<Store> store_;
+  std::optional<RocksOptions> raw_options_;  // owns the environment that raw_ works in
   std::unique_ptr<rocksdb::DB> raw_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;
   std::map<uint64_t, KeyspaceRef> keyspaces_;
