@@ -147,7 +147,7 @@ class Store {
     std::vector<std::string> data_keys;    // encoded, sorted
     std::vector<std::string> change_keys;  // encoded, sorted
     // Not empty: garbage collection has worked off the change index up to this entry (encoded), recorded in the same batch.
-    std::string collected_upto;
+    std::string collected_upto = {};
   };
   virtual absl::Status Erase(EraseRequest request) = 0;
   // Everything written before this call is on disk when it returns OK.
