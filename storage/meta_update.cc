@@ -8,14 +8,7 @@
 
 namespace anabranch {
 
-absl::StatusOr<std::optional<std::string>> MetaUpdateImpl::Get(std::string_view key) {
-  std::string value;
-  const rocksdb::Status status = engine_->db->Get(rocksdb::ReadOptions(), engine_->meta, rocksdb::Slice(key), &value);
-  ++engine_->counter.gets;
-  if (status.IsNotFound()) return std::nullopt;
-  RETURN_IF_ERROR(FromRocks(status, "read meta"));
-  return value;
-}
+absl::StatusOr<std::optional<std::string>> MetaUpdateImpl::Get(std::string_view key) { return ReadMeta(*engine_, key); }
 
 void MetaUpdateImpl::Refuse(absl::Status status) {
   if (status_.ok()) status_ = std::move(status);

@@ -23,4 +23,13 @@ absl::Status FromRocks(const rocksdb::Status& status, std::string_view context) 
   return absl::InternalError(message);
 }
 
+absl::StatusOr<std::optional<std::string>> ReadMeta(RocksEngine& engine, std::string_view key) {
+  std::string value;
+  const rocksdb::Status status = engine.db->Get(rocksdb::ReadOptions(), engine.meta, rocksdb::Slice(key), &value);
+  ++engine.counter.gets;
+  if (status.IsNotFound()) return std::nullopt;
+  RETURN_IF_ERROR(FromRocks(status, "read meta"));
+  return value;
+}
+
 }  // namespace anabranch

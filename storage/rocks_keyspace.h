@@ -103,4 +103,7 @@ inline RocksKeyspace& AsRocks(const Keyspace& keyspace) {
 // says what was being done. The one translation of this library's errors.
 absl::Status FromRocks(const rocksdb::Status& status, std::string_view context);
 
+// The durable value of one record of `meta`; nullopt if there is none.
+absl::StatusOr<std::optional<std::string>> ReadMeta(RocksEngine& engine, std::string_view key);
+
 }  // namespace anabranch

@@ -197,14 +197,7 @@ absl::Status RocksStore::ForwardClock(Timestamp ts) {
   return writer_->RaiseClock(ts);
 }
 
-absl::StatusOr<std::optional<std::string>> RocksStore::GetMeta(std::string_view key) {
-  std::string value;
-  const rocksdb::Status status = engine_->db->Get(rocksdb::ReadOptions(), engine_->meta, rocksdb::Slice(key), &value);
-  ++engine_->counter.gets;
-  if (status.IsNotFound()) return std::nullopt;
-  RETURN_IF_ERROR(FromRocks(status, "read meta"));
-  return value;
-}
+absl::StatusOr<std::optional<std::string>> RocksStore::GetMeta(std::string_view key) { return ReadMeta(*engine_, key); }
 
 absl::StatusOr<std::vector<std::pair<std::string, std::string>>> RocksStore::ScanMeta(std::string_view prefix) {
   std::vector<std::pair<std::string, std::string>> records;
