@@ -164,6 +164,18 @@ absl::Status FaultStore::Update(const std::function<void(MetaUpdate&)>& build) {
   });
 }
 
+void FaultStore::PutRaw(const std::string& label, std::string_view encoded_key, std::string_view value) {
+  const KeyspaceRef keyspace = Find(label);
+  const RocksKeyspace& rocks = AsRocks(*keyspace);
+  CHECK(rocks.db()->Put({}, rocks.data(), rocksdb::Slice(encoded_key), rocksdb::Slice(value)).ok(), "a write to memory");
+}
+
+void FaultStore::DeleteRaw(const std::string& label, std::string_view encoded_key) {
+  const KeyspaceRef keyspace = Find(label);
+  const RocksKeyspace& rocks = AsRocks(*keyspace);
+  CHECK(rocks.db()->Delete({}, rocks.data(), rocksdb::Slice(encoded_key)).ok(), "a write to memory");
+}
+
 absl::Status FaultStore::Flush() {
   for (const KeyspaceRef& keyspace : store_->Keyspaces()) {
     const RocksKeyspace& rocks = AsRocks(*keyspace);

@@ -63,6 +63,9 @@ class FaultStore {
   absl::StatusOr<Timestamp> Commit(const std::string& label, WriteSet writes);
   absl::Status Ingest(const std::string& label, std::vector<Version> versions, std::optional<Timestamp> frontier);
   absl::Status Update(const std::function<void(MetaUpdate&)>& build);
+  // An entry of `data` as it is, well-formed or not; and away with it.
+  void PutRaw(const std::string& label, std::string_view encoded_key, std::string_view value);
+  void DeleteRaw(const std::string& label, std::string_view encoded_key);
   // Memtables to files; and all files of the keyspaces to one level.
   absl::Status Flush();
   absl::Status Compact();
