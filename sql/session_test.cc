@@ -9,7 +9,6 @@
 namespace anabranch {
 namespace {
 
-using testing::HasSubstr;
 using testing::StartsWith;
 
 class SessionTest : public SessionFixture {
@@ -707,100 +706,6 @@ TEST_F(SessionTest, SelectFromShow) {
   EXPECT_EQ(session.Run("SELECT * FROM [SHOW VIRTUAL CLUSTERS] AS OF SYSTEM TIME '-1s'").substr(0, 5), "0A000");
   EXPECT_EQ(session.Run("SELECT * FROM [SHOW server_version]").substr(0, 5), "0A000");
   EXPECT_EQ(session.Run("SELECT * FROM [SHOW VIRTUAL CLUSTERS").substr(0, 5), "42601");
-}
-
-// --- What is not there is refused by its name ---
-
-TEST_F(SessionTest, RefusalsNameTheThing) {
-  Seed();
-  const std::pair<const char*, const char*> kRefusals[] = {
-      {"CREATE INDEX i ON t (v)", "CREATE INDEX"},
-      {"CREATE UNIQUE INDEX i ON t (v)", "CREATE INDEX"},
-      {"DROP INDEX i", "DROP INDEX"},
-      {"ALTER TABLE t ADD COLUMN x INT", "ALTER TABLE"},
-      {"CREATE VIEW x AS SELECT 1", "CREATE VIEW"},
-      {"CREATE TABLE x AS SELECT 1", "CREATE TABLE AS"},
-      {"CREATE SEQUENCE s", "CREATE SEQUENCE"},
-      {"CREATE DATABASE d", "CREATE DATABASE"},
-      {"EXPLAIN SELECT 1", "EXPLAIN"},
-      {"VACUUM t", "VACUUM"},
-      {"PREPARE p AS SELECT 1", "PREPARE"},
-      {"SAVEPOINT s", "SAVEPOINT"},
-      {"GRANT ALL ON t TO root", "GRANT"},
-      {"LOCK TABLE t", "LOCK TABLE"},
-      {"DECLARE c CURSOR FOR SELECT 1", "DECLARE"},
-      {"SELECT * FROM t, t AS u", "a join (more than one relation in FROM)"},
-      {"SELECT * FROM t JOIN t AS u ON true", "JOIN"},
-      {"SELECT * FROM (SELECT 1) x", "a subquery in FROM"},
-      {"SELECT (SELECT 1)", "a subquery in an expression"},
-      {"SELECT * FROM t WHERE k IN (SELECT 1)", "a subquery in an expression"},
-      {"SELECT * FROM t WHERE EXISTS (SELECT 1)", "a subquery in an expression"},
-      {"SELECT DISTINCT k FROM t", "SELECT DISTINCT"},
-      {"SELECT count(DISTINCT k) FROM t", "DISTINCT in an aggregate"},
-      {"SELECT count(*) FILTER (WHERE true) FROM t", "FILTER"},
-      {"SELECT sum(k) OVER () FROM t", "a window function"},
-      {"SELECT 1 UNION SELECT 2", "UNION/INTERSECT/EXCEPT"},
-      {"VALUES (1)", "VALUES outside INSERT"},
-      {"WITH x AS (SELECT 1) SELECT * FROM x", "WITH"},
-      {"SELECT * FROM t FOR UPDATE", "SELECT FOR UPDATE/SHARE"},
-      {"SELECT k INTO x FROM t", "SELECT INTO"},
-      {"SELECT k FROM t ORDER BY k FETCH FIRST 1 ROW WITH TIES", "WITH TIES"},
-      {"SELECT ARRAY[1]", "ARRAY"},
-      {"SELECT ROW(1, 2)", "a row constructor"},
-      {"SELECT (1, 2) = (1, 2)", "a row constructor"},
-      {"SELECT k FROM t WHERE k = ANY('{1}')", "ANY/ALL"},
-      {"SELECT GREATEST(1, 2)", "GREATEST/LEAST"},
-      {"SELECT NULLIF(1, 2)", "NULLIF"},
-      {"SELECT 'a' SIMILAR TO 'b'", "SIMILAR TO"},
-      {"SELECT 'a' COLLATE \"C\"", "COLLATE"},
-      {"SELECT 1 BETWEEN SYMMETRIC 2 AND 0", "BETWEEN SYMMETRIC"},
-      {"SELECT CURRENT_DATE", "CURRENT_DATE"},
-      {"SELECT B'101'", "a bit string"},
-      {"SELECT interval '1 day'", "type interval"},
-      {"SELECT generate_series(1, 2)", "generate_series outside FROM"},
-      {"SELECT * FROM nope(1)", "function nope in FROM"},
-      {"SELECT * FROM ONLY t", "ONLY"},
-      {"SELECT * FROM t TABLESAMPLE SYSTEM (1)", "TABLESAMPLE"},
-      {"SELECT * FROM pg_catalog.pg_class", "system catalog pg_catalog.pg_class"},
-      {"SELECT * FROM LATERAL generate_series(1, 2)", "LATERAL"},
-      {"SELECT * FROM generate_series(1, 2) WITH ORDINALITY", "WITH ORDINALITY"},
-      {"INSERT INTO t (k) VALUES (1) ON CONFLICT DO NOTHING", "ON CONFLICT"},
-      {"INSERT INTO t (k) VALUES (9) RETURNING k", "RETURNING"},
-      {"INSERT INTO t (k) OVERRIDING SYSTEM VALUE VALUES (9)", "OVERRIDING"},
-      {"UPDATE t SET k = 1 FROM t AS u", "UPDATE ... FROM"},
-      {"UPDATE t SET (k, v) = (1, 'a')", "assigning several columns at once"},
-      {"DELETE FROM t USING t AS u", "DELETE ... USING"},
-      {"DELETE FROM t RETURNING k", "RETURNING"},
-      {"CREATE TEMP TABLE x (a INT)", "CREATE TEMPORARY TABLE"},
-      {"CREATE UNLOGGED TABLE x (a INT)", "CREATE UNLOGGED TABLE"},
-      {"CREATE TABLE x (a INT CHECK (a > 0))", "CHECK"},
-      {"CREATE TABLE x (a INT UNIQUE)", "UNIQUE"},
-      {"CREATE TABLE x (a INT, UNIQUE (a))", "UNIQUE"},
-      {"CREATE TABLE x (a INT REFERENCES t)", "FOREIGN KEY"},
-      {"CREATE TABLE x (a INT GENERATED ALWAYS AS IDENTITY)", "GENERATED"},
-      {"CREATE TABLE x (a INT, b INT GENERATED ALWAYS AS (a) STORED)", "GENERATED"},
-      {"CREATE TABLE x (a INT PRIMARY KEY DEFERRABLE)", "DEFERRABLE"},
-      {"CREATE TABLE x (a SERIAL)", "type serial"},
-      {"CREATE TABLE x (a SMALLINT)", "type int2"},
-      {"CREATE TABLE x (a VARCHAR(10))", "type varchar with a length or precision"},
-      {"CREATE TABLE x (a INT[])", "type int4[]"},
-      {"CREATE TABLE x (a JSONB)", "type jsonb"},
-      {"CREATE TABLE x (a TEXT COLLATE \"C\")", "COLLATE"},
-      {"CREATE TABLE x (LIKE t)", "LIKE in CREATE TABLE"},
-      {"CREATE TABLE x () INHERITS (t)", "INHERITS"},
-      {"CREATE TABLE x (a INT) PARTITION BY RANGE (a)", "PARTITION BY"},
-      {"CREATE TABLE x (a INT) TABLESPACE y", "TABLESPACE"},
-      {"COPY t TO STDOUT", "COPY TO"},
-      {"COPY t FROM '/tmp/file'", "COPY with a file"},
-      {"COPY (SELECT 1) TO STDOUT", "COPY (query)"},
-      {"COMMIT AND CHAIN", "AND CHAIN"},
-  };
-  for (const auto& [text, thing] : kRefusals) {
-    const std::string result = Run(text);
-    EXPECT_THAT(result, StartsWith("0A000: ")) << text;
-    EXPECT_THAT(result, HasSubstr(thing)) << text;
-  }
-  EXPECT_EQ(Run("SELECT count(*) FROM t"), "3");
 }
 
 }  // namespace
