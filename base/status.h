@@ -20,7 +20,6 @@ inline constexpr std::string_view kFeatureNotSupported = "0A000";
 inline constexpr std::string_view kProtocolViolation = "08P01";
 inline constexpr std::string_view kConnectionFailure = "08006";
 inline constexpr std::string_view kSqlclientUnableToConnect = "08001";
-inline constexpr std::string_view kStringDataRightTruncation = "22001";
 inline constexpr std::string_view kNumericValueOutOfRange = "22003";
 inline constexpr std::string_view kInvalidDatetimeFormat = "22007";
 inline constexpr std::string_view kDivisionByZero = "22012";

@@ -1,4 +1,4 @@
-// The HTTP port. Serves GET /health for now.
+// The HTTP port: GET /health, and 404 for everything else.
 #pragma once
 
 #include <cstdint>
