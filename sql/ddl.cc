@@ -146,7 +146,7 @@ class TableBuilder {
   absl::Status SetDefault(const Node& node, Column* column) {
     ASSIGN_OR_RETURN(const ExpressionRef expression, binder_.BindAssignment(node, *column));
     if (expression->kind == ExpressionKind::kCall && expression->function->name == "now") {
-      column->default_now = true;
+      column->default_expression = "now()";
       return absl::OkStatus();
     }
     if (!IsImmutable(*expression)) return UnsupportedError("a DEFAULT that is neither constant nor now()");
@@ -164,7 +164,7 @@ class TableBuilder {
 absl::StatusOr<TableRef> LockDescriptor(const std::string& name, const Execution& execution) {
   ASSIGN_OR_RETURN(const LockedRow locked, execution.transaction->LockRow(DescriptorKey(name), execution.stop));
   if (!locked.row) return TableRef();
-  return DecodeTable(locked.row->value);
+  return DecodeTable(name, locked.row->value);
 }
 
 }  // namespace
@@ -185,7 +185,8 @@ absl::Status CreateTable(const pg_query::CreateStmt& create, const Execution& ex
     sink.Notice(sqlstate::kDuplicateTable, fmt::format("relation \"{}\" already exists, skipping", table.name));
     return absl::OkStatus();
   }
-  ASSIGN_OR_RETURN(table.id, AllocateTableId(*execution.transaction, execution.stop));
+  ASSIGN_OR_RETURN(table.id, AllocateIds(execution.evaluation.session->transaction, 1, execution.stop));
+  table.oid = table.id;
   return execution.transaction->Put(DescriptorKey(table.name), EncodeTable(table));
 }
 
@@ -230,7 +231,7 @@ absl::Status TruncateTables(const pg_query::TruncateStmt& truncate, const Execut
     ASSIGN_OR_RETURN(const TableRef table, LockDescriptor(name, execution));
     if (!table) return SqlError(sqlstate::kUndefinedTable, fmt::format("relation \"{}\" does not exist", name));
     Table emptied = *table;
-    ASSIGN_OR_RETURN(emptied.id, AllocateTableId(*execution.transaction, execution.stop));
+    ASSIGN_OR_RETURN(emptied.id, AllocateIds(execution.evaluation.session->transaction, 1, execution.stop));
     RETURN_IF_ERROR(execution.transaction->Put(DescriptorKey(name), EncodeTable(emptied)));
     RETURN_IF_ERROR(RecordDropped(*execution.transaction, table->id, execution.stop));
   }

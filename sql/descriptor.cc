@@ -12,8 +12,10 @@ namespace {
 
 constexpr size_t kKnownTablesMax = 256;
 
+constexpr uint32_t kFormat = 2;
+
 absl::Status Corrupt(std::string_view what) {
-  return SqlError(sqlstate::kDataCorrupted, fmt::format("a table descriptor is corrupt: {}", what));
+  return SqlError(sqlstate::kDataCorrupted, fmt::format("a descriptor is corrupt: {}", what));
 }
 
 bool IsColumnType(SqlType type) {
@@ -32,21 +34,87 @@ bool IsColumnType(SqlType type) {
   return false;
 }
 
+absl::Status ReadDatum(const Column& column, const std::string& text, std::optional<Datum>* value) {
+  absl::StatusOr<Datum> read = FromText(column.type, text);
+  if (!read.ok()) return Corrupt(MessageOf(read.status()));
+  *value = *std::move(read);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Column> DecodeColumn(const descriptor::Column& stored) {
   Column column{.id = stored.id(),
                 .name = stored.name(),
                 .type = static_cast<SqlType>(stored.type()),
                 .numeric = {static_cast<int>(stored.numeric_precision()), stored.numeric_scale()},
                 .not_null = stored.not_null(),
-                .default_value = std::nullopt,
-                .default_now = stored.default_now()};
+                .default_expression = stored.default_expression()};
   if (!IsColumnType(column.type)) return Corrupt(fmt::format("column {} has type {}", stored.name(), stored.type()));
-  if (stored.default_case() == descriptor::Column::kDefaultText) {
-    absl::StatusOr<Datum> value = FromText(column.type, stored.default_text());
-    if (!value.ok()) return Corrupt(MessageOf(value.status()));
-    column.default_value = *std::move(value);
-  }
+  if (stored.has_default_text()) RETURN_IF_ERROR(ReadDatum(column, stored.default_text(), &column.default_value));
+  if (stored.has_missing_text()) RETURN_IF_ERROR(ReadDatum(column, stored.missing_text(), &column.missing_value));
+  if (!stored.identity().empty()) column.identity = stored.identity().front();
   return column;
+}
+
+void EncodeColumn(const Column& column, descriptor::Column* to) {
+  to->set_id(column.id);
+  to->set_name(column.name);
+  to->set_type(static_cast<uint32_t>(column.type));
+  to->set_numeric_precision(column.numeric.precision);
+  to->set_numeric_scale(column.numeric.scale);
+  to->set_not_null(column.not_null);
+  to->set_default_expression(column.default_expression);
+  if (column.default_value) to->set_default_text(ToText(*column.default_value));
+  if (column.missing_value) to->set_missing_text(ToText(*column.missing_value));
+  if (column.identity != 0) to->set_identity(std::string(1, column.identity));
+}
+
+template <typename Ids>
+absl::Status DecodePositions(const Table& table, const Ids& ids, std::vector<int>* positions) {
+  for (const uint32_t id : ids) {
+    const auto found =
+        std::find_if(table.columns.begin(), table.columns.end(), [&](const Column& column) { return column.id == id; });
+    if (found == table.columns.end()) return Corrupt(fmt::format("key column {} is missing", id));
+    positions->push_back(static_cast<int>(found - table.columns.begin()));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Descriptor> DecodeTableMessage(const descriptor::Table& stored) {
+  auto table = std::make_shared<Table>();
+  table->oid = stored.oid();
+  table->id = stored.id();
+  table->name = stored.name();
+  table->primary_key_name = stored.primary_key_name();
+  table->primary_key_oid = stored.primary_key_oid();
+  table->next_column_id = stored.next_column_id();
+  for (const descriptor::Column& column : stored.columns()) {
+    ASSIGN_OR_RETURN(Column decoded, DecodeColumn(column));
+    table->columns.push_back(std::move(decoded));
+  }
+  RETURN_IF_ERROR(DecodePositions(*table, stored.primary_key(), &table->primary_key));
+  for (const descriptor::Index& from : stored.indexes()) {
+    Index index{
+        .oid = from.oid(), .id = from.id(), .name = from.name(), .unique = from.unique(), .constraint = from.constraint()};
+    RETURN_IF_ERROR(DecodePositions(*table, from.columns(), &index.columns));
+    table->indexes.push_back(std::move(index));
+  }
+  for (const descriptor::Check& check : stored.checks()) table->checks.push_back({check.name(), check.expression()});
+  return Descriptor(TableRef(std::move(table)));
+}
+
+Descriptor DecodeSequenceMessage(const descriptor::Sequence& stored) {
+  return SequenceRef(std::make_shared<Sequence>(Sequence{.oid = stored.oid(),
+                                                         .id = stored.id(),
+                                                         .name = stored.name(),
+                                                         .type = static_cast<SqlType>(stored.type()),
+                                                         .start = stored.start(),
+                                                         .increment = stored.increment(),
+                                                         .min = stored.min(),
+                                                         .max = stored.max(),
+                                                         .cache = stored.cache(),
+                                                         .cycle = stored.cycle(),
+                                                         .owner_table = stored.owner_table(),
+                                                         .owner_column = stored.owner_column()}));
 }
 
 }  // namespace
@@ -59,62 +127,122 @@ std::optional<int> Table::FindColumn(std::string_view column) const {
 }
 
 std::string EncodeTable(const Table& table) {
-  descriptor::Table stored;
+  descriptor::Relation relation;
+  relation.set_format(kFormat);
+  descriptor::Table& stored = *relation.mutable_table();
+  stored.set_oid(table.oid);
   stored.set_id(table.id);
   stored.set_name(table.name);
   stored.set_primary_key_name(table.primary_key_name);
+  stored.set_primary_key_oid(table.primary_key_oid);
   stored.set_next_column_id(table.next_column_id);
-  for (const Column& column : table.columns) {
-    descriptor::Column* to = stored.add_columns();
-    to->set_id(column.id);
-    to->set_name(column.name);
-    to->set_type(static_cast<uint32_t>(column.type));
-    to->set_numeric_precision(column.numeric.precision);
-    to->set_numeric_scale(column.numeric.scale);
-    to->set_not_null(column.not_null);
-    if (column.default_value) to->set_default_text(ToText(*column.default_value));
-    if (column.default_now) to->set_default_now(true);
-  }
+  for (const Column& column : table.columns) EncodeColumn(column, stored.add_columns());
   for (const int position : table.primary_key) stored.add_primary_key(table.columns[position].id);
-  return stored.SerializeAsString();
+  for (const Index& index : table.indexes) {
+    descriptor::Index* to = stored.add_indexes();
+    to->set_oid(index.oid);
+    to->set_id(index.id);
+    to->set_name(index.name);
+    to->set_unique(index.unique);
+    to->set_constraint(index.constraint);
+    for (const int position : index.columns) to->add_columns(table.columns[position].id);
+  }
+  for (const Check& check : table.checks) {
+    descriptor::Check* to = stored.add_checks();
+    to->set_name(check.name);
+    to->set_expression(check.expression);
+  }
+  return relation.SerializeAsString();
 }
 
-absl::StatusOr<TableRef> DecodeTable(std::string_view bytes) {
-  descriptor::Table stored;
+std::string EncodeSequence(const Sequence& sequence) {
+  descriptor::Relation relation;
+  relation.set_format(kFormat);
+  descriptor::Sequence& stored = *relation.mutable_sequence();
+  stored.set_oid(sequence.oid);
+  stored.set_id(sequence.id);
+  stored.set_name(sequence.name);
+  stored.set_type(static_cast<uint32_t>(sequence.type));
+  stored.set_start(sequence.start);
+  stored.set_increment(sequence.increment);
+  stored.set_min(sequence.min);
+  stored.set_max(sequence.max);
+  stored.set_cache(sequence.cache);
+  stored.set_cycle(sequence.cycle);
+  stored.set_owner_table(sequence.owner_table);
+  stored.set_owner_column(sequence.owner_column);
+  return relation.SerializeAsString();
+}
+
+std::string EncodeIndexOf(const IndexOf& index) {
+  descriptor::Relation relation;
+  relation.set_format(kFormat);
+  relation.set_index_of(index.table);
+  return relation.SerializeAsString();
+}
+
+absl::StatusOr<Descriptor> DecodeDescriptor(std::string_view bytes) {
+  descriptor::Relation stored;
   if (!stored.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return Corrupt("it does not parse");
-  auto table = std::make_shared<Table>();
-  table->id = stored.id();
-  table->name = stored.name();
-  table->primary_key_name = stored.primary_key_name();
-  table->next_column_id = stored.next_column_id();
-  for (const descriptor::Column& column : stored.columns()) {
-    ASSIGN_OR_RETURN(Column decoded, DecodeColumn(column));
-    table->columns.push_back(std::move(decoded));
+  if (stored.format() != kFormat) {
+    return SqlError(sqlstate::kObjectNotInPrerequisiteState,
+                    fmt::format("a descriptor has format {}, this program knows format {}", stored.format(), kFormat),
+                    "Use the version of the program that wrote it.");
   }
-  for (const uint32_t id : stored.primary_key()) {
-    const auto found =
-        std::find_if(table->columns.begin(), table->columns.end(), [&](const Column& column) { return column.id == id; });
-    if (found == table->columns.end()) return Corrupt(fmt::format("primary key column {} is missing", id));
-    table->primary_key.push_back(static_cast<int>(found - table->columns.begin()));
+  switch (stored.kind_case()) {
+    case descriptor::Relation::kTable:
+      return DecodeTableMessage(stored.table());
+    case descriptor::Relation::kSequence:
+      return DecodeSequenceMessage(stored.sequence());
+    case descriptor::Relation::kIndexOf:
+      return Descriptor(IndexOf{stored.index_of()});
+    case descriptor::Relation::KIND_NOT_SET:
+      break;
   }
-  return TableRef(std::move(table));
+  return Corrupt("it describes nothing");
 }
 
-std::string DescriptorKey(std::string_view table_name) {
+absl::StatusOr<TableRef> DecodeTable(std::string_view name, std::string_view bytes) {
+  ASSIGN_OR_RETURN(const Descriptor descriptor, DecodeDescriptor(bytes));
+  if (const TableRef* table = std::get_if<TableRef>(&descriptor)) return *table;
+  return SqlError("42809", fmt::format("\"{}\" is not a table", name));
+}
+
+absl::StatusOr<SequenceRef> DecodeSequence(std::string_view name, std::string_view bytes) {
+  ASSIGN_OR_RETURN(const Descriptor descriptor, DecodeDescriptor(bytes));
+  if (const SequenceRef* sequence = std::get_if<SequenceRef>(&descriptor)) return *sequence;
+  return SqlError("42809", fmt::format("\"{}\" is not a sequence", name));
+}
+
+std::string DescriptorKey(std::string_view name) {
   std::string key = TablePrefix(kDescriptorTableId);
-  EncodeKeyPart(Datum(std::string(table_name)), &key);
+  EncodeKeyPart(Datum(std::string(name)), &key);
   return key;
 }
 
+Span DescriptorSpan() {
+  const std::string prefix = TablePrefix(kDescriptorTableId);
+  return {prefix, PrefixEnd(prefix)};
+}
+
+absl::StatusOr<std::string> DescriptorName(std::string_view key) {
+  key.remove_prefix(std::min(key.size(), TablePrefix(kDescriptorTableId).size()));
+  Datum name;
+  if (!TakeKeyPart(SqlType::kText, &key, &name)) return Corrupt("its key does not parse");
+  return std::get<std::string>(std::move(name));
+}
+
 absl::StatusOr<TableRef> TableReader::Find(Transaction& transaction, const std::string& name) {
-  ASSIGN_OR_RETURN(const std::optional<ReadVersion> version, transaction.Get(DescriptorKey(name)));
+  const std::string key = DescriptorKey(name);
+  ASSIGN_OR_RETURN(const std::optional<ReadVersion> version, transaction.Get(key));
+  if (uses_ != nullptr) uses_->push_back({key, version ? std::optional(version->timestamp) : std::nullopt});
   if (!version) return TableRef();
   // Own uncommitted descriptors have no timestamp to be known by.
   const auto found = known_.find(name);
   if (found != known_.end() && !version->timestamp.IsZero() && found->second.version == version->timestamp) {
     return found->second.table;
   }
-  ASSIGN_OR_RETURN(TableRef table, DecodeTable(version->value));
+  ASSIGN_OR_RETURN(TableRef table, DecodeTable(name, version->value));
   if (known_.size() >= kKnownTablesMax) known_.clear();
   known_[name] = {version->timestamp, table};
   return table;
@@ -126,23 +254,31 @@ absl::StatusOr<TableRef> TableReader::Get(Transaction& transaction, const std::s
   return table;
 }
 
-absl::StatusOr<uint64_t> AllocateTableId(Transaction& transaction, std::stop_token stop) {
+absl::StatusOr<uint64_t> AllocateIds(const TransactionContext& context, uint64_t count, std::stop_token stop) {
+  const std::unique_ptr<Transaction> own = Transaction::Begin(context, IsolationLevel::kReadCommitted);
+  RETURN_IF_ERROR(own->BeginStatement());
   const std::string key = TablePrefix(kTableIdCounterId);
-  ASSIGN_OR_RETURN(const LockedRow locked, transaction.LockRow(key, std::move(stop)));
+  ASSIGN_OR_RETURN(const LockedRow locked, own->LockRow(key, std::move(stop)));
   uint64_t last = kUserTableIdMin - 1;
   if (locked.row) {
     std::string_view stored = locked.row->value;
-    if (!TakeVarint(&stored, &last)) return Corrupt("the table id counter does not parse");
+    if (!TakeVarint(&stored, &last)) return Corrupt("the id counter does not parse");
   }
   std::string next;
-  PutVarint(&next, last + 1);
-  RETURN_IF_ERROR(transaction.Put(key, std::move(next)));
+  PutVarint(&next, last + count);
+  RETURN_IF_ERROR(own->Put(key, std::move(next)));
+  RETURN_IF_ERROR(own->Commit().status());
   return last + 1;
 }
 
-absl::Status RecordDropped(Transaction& transaction, uint64_t table_id, std::stop_token stop) {
+std::string DroppedKey(uint64_t id) {
   std::string key = TablePrefix(kDroppedTablesId);
-  EncodeKeyPart(Datum(static_cast<int64_t>(table_id)), &key);
+  EncodeKeyPart(Datum(static_cast<int64_t>(id)), &key);
+  return key;
+}
+
+absl::Status RecordDropped(Transaction& transaction, uint64_t id, std::stop_token stop) {
+  const std::string key = DroppedKey(id);
   RETURN_IF_ERROR(transaction.Lock(key, LockMode::kExclusive, std::move(stop)));
   return transaction.Put(key, "");
 }

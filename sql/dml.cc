@@ -113,7 +113,7 @@ absl::Status PlanValues(const pg_query::SelectStmt& values, const Planning& plan
 }  // namespace
 
 Datum DefaultOf(const Column& column, const EvaluationContext& context) {
-  if (column.default_now) return context.transaction_time;
+  if (column.default_expression == "now()") return context.transaction_time;
   return column.default_value.value_or(Null{});
 }
 

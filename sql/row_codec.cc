@@ -1,6 +1,7 @@
 #include "sql/row_codec.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/check.h"
 #include "base/coding.h"
@@ -21,6 +22,7 @@ constexpr uint8_t kPositiveTag = 0x80;
 constexpr uint8_t kNegativeTag = 0x7F;
 
 enum ValueKind : uint64_t { kVarintValue = 0, kBytesValue = 1 };
+constexpr uint64_t kNullTag = 0;  // column id 0, kVarintValue
 
 absl::Status Corrupt(const Table& table, std::string_view what) {
   return SqlError(sqlstate::kDataCorrupted, fmt::format("a row of table \"{}\" is corrupt: {}", table.name, what));
@@ -200,6 +202,45 @@ bool FromBytes(SqlType type, std::string_view bytes, Datum* datum) {
   return true;
 }
 
+bool InValue(const Table& table, size_t position) {
+  return table.columns[position].type == SqlType::kNumeric ||
+         std::find(table.primary_key.begin(), table.primary_key.end(), static_cast<int>(position)) ==
+             table.primary_key.end();
+}
+
+std::optional<size_t> PositionOf(const Table& table, uint64_t column_id) {
+  for (size_t i = 0; i < table.columns.size(); ++i) {
+    if (table.columns[i].id == column_id) return i;
+  }
+  return std::nullopt;
+}
+
+absl::Status DecodeValue(const Table& table, std::string_view value, Row* row) {
+  size_t position = 0;  // of the next column that may come: ids ascend in both
+  while (!value.empty()) {
+    uint64_t tag = 0;
+    uint64_t bits = 0;
+    std::string_view bytes;
+    if (!TakeVarint(&value, &tag)) return Corrupt(table, "bad tag");
+    const bool is_bytes = (tag & 1) == kBytesValue;
+    if (is_bytes ? !TakeLengthPrefixed(&value, &bytes) : !TakeVarint(&value, &bits)) return Corrupt(table, "cut short");
+    if (tag == kNullTag) {
+      if (const std::optional<size_t> null = PositionOf(table, bits)) (*row)[*null] = Null{};
+      continue;
+    }
+    while (position < table.columns.size() && table.columns[position].id < tag >> 1) ++position;
+    if (position == table.columns.size() || table.columns[position].id != tag >> 1) continue;  // a column dropped since
+    const SqlType type = table.columns[position].type;
+    Datum* datum = &(*row)[position];
+    if (is_bytes ? !FromBytes(type, bytes, datum) : !FromVarint(type, UnZigZag(bits), datum)) {
+      return Corrupt(table, fmt::format("column \"{}\" holds another type", table.columns[position].name));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
 bool TakeKeyPart(SqlType type, std::string_view* in, Datum* datum) {
   int64_t integer = 0;
   std::string text;
@@ -219,34 +260,6 @@ bool TakeKeyPart(SqlType type, std::string_view* in, Datum* datum) {
       return TakeIntegerPart(in, &integer) && FromVarint(type, integer, datum);
   }
 }
-
-bool InValue(const Table& table, size_t position) {
-  return table.columns[position].type == SqlType::kNumeric ||
-         std::find(table.primary_key.begin(), table.primary_key.end(), static_cast<int>(position)) ==
-             table.primary_key.end();
-}
-
-absl::Status DecodeValue(const Table& table, std::string_view value, Row* row) {
-  size_t position = 0;  // of the next column that may come: ids ascend in both
-  while (!value.empty()) {
-    uint64_t tag = 0;
-    uint64_t bits = 0;
-    std::string_view bytes;
-    if (!TakeVarint(&value, &tag)) return Corrupt(table, "bad tag");
-    const bool is_bytes = (tag & 1) == kBytesValue;
-    if (is_bytes ? !TakeLengthPrefixed(&value, &bytes) : !TakeVarint(&value, &bits)) return Corrupt(table, "cut short");
-    while (position < table.columns.size() && table.columns[position].id < tag >> 1) ++position;
-    if (position == table.columns.size() || table.columns[position].id != tag >> 1) continue;  // a column dropped since
-    const SqlType type = table.columns[position].type;
-    Datum* datum = &(*row)[position];
-    if (is_bytes ? !FromBytes(type, bytes, datum) : !FromVarint(type, UnZigZag(bits), datum)) {
-      return Corrupt(table, fmt::format("column \"{}\" holds another type", table.columns[position].name));
-    }
-  }
-  return absl::OkStatus();
-}
-
-}  // namespace
 
 std::string TablePrefix(uint64_t table_id) {
   std::string prefix;
@@ -291,13 +304,18 @@ std::string EncodeHiddenRowKey(const Table& table, uint64_t row_id) {
 std::string EncodeRowValue(const Table& table, const Row& row) {
   std::string value;
   for (size_t i = 0; i < table.columns.size(); ++i) {
+    if (!IsNull(row[i]) || !table.columns[i].missing_value) continue;
+    PutVarint(&value, kNullTag);
+    PutVarint(&value, table.columns[i].id);
+  }
+  for (size_t i = 0; i < table.columns.size(); ++i) {
     if (!IsNull(row[i]) && InValue(table, i)) PutColumn(table.columns[i].id, row[i], &value);
   }
   return value;
 }
 
 absl::Status DecodeRow(const Table& table, std::string_view key, std::string_view value, Row* row) {
-  for (size_t i = 0; i < table.columns.size(); ++i) (*row)[i] = Null{};
+  for (size_t i = 0; i < table.columns.size(); ++i) (*row)[i] = table.columns[i].missing_value.value_or(Null{});
   const std::string prefix = TablePrefix(table.id);
   if (key.substr(0, prefix.size()) != prefix) return Corrupt(table, "its key is another table's");
   key.remove_prefix(prefix.size());

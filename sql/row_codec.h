@@ -12,6 +12,8 @@
 //   inverted
 // A numeric's scale is not in its part, so numeric key columns stand in the value as well.
 //   tag     := varint (column id << 1 | kind)       kind 0: zigzag varint; kind 1: length-prefixed bytes
+// Column id 0 stands for "the column of the id that follows, a varint, is null": said only of columns that have a missing
+// value, which an absent column would get.
 //   numeric := zigzag scale | sign (00 or 01) | magnitude, big endian
 #pragma once
 
@@ -27,6 +29,9 @@ namespace anabranch {
 std::string TablePrefix(uint64_t table_id);
 // REQUIRES: not null, not an interval.
 void EncodeKeyPart(const Datum& value, std::string* key);
+// Takes the part of a value of this type off the front; *datum stays as it is for a numeric, whose scale a part does not
+// have. False for what is no such part.
+bool TakeKeyPart(SqlType type, std::string_view* in, Datum* datum);
 // The first key after all that begin with `prefix`; empty: there is none.
 std::string PrefixEnd(std::string prefix);
 
