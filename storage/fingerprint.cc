@@ -2,11 +2,13 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "base/coding.h"
 #include "base/status.h"
 #include "storage/change_index.h"
+#include "storage/keyspace_iterator.h"
 #include "storage/mvcc_reader.h"
+#include "storage/version_walker.h"
 
 #define XXH_INLINE_ALL
 #include "xxhash.h"
@@ -16,57 +18,57 @@ namespace {
 
 constexpr uint64_t kVersionsBetweenStopChecks = 4096;
 
-class Digester {
- public:
-  explicit Digester(std::stop_token stop) : stop_(std::move(stop)) {}
+// Of one version: its key and its stored value as they stand on disk, each hashed in place. Both are functions of the
+// version alone, never of where or with what it is stored.
+void AddVersion(Fingerprint* fingerprint, std::string_view encoded_key, std::string_view stored) {
+  const uint64_t seed = XXH3_64bits(encoded_key.data(), encoded_key.size());
+  fingerprint->digest += XXH3_64bits_withSeed(stored.data(), stored.size(), seed);
+  ++fingerprint->versions;
+}
 
-  absl::Status Add(std::string_view key, Timestamp ts, WriteKind kind, std::string_view value) {
-    if (result_.versions % kVersionsBetweenStopChecks == 0 && stop_.stop_requested()) {
-      return absl::CancelledError("the fingerprint was cancelled");
-    }
-    frame_.clear();
-    PutLengthPrefixed(&frame_, key);
-    PutFixed64BigEndian(&frame_, ts.ns);
-    frame_.push_back(static_cast<char>(kind));
-    frame_.append(value);
-    result_.digest += XXH3_64bits(frame_.data(), frame_.size());
-    ++result_.versions;
-    result_.bytes += key.size() + value.size();
-    return absl::OkStatus();
+absl::Status CheckStop(const Fingerprint& fingerprint, const std::stop_token& stop) {
+  if (fingerprint.versions % kVersionsBetweenStopChecks != 0 || !stop.stop_requested()) return absl::OkStatus();
+  return absl::CancelledError("the fingerprint was cancelled");
+}
+
+absl::StatusOr<Fingerprint> OfLiveVersions(const KeyspaceRef& keyspace, Timestamp at, const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(auto iterator, KeyspaceIterator::Open(keyspace, KeyspaceIterator::Family::kData,
+                                                         KeyspaceIterator::Access::kRange, "", at));
+  SpanWalker walker(std::move(iterator), at, "");
+  Fingerprint fingerprint;
+  while (walker.Next()) {
+    RETURN_IF_ERROR(CheckStop(fingerprint, stop));
+    AddVersion(&fingerprint, walker.encoded_key(), walker.stored());
   }
+  RETURN_IF_ERROR(walker.status());
+  return fingerprint;
+}
 
-  const Fingerprint& result() const { return result_; }
-
- private:
-  const std::stop_token stop_;
-  std::string frame_;
-  Fingerprint result_;
-};
+absl::StatusOr<Fingerprint> OfChanges(Store* store, const KeyspaceRef& keyspace, Timestamp after, Timestamp upto,
+                                      const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(auto cursor, ChangeCursor::Open(store, keyspace, after, upto, ChangeFilter::kVisible));
+  Fingerprint fingerprint;
+  ChangeEntry entry;
+  std::string stored;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool found, cursor->NextTimestamp(&entry));
+    if (!found) return fingerprint;
+    ASSIGN_OR_RETURN(const std::vector<Version> versions, ReadVersions(store, keyspace, entry));
+    for (const Version& version : versions) {
+      RETURN_IF_ERROR(CheckStop(fingerprint, stop));
+      stored.assign(1, static_cast<char>(version.write.kind)).append(version.write.value);
+      AddVersion(&fingerprint, EncodeVersionKey(version.key, version.timestamp), stored);
+    }
+  }
+}
 
 }  // namespace
 
 absl::StatusOr<Fingerprint> ComputeFingerprint(Store* store, const KeyspaceRef& keyspace, std::optional<Timestamp> start,
                                                Timestamp at, std::stop_token stop) {
-  Digester digester(std::move(stop));
-  ASSIGN_OR_RETURN(auto reader, MvccReader::Open(store, keyspace, at));
-  if (!start) {
-    const std::unique_ptr<MvccScan> scan = reader->Scan(Span{});
-    while (true) {
-      ASSIGN_OR_RETURN(const bool found, scan->Next());
-      if (!found) return digester.result();
-      RETURN_IF_ERROR(digester.Add(scan->key(), scan->timestamp(), WriteKind::kPut, scan->value()));
-    }
-  }
-  ASSIGN_OR_RETURN(auto cursor, ChangeCursor::Open(store, keyspace, *start, at, ChangeFilter::kVisible));
-  ChangeEntry entry;
-  while (true) {
-    ASSIGN_OR_RETURN(const bool found, cursor->NextTimestamp(&entry));
-    if (!found) return digester.result();
-    ASSIGN_OR_RETURN(const std::vector<Version> versions, ReadVersions(store, keyspace, entry));
-    for (const Version& version : versions) {
-      RETURN_IF_ERROR(digester.Add(version.key, version.timestamp, version.write.kind, version.write.value));
-    }
-  }
+  RETURN_IF_ERROR(MvccReader::Open(store, keyspace, at).status());  // refused as a read is
+  if (start) return OfChanges(store, keyspace, *start, at, stop);
+  return OfLiveVersions(keyspace, at, stop);
 }
 
 }  // namespace anabranch

@@ -1,5 +1,6 @@
-// A digest of a keyspace's contents that two clusters can compare: the sum, modulo 2^64, of xxh3-64 over (key, timestamp,
-// value) of each version counted, so it does not depend on file layout or order.
+// A digest of a keyspace's contents that two clusters can compare: the sum, modulo 2^64, over the versions counted, of
+// xxh3-64 of the stored value (kind byte, value), seeded with xxh3-64 of the version's key (docs/formats.md). So it depends
+// on nothing but the versions: not on files, not on order.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,6 @@ namespace anabranch {
 struct Fingerprint {
   uint64_t digest = 0;
   uint64_t versions = 0;
-  uint64_t bytes = 0;
 };
 
 // Without `start`: the live keys as of `at`. With it: every version, tombstones included, with start < timestamp <= at.

@@ -63,13 +63,15 @@ class KeyspaceIterator {
   void Seek(std::string_view target) {
     ++steps_;
     iterator_->Seek(ToSlice(target));
+    Settle();
   }
   void Next() {
     ++steps_;
     iterator_->Next();
+    Settle();
   }
-  bool Valid() const { return iterator_->Valid(); }
-  std::string_view key() const { return ToView(iterator_->key()); }
+  bool Valid() const { return valid_; }
+  std::string_view key() const { return key_; }  // REQUIRES: Valid()
   std::string_view value() const { return ToView(iterator_->value()); }
   // What ended the iteration. REQUIRES: !Valid()
   absl::Status status() const {
@@ -88,6 +90,12 @@ class KeyspaceIterator {
   KeyspaceIterator(KeyspaceRef keyspace, std::string upper_bound)
       : keyspace_(std::move(keyspace)), upper_bound_(std::move(upper_bound)), upper_slice_(upper_bound_) {}
 
+  // Asks once per step: each question is two virtual calls.
+  void Settle() {
+    valid_ = iterator_->Valid();
+    if (valid_) key_ = ToView(iterator_->key());
+  }
+
   static bool SameHidden(const KeyspaceState& a, const KeyspaceState& b) {
     if (a.hidden.size() != b.hidden.size()) return false;
     for (size_t i = 0; i < a.hidden.size(); ++i) {
@@ -101,6 +109,8 @@ class KeyspaceIterator {
   const rocksdb::Slice upper_slice_;  // of upper_bound_; the iterator keeps its address
   std::shared_ptr<const KeyspaceState> state_;
   std::unique_ptr<rocksdb::Iterator> iterator_;
+  bool valid_ = false;
+  std::string_view key_;
   uint64_t steps_ = 0;
 };
 

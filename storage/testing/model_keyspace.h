@@ -11,6 +11,7 @@
 #include "storage/change_index.h"
 #include "storage/fingerprint.h"
 #include "storage/keyspace.h"
+#include "storage/mvcc_reader.h"
 #include "storage/types.h"
 
 #define XXH_INLINE_ALL
@@ -69,14 +70,10 @@ struct ModelKeyspace {
   Fingerprint Digest(std::optional<Timestamp> start, Timestamp at) const {
     Fingerprint result;
     const auto add = [&](const std::string& key, Timestamp ts, const Write& write) {
-      std::string frame;
-      PutLengthPrefixed(&frame, key);
-      PutFixed64BigEndian(&frame, ts.ns);
-      frame.push_back(static_cast<char>(write.kind));
-      frame += write.value;
-      result.digest += XXH3_64bits(frame.data(), frame.size());
+      const std::string encoded = EncodeVersionKey(key, ts);
+      const std::string stored = static_cast<char>(write.kind) + write.value;
+      result.digest += XXH3_64bits_withSeed(stored.data(), stored.size(), XXH3_64bits(encoded.data(), encoded.size()));
       ++result.versions;
-      result.bytes += key.size() + write.value.size();
     };
     for (const auto& [key, history] : keys) {
       if (!start) {
