@@ -4,13 +4,11 @@
 
 #include "base/status.h"
 #include "base/system_time.h"
-#include "sql/bind.h"
+#include "sql/bound_statement.h"
 #include "sql/copy.h"
 #include "sql/ddl.h"
-#include "sql/dml.h"
 #include "sql/function.h"
 #include "sql/parse.h"
-#include "sql/select.h"
 #include "sql/session_settings.h"
 #include "sql/settings.h"
 #include "sql/statement.h"
@@ -69,53 +67,9 @@ absl::StatusOr<Row> ParseParameters(const std::vector<SqlType>& types,
   return row;
 }
 
-// The table that a statement writes rows of; null: it writes none.
-const pg_query::RangeVar* WrittenTable(const Node& tree) {
-  if (tree.has_insert_stmt()) return &tree.insert_stmt().relation();
-  if (tree.has_update_stmt()) return &tree.update_stmt().relation();
-  if (tree.has_delete_stmt()) return &tree.delete_stmt().relation();
-  if (tree.has_copy_stmt()) return &tree.copy_stmt().relation();
-  return nullptr;
-}
-
-std::string_view CommandName(const Node& tree) {
-  switch (tree.node_case()) {
-    case Node::kInsertStmt:
-      return "INSERT";
-    case Node::kUpdateStmt:
-      return "UPDATE";
-    case Node::kDeleteStmt:
-      return "DELETE";
-    case Node::kCopyStmt:
-      return "COPY FROM";
-    case Node::kCreateStmt:
-      return "CREATE TABLE";
-    case Node::kDropStmt:
-      return "DROP TABLE";
-    case Node::kTruncateStmt:
-      return "TRUNCATE TABLE";
-    default:
-      return "SELECT";
-  }
-}
-
-bool IsTransactionEnd(const Statement& statement) {
-  if (statement.tree == nullptr || !statement.tree->has_transaction_stmt()) return false;
-  const pg_query::TransactionStmtKind kind = statement.tree->transaction_stmt().kind();
-  return kind == pg_query::TRANS_STMT_COMMIT || kind == pg_query::TRANS_STMT_ROLLBACK;
-}
-
 std::vector<ColumnDescription> CommitTimestampColumns() {
   return {{.name = "commit_timestamp", .type = SqlType::kNumeric}};
 }
-
-// A statement bound against a catalog: one of these plans.
-struct BoundStatement {
-  std::vector<SqlType> parameters;
-  std::unique_ptr<SelectPlan> select;
-  std::unique_ptr<InsertPlan> insert;
-  std::unique_ptr<UpdatePlan> update;  // or DELETE
-};
 
 class Session final : public SqlSession {
  public:
@@ -130,7 +84,7 @@ class Session final : public SqlSession {
 
   absl::StatusOr<StatementDescription> Describe(const StatementRef& statement, const std::vector<SqlType>& hints) override {
     if (block_.failed() && !IsTransactionEnd(*statement)) return InFailedTransaction();
-    absl::StatusOr<StatementDescription> description = DescribeStatement(*statement, KnownTypes(hints));
+    absl::StatusOr<StatementDescription> description = DescribeStatement(statement, KnownTypes(hints));
     if (!description.ok()) FailBlock();
     return description;
   }
@@ -139,7 +93,7 @@ class Session final : public SqlSession {
                                       const std::vector<std::optional<std::string>>& parameters, ResultSink& sink,
                                       std::stop_token stop) override {
     if (block_.failed() && !IsTransactionEnd(*statement)) return InFailedTransaction();
-    const Call call{*statement, KnownTypes(parameter_types), parameters, sink, std::move(stop)};
+    const Call call{statement, KnownTypes(parameter_types), parameters, sink, std::move(stop)};
     if (statement->kind == Statement::Kind::kPostgres && statement->tree->has_transaction_stmt()) {
       return ExecuteTransaction(call);
     }
@@ -173,7 +127,7 @@ class Session final : public SqlSession {
   friend class SessionCopy;
 
   struct Call {
-    const Statement& statement;
+    const StatementRef& statement;
     std::vector<SqlType> parameter_types;
     const std::vector<std::optional<std::string>>& parameters;
     ResultSink& sink;
@@ -194,7 +148,7 @@ class Session final : public SqlSession {
 
   // --- BEGIN, COMMIT, ROLLBACK ---
   absl::StatusOr<std::string> ExecuteTransaction(const Call& call) {
-    const pg_query::TransactionStmt& transaction = call.statement.tree->transaction_stmt();
+    const pg_query::TransactionStmt& transaction = call.statement->tree->transaction_stmt();
     switch (transaction.kind()) {
       case pg_query::TRANS_STMT_BEGIN:
       case pg_query::TRANS_STMT_START:
@@ -224,9 +178,9 @@ class Session final : public SqlSession {
     }
     BlockOptions options = DefaultOptions();
     RETURN_IF_ERROR(ApplyTransactionModes(begin.options(), &options));
-    if (call.statement.as_of) {
+    if (call.statement->as_of) {
       if (block_.transaction() != nullptr) return UnsupportedError("BEGIN AS OF SYSTEM TIME after other statements");
-      ASSIGN_OR_RETURN(options.as_of, ResolveAsOf(*call.statement.as_of, call.stop));
+      ASSIGN_OR_RETURN(options.as_of, ResolveAsOf(*call.statement->as_of, call.stop));
     }
     RETURN_IF_ERROR(block_.Begin(options));
     settings_.BeginTransaction();
@@ -245,7 +199,7 @@ class Session final : public SqlSession {
 
   // --- What reads or writes no table ---
   absl::StatusOr<std::string> ExecuteOutsideData(const Call& call) {
-    switch (call.statement.kind) {
+    switch (call.statement->kind) {
       case Statement::Kind::kSystem:
         return ExecuteSystem(call);
       case Statement::Kind::kShowCommitTimestamp: {
@@ -259,7 +213,7 @@ class Session final : public SqlSession {
       case Statement::Kind::kPostgres:
         break;
     }
-    const Node& tree = *call.statement.tree;
+    const Node& tree = *call.statement->tree;
     if (tree.has_variable_set_stmt()) return settings_.ExecuteSet(tree.variable_set_stmt(), &block_, call.sink);
     const std::string& name = tree.variable_show_stmt().name();
     ASSIGN_OR_RETURN(const std::string value, settings_.Show(name, block_));
@@ -271,16 +225,16 @@ class Session final : public SqlSession {
 
   absl::StatusOr<std::string> ExecuteSystem(const Call& call) {
     if (context_.system == nullptr) return NotInSystem();
-    if (block_.explicit_block() && !ReturnsRows(*call.statement.system)) {
+    if (block_.explicit_block() && !ReturnsRows(*call.statement->system)) {
       return SqlError(sqlstate::kActiveSqlTransaction,
                       "a statement on virtual clusters cannot run inside a transaction block");
     }
-    return context_.system->Run(*call.statement.system, call.sink, call.stop);
+    return context_.system->Run(*call.statement->system, call.sink, call.stop);
   }
 
   // --- What reads or writes tables ---
   absl::StatusOr<std::string> ExecuteOnData(const Call& call) {
-    if (call.statement.as_of) return ExecuteAsOf(call);
+    if (call.statement->as_of) return ExecuteAsOf(call);
     absl::StatusOr<Transaction*> transaction = block_.ForStatement(DefaultOptions());
     if (!transaction.ok()) return block_.Finish(std::move(transaction).status());
     absl::StatusOr<std::string> tag = RunOnData(call, **transaction);
@@ -290,14 +244,14 @@ class Session final : public SqlSession {
 
   absl::StatusOr<std::string> ExecuteAsOf(const Call& call) {
     absl::StatusOr<std::string> tag = [&]() -> absl::StatusOr<std::string> {
-      if (!call.statement.tree->has_select_stmt()) {
-        return UnsupportedError(fmt::format("AS OF SYSTEM TIME in {}", CommandName(*call.statement.tree)));
+      if (!call.statement->tree->has_select_stmt()) {
+        return UnsupportedError(fmt::format("AS OF SYSTEM TIME in {}", CommandName(*call.statement->tree)));
       }
       if (block_.explicit_block()) {
         return SqlError(sqlstate::kFeatureNotSupported, "AS OF SYSTEM TIME inside a transaction block is not supported",
                         "Use BEGIN AS OF SYSTEM TIME.");
       }
-      ASSIGN_OR_RETURN(const Timestamp at, ResolveAsOf(*call.statement.as_of, call.stop));
+      ASSIGN_OR_RETURN(const Timestamp at, ResolveAsOf(*call.statement->as_of, call.stop));
       ASSIGN_OR_RETURN(const auto transaction, Transaction::BeginAsOf(context_.transaction, at));
       return RunOnData(call, *transaction);
     }();
@@ -306,7 +260,7 @@ class Session final : public SqlSession {
   }
 
   absl::StatusOr<std::string> RunOnData(const Call& call, Transaction& transaction) {
-    const Node& tree = *call.statement.tree;
+    const Node& tree = *call.statement->tree;
     if (!tree.has_select_stmt() && (block_.read_only() || transaction.read_only())) {
       return SqlError(sqlstate::kReadOnlySqlTransaction,
                       fmt::format("cannot execute {} in a read-only transaction", CommandName(tree)));
@@ -330,29 +284,11 @@ class Session final : public SqlSession {
       return SqlError(sqlstate::kProtocolViolation, "COPY FROM STDIN needs the copy protocol");
     }
     RETURN_IF_ERROR(BeginStatement(tree, transaction, call.stop));
-    ASSIGN_OR_RETURN(const BoundStatement bound, BindStatement(call.statement, call.parameter_types, transaction));
-    ASSIGN_OR_RETURN(const Row parameters, ParseParameters(bound.parameters, call.parameters));
+    ASSIGN_OR_RETURN(const BoundStatementRef bound, Bind(call.statement, call.parameter_types, transaction));
+    ASSIGN_OR_RETURN(const Row parameters, ParseParameters(bound->parameters, call.parameters));
     execution.evaluation.parameters = &parameters;
     execution.evaluation.snapshot = transaction.snapshot();
-    return RunBound(bound, execution, call.sink);
-  }
-
-  static absl::StatusOr<std::string> RunBound(const BoundStatement& bound, const Execution& execution, ResultSink& sink) {
-    if (bound.insert) {
-      ASSIGN_OR_RETURN(const uint64_t rows, RunInsert(*bound.insert, execution));
-      return fmt::format("INSERT 0 {}", rows);
-    }
-    if (bound.update) {
-      ASSIGN_OR_RETURN(const uint64_t rows, RunUpdate(*bound.update, execution));
-      return fmt::format("{} {}", bound.update->deletes ? "DELETE" : "UPDATE", rows);
-    }
-    RETURN_IF_ERROR(sink.Columns(bound.select->columns));
-    uint64_t rows = 0;
-    RETURN_IF_ERROR(RunSelect(*bound.select, execution, [&](Row& row) {
-      ++rows;
-      return sink.AddRow(row);
-    }));
-    return fmt::format("SELECT {}", rows);
+    return RunBound(*bound, execution, call.sink);
   }
 
   Execution MakeExecution(Transaction& transaction, std::stop_token stop) const {
@@ -393,51 +329,33 @@ class Session final : public SqlSession {
                     fmt::format("could not serialize access: table \"{}\" changed since the transaction began", name));
   }
 
-  absl::StatusOr<BoundStatement> BindStatement(const Statement& statement, std::vector<SqlType> hints,
-                                               Transaction& transaction) {
-    Binder binder(std::move(hints));
-    const Planning planning{.transaction = &transaction, .tables = &tables_, .binder = &binder, .system = context_.system};
-    const SystemStatement* bracket = statement.bracket ? &*statement.bracket : nullptr;
-    const Node& tree = *statement.tree;
-    BoundStatement bound;
-    if (tree.has_insert_stmt()) {
-      ASSIGN_OR_RETURN(InsertPlan plan, PlanInsert(tree.insert_stmt(), bracket, planning));
-      bound.insert = std::make_unique<InsertPlan>(std::move(plan));
-    } else if (tree.has_update_stmt() || tree.has_delete_stmt()) {
-      ASSIGN_OR_RETURN(UpdatePlan plan, tree.has_update_stmt() ? PlanUpdate(tree.update_stmt(), planning)
-                                                               : PlanDelete(tree.delete_stmt(), planning));
-      bound.update = std::make_unique<UpdatePlan>(std::move(plan));
-    } else {
-      ASSIGN_OR_RETURN(SelectPlan plan, PlanSelect(tree.select_stmt(), bracket, nullptr, planning));
-      bound.select = std::make_unique<SelectPlan>(std::move(plan));
-    }
-    bound.parameters = binder.parameter_types();
-    return bound;
+  absl::StatusOr<BoundStatementRef> Bind(const StatementRef& statement, std::vector<SqlType> hints,
+                                         Transaction& transaction) {
+    return BindStatement(statement, std::move(hints), transaction, &tables_, context_.system);
   }
 
-  absl::StatusOr<StatementDescription> DescribeStatement(const Statement& statement, std::vector<SqlType> hints) {
+  absl::StatusOr<StatementDescription> DescribeStatement(const StatementRef& statement, std::vector<SqlType> hints) {
     StatementDescription description;
-    if (statement.kind == Statement::Kind::kShowCommitTimestamp) {
+    if (statement->kind == Statement::Kind::kShowCommitTimestamp) {
       description.columns = CommitTimestampColumns();
       return description;
     }
-    if (statement.kind == Statement::Kind::kSystem) {
+    if (statement->kind == Statement::Kind::kSystem) {
       if (context_.system == nullptr) return NotInSystem();
-      description.columns = context_.system->Describe(*statement.system);
+      description.columns = context_.system->Describe(*statement->system);
       return description;
     }
-    const Node& tree = *statement.tree;
+    const Node& tree = *statement->tree;
     if (tree.has_variable_show_stmt()) {
       ASSIGN_OR_RETURN(const std::string column, settings_.ColumnName(tree.variable_show_stmt().name()));
       description.columns = {{.name = column, .type = SqlType::kText}};
       return description;
     }
-    const bool binds = tree.has_select_stmt() || tree.has_insert_stmt() || tree.has_update_stmt() || tree.has_delete_stmt();
-    if (!binds) return description;
+    if (!IsBindable(*statement)) return description;
     std::unique_ptr<Transaction> own;
     Transaction* transaction = block_.transaction();
-    if (statement.as_of) {
-      ASSIGN_OR_RETURN(const Timestamp at, ResolveAsOf(*statement.as_of, {}));
+    if (statement->as_of) {
+      ASSIGN_OR_RETURN(const Timestamp at, ResolveAsOf(*statement->as_of, {}));
       ASSIGN_OR_RETURN(own, Transaction::BeginAsOf(context_.transaction, at));
       transaction = own.get();
     } else if (transaction == nullptr) {
@@ -445,9 +363,9 @@ class Session final : public SqlSession {
       transaction = own.get();
     }
     RETURN_IF_ERROR(transaction->BeginStatement());
-    ASSIGN_OR_RETURN(BoundStatement bound, BindStatement(statement, std::move(hints), *transaction));
-    description.parameters = std::move(bound.parameters);
-    if (bound.select) description.columns = std::move(bound.select->columns);
+    ASSIGN_OR_RETURN(const BoundStatementRef bound, Bind(statement, std::move(hints), *transaction));
+    description.parameters = bound->parameters;
+    description.columns = bound->columns;
     return description;
   }
 

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "google/protobuf/arena.h"
 #include "pg_query/pg_query.pb.h"
@@ -29,5 +30,12 @@ class Statement {
 
   std::optional<SystemStatement> system;  // kSystem
 };
+
+// "INSERT", as messages name a statement.
+std::string_view CommandName(const pg_query::Node& tree);
+// The table that a statement writes rows of; null: it writes none.
+const pg_query::RangeVar* WrittenTable(const pg_query::Node& tree);
+// COMMIT, ROLLBACK.
+bool IsTransactionEnd(const Statement& statement);
 
 }  // namespace anabranch

@@ -1,0 +1,96 @@
+#include "sql/bound_statement.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/status.h"
+#include "sql/bind.h"
+#include "sql/statement.h"
+
+namespace anabranch {
+namespace {
+
+using Node = pg_query::Node;
+
+absl::Status Plan(const Statement& statement, const Planning& planning, BoundStatement* bound) {
+  const Node& tree = *statement.tree;
+  const SystemStatement* bracket = statement.bracket ? &*statement.bracket : nullptr;
+  switch (tree.node_case()) {
+    case Node::kInsertStmt: {
+      ASSIGN_OR_RETURN(bound->plan, PlanInsert(tree.insert_stmt(), bracket, planning));
+      return absl::OkStatus();
+    }
+    case Node::kUpdateStmt: {
+      ASSIGN_OR_RETURN(bound->plan, PlanUpdate(tree.update_stmt(), planning));
+      return absl::OkStatus();
+    }
+    case Node::kDeleteStmt: {
+      ASSIGN_OR_RETURN(bound->plan, PlanDelete(tree.delete_stmt(), planning));
+      return absl::OkStatus();
+    }
+    default: {
+      ASSIGN_OR_RETURN(SelectPlan plan, PlanSelect(tree.select_stmt(), bracket, nullptr, planning));
+      bound->columns = plan.columns;
+      bound->plan = std::move(plan);
+      return absl::OkStatus();
+    }
+  }
+}
+
+absl::StatusOr<std::string> Run(const SelectPlan& plan, const Execution& execution, ResultSink& sink) {
+  uint64_t rows = 0;
+  RETURN_IF_ERROR(RunSelect(plan, execution, [&](Row& row) {
+    ++rows;
+    return sink.AddRow(row);
+  }));
+  return fmt::format("SELECT {}", rows);
+}
+
+absl::StatusOr<std::string> Run(const InsertPlan& plan, const Execution& execution, ResultSink&) {
+  ASSIGN_OR_RETURN(const uint64_t rows, RunInsert(plan, execution));
+  return fmt::format("INSERT 0 {}", rows);
+}
+
+absl::StatusOr<std::string> Run(const UpdatePlan& plan, const Execution& execution, ResultSink&) {
+  ASSIGN_OR_RETURN(const uint64_t rows, RunUpdate(plan, execution));
+  return fmt::format("{} {}", plan.deletes ? "DELETE" : "UPDATE", rows);
+}
+
+}  // namespace
+
+bool IsBindable(const Statement& statement) {
+  if (statement.kind != Statement::Kind::kPostgres) return false;
+  const Node& tree = *statement.tree;
+  return tree.has_select_stmt() || tree.has_insert_stmt() || tree.has_update_stmt() || tree.has_delete_stmt();
+}
+
+absl::StatusOr<BoundStatementRef> BindStatement(const StatementRef& statement, std::vector<SqlType> hints,
+                                                Transaction& transaction, TableReader* tables, SystemStatements* system) {
+  auto bound = std::make_shared<BoundStatement>();
+  bound->statement = statement;
+  Binder binder(std::move(hints));
+  const Planning planning{.transaction = &transaction, .tables = tables, .binder = &binder, .system = system};
+  tables->Note(&bound->descriptors);
+  const absl::Status planned = Plan(*statement, planning, bound.get());
+  tables->Note(nullptr);
+  RETURN_IF_ERROR(planned);
+  bound->parameters = binder.parameter_types();
+  return BoundStatementRef(std::move(bound));
+}
+
+absl::StatusOr<bool> IsCurrent(const BoundStatement& bound, Transaction& transaction) {
+  for (const DescriptorUse& use : bound.descriptors) {
+    ASSIGN_OR_RETURN(const std::optional<ReadVersion> now, transaction.Get(use.key));
+    const std::optional<Timestamp> version = now ? std::optional(now->timestamp) : std::nullopt;
+    // Uncommitted descriptors of the transaction itself have no version to be told apart by.
+    if (version != use.version || (version && version->IsZero())) return false;
+  }
+  return true;
+}
+
+absl::StatusOr<std::string> RunBound(const BoundStatement& bound, const Execution& execution, ResultSink& sink) {
+  if (!bound.columns.empty()) RETURN_IF_ERROR(sink.Columns(bound.columns));
+  return std::visit([&](const auto& plan) { return Run(plan, execution, sink); }, bound.plan);
+}
+
+}  // namespace anabranch

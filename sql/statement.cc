@@ -1,0 +1,42 @@
+#include "sql/statement.h"
+
+namespace anabranch {
+
+using Node = pg_query::Node;
+
+const pg_query::RangeVar* WrittenTable(const Node& tree) {
+  if (tree.has_insert_stmt()) return &tree.insert_stmt().relation();
+  if (tree.has_update_stmt()) return &tree.update_stmt().relation();
+  if (tree.has_delete_stmt()) return &tree.delete_stmt().relation();
+  if (tree.has_copy_stmt()) return &tree.copy_stmt().relation();
+  return nullptr;
+}
+
+std::string_view CommandName(const Node& tree) {
+  switch (tree.node_case()) {
+    case Node::kInsertStmt:
+      return "INSERT";
+    case Node::kUpdateStmt:
+      return "UPDATE";
+    case Node::kDeleteStmt:
+      return "DELETE";
+    case Node::kCopyStmt:
+      return "COPY FROM";
+    case Node::kCreateStmt:
+      return "CREATE TABLE";
+    case Node::kDropStmt:
+      return "DROP TABLE";
+    case Node::kTruncateStmt:
+      return "TRUNCATE TABLE";
+    default:
+      return "SELECT";
+  }
+}
+
+bool IsTransactionEnd(const Statement& statement) {
+  if (statement.tree == nullptr || !statement.tree->has_transaction_stmt()) return false;
+  const pg_query::TransactionStmtKind kind = statement.tree->transaction_stmt().kind();
+  return kind == pg_query::TRANS_STMT_COMMIT || kind == pg_query::TRANS_STMT_ROLLBACK;
+}
+
+}  // namespace anabranch
