@@ -2,19 +2,13 @@
 // PostgreSQL protocol as a standby needs.
 #pragma once
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <poll.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
-#include <list>
 #include <mutex>
 #include <thread>
 
@@ -22,191 +16,33 @@
 #include "base/coding.h"
 #include "base/random.h"
 #include "base/status.h"
-#include "base/wake_event.h"
 #include "gtest/gtest.h"
 #include "storage/mvcc_reader.h"
 #include "storage/store.h"
 #include "stream/live_feed.h"
+#include "stream/test_connection.h"
 #include "tenant/virtual_clusters.h"
 
 namespace anabranch {
 
-// One accepted connection: blocking reads that a stop ends.
-class TestConnection final : public FrameTransport {
- public:
-  TestConnection(int fd, std::stop_token stop) : fd_(fd), stop_(std::move(stop)), on_stop_(stop_, Signal{&stopped_}) {}
-  ~TestConnection() override { close(fd_); }
-
-  absl::Status Send(std::string_view frame, WakeEvent* wake) override { return Put('d', frame, wake); }
-
-  absl::StatusOr<std::optional<std::string>> Receive(int timeout_ms, WakeEvent* wake) override {
-    while (true) {
-      char type = 0;
-      std::string body;
-      if (Take(&type, &body)) {
-        if (type == 'd') return std::optional<std::string>(std::move(body));
-        copy_done_ = copy_done_ || type == 'c';
-        return absl::UnavailableError("the peer ended the copy");
-      }
-      ASSIGN_OR_RETURN(const bool more, Read(timeout_ms, wake));
-      if (!more) return std::optional<std::string>();
-    }
-  }
-
-  absl::Status Put(char type, std::string_view body, WakeEvent* wake = nullptr) {
-    std::string message(1, type);
-    AppendInt32(&message, static_cast<uint32_t>(body.size() + 4));
-    message.append(body);
-    return PutRaw(message, wake);
-  }
-  absl::Status PutRaw(std::string_view bytes, WakeEvent* wake = nullptr) {
-    while (!bytes.empty()) {
-      const ssize_t sent = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-      if (sent > 0) {
-        bytes.remove_prefix(static_cast<size_t>(sent));
-        continue;
-      }
-      if (sent < 0 && errno != EAGAIN) return absl::UnavailableError("the peer is gone");
-      ASSIGN_OR_RETURN(const bool ready, Wait(POLLOUT, -1, wake));
-      if (!ready) return absl::CancelledError("woken");
-    }
-    return absl::OkStatus();
-  }
-  // The next message. False when the connection ends.
-  bool Next(char* type, std::string* body) {
-    while (!Take(type, body)) {
-      const auto more = Read(-1, nullptr);
-      if (!more.ok() || !*more) return false;
-    }
-    return true;
-  }
-  bool NextStartup(uint32_t* code) {
-    std::string body;
-    while (!TakeSized(0, &body)) {
-      const auto more = Read(-1, nullptr);
-      if (!more.ok() || !*more) return false;
-    }
-    *code = Int32At(body, 0);
-    return true;
-  }
-  bool copy_done() const { return copy_done_; }
-
-  static void AppendInt32(std::string* out, uint32_t value) {
-    for (int shift = 24; shift >= 0; shift -= 8) out->push_back(static_cast<char>(value >> shift));
-  }
-
- private:
-  struct Signal {
-    WakeEvent* event;
-    void operator()() const { event->Signal(); }
-  };
-
-  static uint32_t Int32At(std::string_view bytes, size_t at) {
-    uint32_t value = 0;
-    for (size_t i = 0; i < 4; ++i) value = value << 8 | static_cast<unsigned char>(bytes[at + i]);
-    return value;
-  }
-  bool TakeSized(size_t header, std::string* body) {
-    if (buffer_.size() < header + 4) return false;
-    const size_t size = Int32At(buffer_, header);
-    if (buffer_.size() < header + size) return false;
-    *body = buffer_.substr(header + 4, size - 4);
-    buffer_.erase(0, header + size);
-    return true;
-  }
-  bool Take(char* type, std::string* body) {
-    const char first = buffer_.empty() ? 0 : buffer_[0];
-    if (!TakeSized(1, body)) return false;
-    *type = first;
-    return true;
-  }
-  absl::StatusOr<bool> Wait(short events, int timeout_ms, WakeEvent* wake) {
-    pollfd fds[] = {{fd_, events, 0}, {stopped_.fd(), POLLIN, 0}, {wake == nullptr ? -1 : wake->fd(), POLLIN, 0}};
-    poll(fds, 3, timeout_ms);
-    if (fds[1].revents != 0) return absl::UnavailableError("the server stops");
-    return fds[0].revents != 0;
-  }
-  absl::StatusOr<bool> Read(int timeout_ms, WakeEvent* wake) {
-    ASSIGN_OR_RETURN(const bool ready, Wait(POLLIN, timeout_ms, wake));
-    if (!ready) return false;
-    char bytes[65536];
-    const ssize_t got = recv(fd_, bytes, sizeof(bytes), MSG_DONTWAIT);
-    if (got < 0 && errno == EAGAIN) return true;
-    if (got <= 0) return absl::UnavailableError("the peer closed");
-    buffer_.append(bytes, static_cast<size_t>(got));
-    return true;
-  }
-
-  const int fd_;
-  const std::stop_token stop_;
-  WakeEvent stopped_;
-  const std::stop_callback<Signal> on_stop_;
-  std::string buffer_;
-  bool copy_done_ = false;
-};
-
 // Answers REPLICATION_STREAM statements for one VirtualClusters.
 class TestServer {
  public:
-  explicit TestServer(VirtualClusters* clusters, uint16_t port) : clusters_(clusters) {
-    listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const int on = 1;
-    setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(port);
-    CHECK(bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0, "bind");
-    CHECK(listen(listener_, 64) == 0, "listen");
-    socklen_t length = sizeof(address);
-    getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &length);
-    port_ = ntohs(address.sin_port);
-    thread_ = std::jthread([this](std::stop_token stop) { Accept(std::move(stop)); });
-  }
-  ~TestServer() {
-    thread_.request_stop();
-    thread_.join();
-    close(listener_);
-  }
-  uint16_t port() const { return port_; }
+  TestServer(VirtualClusters* clusters, uint16_t port)
+      : clusters_(clusters), listener_(port, [this](TestConnection& connection) { Serve(connection); }) {}
+  ~TestServer() { stop_.request_stop(); }
+
+  uint16_t port() const { return listener_.port(); }
 
  private:
-  void Accept(std::stop_token stop) {
-    WakeEvent stopped;
-    const std::stop_callback on_stop(stop, [&stopped] { stopped.Signal(); });
-    std::list<std::jthread> connections;
-    while (!stop.stop_requested()) {
-      pollfd fds[] = {{listener_, POLLIN, 0}, {stopped.fd(), POLLIN, 0}};
-      poll(fds, 2, -1);
-      if (fds[0].revents == 0) continue;
-      const int fd = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-      if (fd < 0) continue;
-      connections.emplace_back([this, fd, stop] {
-        TestConnection connection(fd, stop);
-        Serve(connection, stop);
-      });
-    }
-  }
-
-  void Serve(TestConnection& connection, const std::stop_token& stop) {
-    uint32_t code = 0;
-    constexpr uint32_t kProtocol3 = 196608;
-    while (connection.NextStartup(&code) && code != kProtocol3) {
-      if (!connection.PutRaw("N").ok()) return;  // no TLS, no GSS
-    }
-    if (code != kProtocol3 || !connection.Put('R', std::string(4, '\0')).ok() || !connection.Put('Z', "I").ok()) return;
-    char type = 0;
+  void Serve(TestConnection& connection) {
+    if (!connection.Start()) return;
     std::string body;
-    while (connection.Next(&type, &body) && type != 'X') {
+    for (char type = connection.Next(&body); type != 0 && type != 'X'; type = connection.Next(&body)) {
       if (type != 'Q') continue;
-      const absl::Status status = Answer(connection, body, stop);
+      const absl::Status status = Answer(connection, body, stop_.get_token());
       if (absl::IsUnavailable(status)) return;
-      if (!status.ok()) {
-        std::string fields = "SERROR";
-        fields += '\0' + ("C" + SqlStateOf(status)) + '\0' + ("M" + MessageOf(status)) + '\0';
-        if (!HintOf(status).empty()) fields += "H" + HintOf(status) + '\0';
-        if (!connection.Put('E', fields + '\0').ok()) return;
-      }
+      if (!status.ok() && !connection.PutError(status).ok()) return;
       if (!connection.Put('Z', "I").ok()) return;
     }
   }
@@ -222,16 +58,7 @@ class TestServer {
   template <typename Response>
   static absl::Status Row(TestConnection& connection, const absl::StatusOr<Response>& response) {
     RETURN_IF_ERROR(response.status());
-    const std::string value = ToHex(response->SerializeAsString());
-    std::string description("\0\1r\0", 4);
-    description += std::string(6, '\0');
-    TestConnection::AppendInt32(&description, 25);  // text
-    description += std::string("\xff\xff\xff\xff\xff\xff\0\0", 8);
-    RETURN_IF_ERROR(connection.Put('T', description));
-    std::string row("\0\1", 2);
-    TestConnection::AppendInt32(&row, static_cast<uint32_t>(value.size()));
-    RETURN_IF_ERROR(connection.Put('D', row + value));
-    return connection.Put('C', std::string("SELECT 1\0", 9));
+    return connection.PutRow(ToHex(response->SerializeAsString()));
   }
   absl::Status Answer(TestConnection& connection, const std::string& query, const std::stop_token& stop) {
     if (query.find("STREAM OPEN") != std::string::npos) {
@@ -255,9 +82,8 @@ class TestServer {
   }
 
   VirtualClusters* const clusters_;
-  int listener_ = -1;
-  uint16_t port_ = 0;
-  std::jthread thread_;
+  std::stop_source stop_;
+  TestListener listener_;
 };
 
 // A node without its SQL layer. Stop and Start keep store and port.
