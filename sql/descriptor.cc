@@ -68,6 +68,22 @@ void EncodeColumn(const Column& column, descriptor::Column* to) {
   if (column.identity != 0) to->set_identity(std::string(1, column.identity));
 }
 
+template <typename Stored>
+std::vector<Grant> DecodeGrants(const Stored& stored) {
+  std::vector<Grant> grants;
+  for (const descriptor::Grant& grant : stored) {
+    grants.push_back({grant.grantee(), grant.grantor(), grant.privileges(), grant.grantable()});
+  }
+  return grants;
+}
+
+void EncodeGrant(const Grant& grant, descriptor::Grant* to) {
+  to->set_grantee(grant.grantee);
+  to->set_grantor(grant.grantor);
+  to->set_privileges(grant.privileges);
+  to->set_grantable(grant.grantable);
+}
+
 template <typename Ids>
 absl::Status DecodePositions(const Table& table, const Ids& ids, std::vector<int>* positions) {
   for (const uint32_t id : ids) {
@@ -99,6 +115,8 @@ absl::StatusOr<Descriptor> DecodeTableMessage(const descriptor::Table& stored) {
     table->indexes.push_back(std::move(index));
   }
   for (const descriptor::Check& check : stored.checks()) table->checks.push_back({check.name(), check.expression()});
+  table->owner = stored.owner();
+  table->grants = DecodeGrants(stored.grants());
   return Descriptor(TableRef(std::move(table)));
 }
 
@@ -114,7 +132,9 @@ Descriptor DecodeSequenceMessage(const descriptor::Sequence& stored) {
                                                          .cache = stored.cache(),
                                                          .cycle = stored.cycle(),
                                                          .owner_table = stored.owner_table(),
-                                                         .owner_column = stored.owner_column()}));
+                                                         .owner_column = stored.owner_column(),
+                                                         .owner = stored.owner(),
+                                                         .grants = DecodeGrants(stored.grants())}));
 }
 
 }  // namespace
@@ -152,6 +172,8 @@ std::string EncodeTable(const Table& table) {
     to->set_name(check.name);
     to->set_expression(check.expression);
   }
+  stored.set_owner(table.owner);
+  for (const Grant& grant : table.grants) EncodeGrant(grant, stored.add_grants());
   return relation.SerializeAsString();
 }
 
@@ -171,6 +193,8 @@ std::string EncodeSequence(const Sequence& sequence) {
   stored.set_cycle(sequence.cycle);
   stored.set_owner_table(sequence.owner_table);
   stored.set_owner_column(sequence.owner_column);
+  stored.set_owner(sequence.owner);
+  for (const Grant& grant : sequence.grants) EncodeGrant(grant, stored.add_grants());
   return relation.SerializeAsString();
 }
 
@@ -230,6 +254,13 @@ absl::StatusOr<std::string> DescriptorName(std::string_view key) {
   Datum name;
   if (!TakeKeyPart(SqlType::kText, &key, &name)) return Corrupt("its key does not parse");
   return std::get<std::string>(std::move(name));
+}
+
+absl::Status TableReader::NoteKey(Transaction& transaction, const std::string& key) {
+  if (uses_ == nullptr) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::optional<ReadVersion> version, transaction.Get(key));
+  uses_->push_back({key, version ? std::optional(version->timestamp) : std::nullopt});
+  return absl::OkStatus();
 }
 
 absl::StatusOr<TableRef> TableReader::Find(Transaction& transaction, const std::string& name) {

@@ -4,6 +4,7 @@
 //   1 | name      -> descriptor.Relation
 //   2             -> the last id given out (varint)
 //   3 | id        -> empty: what lies under this id is garbage, for a later reclaim
+//   4 | name      -> user.User, see sql/user.h
 //
 // Ids start keys: of a table's rows, an index's entries, a sequence's state. They are given out from one counter and never
 // used twice, so what a dropped, truncated or half-loaded table left behind is never met again.
@@ -63,6 +64,14 @@ struct Check {
   std::string expression;  // SQL
 };
 
+// What someone may do with a relation besides its owner: bits of Privilege (sql/privilege.h).
+struct Grant {
+  std::string grantee;  // empty: PUBLIC
+  std::string grantor;
+  uint32_t privileges = 0;
+  uint32_t grantable = 0;  // of these, what may be granted on
+};
+
 struct Table {
   uint64_t oid = 0;  // what the catalog calls it; never changes
   uint64_t id = 0;   // starts the keys of its rows; a TRUNCATE gives a new one
@@ -74,6 +83,8 @@ struct Table {
   uint32_t next_column_id = 1;
   std::vector<Index> indexes = {};  // without the primary key, which is the order of the rows
   std::vector<Check> checks = {};
+  std::string owner = "root";
+  std::vector<Grant> grants = {};
 
   std::optional<int> FindColumn(std::string_view column) const;
 };
@@ -92,6 +103,8 @@ struct Sequence {
   bool cycle = false;
   std::string owner_table = {};  // dropped with this column; empty: owned by none
   uint32_t owner_column = 0;
+  std::string owner = "root";
+  std::vector<Grant> grants = {};
 };
 using SequenceRef = std::shared_ptr<const Sequence>;
 
@@ -129,6 +142,8 @@ class TableReader {
  public:
   // From now on what is looked for is added to `uses`; null ends that.
   void Note(std::vector<DescriptorUse>* uses) { uses_ = uses; }
+  // Notes a key of another kind that a statement depends on.
+  absl::Status NoteKey(Transaction& transaction, const std::string& key);
   // Null if there is no such table.
   absl::StatusOr<TableRef> Find(Transaction& transaction, const std::string& name);
   absl::StatusOr<TableRef> Get(Transaction& transaction, const std::string& name);  // 42P01

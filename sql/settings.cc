@@ -143,6 +143,12 @@ absl::Status Settings::Reset(std::string_view name) {
 
 void Settings::ResetAll() { values_.clear(); }
 
+std::vector<std::string_view> Settings::Names() {
+  std::vector<std::string_view> names;
+  for (const Definition& definition : kDefinitions) names.push_back(definition.name);
+  return names;
+}
+
 IsolationLevel Settings::default_isolation() const {
   return ParseIsolationLevel(*Get("default_transaction_isolation")).value_or(IsolationLevel::kReadCommitted);
 }

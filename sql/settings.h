@@ -27,6 +27,7 @@ class Settings {
   absl::Status Set(std::string_view name, const std::string& value);
   absl::Status Reset(std::string_view name);
   void ResetAll();
+  static std::vector<std::string_view> Names();  // in the order of SHOW ALL
 
   IsolationLevel default_isolation() const;
   bool default_read_only() const;
