@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# psql as people use it: each psql/*.sql must print its *.out; then \timing and Ctrl-C.
+#
+#   psql.sh PROGRAM [--rewrite]     --rewrite: what was printed becomes what is expected
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+source "$here/lib.sh"
+
+start_cluster a --virtualized
+failed=0
+for script in "$here"/psql/*.sql; do
+  name=$(basename "$script" .sql)
+  (cd "$work" && psql -X -a "$(uri a)" <"$script" >"$name.out" 2>&1) || true
+  if [[ ${2:-} == --rewrite ]]; then
+    cp "$work/$name.out" "$here/psql/$name.out"
+  elif diff -u "$here/psql/$name.out" "$work/$name.out"; then
+    say "psql/$name.sql prints what it should"
+  else
+    say "psql/$name.sql: see the difference above"
+    failed=1
+  fi
+done
+
+[[ $(psql -X "$(uri a)" -c '\timing' -c 'SELECT 1') =~ Time:\ [0-9.]+\ ms ]] || fail '\timing shows no time'
+
+# Ctrl-C: psql sends a cancel request when a query runs, so it is pressed until psql has ended. The session goes on.
+psql -XAt "$(uri a)" -c 'SELECT count(*) FROM generate_series(1, 1000000000000)' -c 'SELECT 2' >"$work/cancelled" 2>&1 &
+running=$!
+interrupt() {
+  kill -INT "$running" 2>/dev/null || true
+  grep -q 'ERROR' "$work/cancelled"
+}
+wait_until 'the query is cancelled' interrupt
+wait "$running" || true
+expect 'what a cancelled query prints' 'ERROR:  canceling statement due to user request 2' "$(paste -sd' ' "$work/cancelled")"
+say 'Ctrl-C cancels the query and the session goes on'
+exit "$failed"
