@@ -256,6 +256,17 @@ absl::StatusOr<std::string> DescriptorName(std::string_view key) {
   return std::get<std::string>(std::move(name));
 }
 
+absl::Status ReadDescriptors(Transaction& transaction, std::vector<TableRef>* tables, std::vector<SequenceRef>* sequences) {
+  const std::unique_ptr<MvccScan> scan = transaction.Scan(DescriptorSpan());
+  while (true) {
+    ASSIGN_OR_RETURN(const bool found, scan->Next());
+    if (!found) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const Descriptor descriptor, DecodeDescriptor(scan->value()));
+    if (const auto* table = std::get_if<TableRef>(&descriptor)) tables->push_back(*table);
+    if (const auto* sequence = std::get_if<SequenceRef>(&descriptor)) sequences->push_back(*sequence);
+  }
+}
+
 absl::Status TableReader::NoteKey(Transaction& transaction, const std::string& key) {
   if (uses_ == nullptr) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::optional<ReadVersion> version, transaction.Get(key));

@@ -130,6 +130,9 @@ Span DescriptorSpan();  // of all names
 // The name in a key of DescriptorSpan.
 absl::StatusOr<std::string> DescriptorName(std::string_view key);
 
+// Every table and sequence that the transaction sees, by name.
+absl::Status ReadDescriptors(Transaction& transaction, std::vector<TableRef>* tables, std::vector<SequenceRef>* sequences);
+
 // What a transaction saw when it looked for a descriptor.
 struct DescriptorUse {
   std::string key;

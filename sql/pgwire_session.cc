@@ -7,11 +7,10 @@
 #include "sql/pgwire_extended.h"
 #include "sql/pgwire_replication.h"
 #include "sql/pgwire_startup.h"
+#include "sql/user.h"
 
 namespace anabranch {
 namespace {
-
-constexpr std::string_view kRootUser = "root";
 
 // The settings that a client is told at the start; those that the session does not have are left out.
 constexpr std::array kReportedSettings = {
@@ -78,10 +77,6 @@ class Session {
     }
     const StartupRequest& startup = std::get<StartupRequest>(request);
     RETURN_IF_ERROR(environment_.registry->Admit(control_, startup.user));
-    if (startup.user != kRootUser) {
-      return SqlError(sqlstate::kInvalidAuthorizationSpecification, fmt::format("role \"{}\" does not exist", startup.user),
-                      "This version has one user, root.");
-    }
     RETURN_IF_ERROR(Connect(startup));
     for (const auto& [name, value] : startup.settings) RETURN_IF_ERROR(sql_->SetSetting(name, value));
     Greet(startup);
@@ -97,6 +92,7 @@ class Session {
     }
     ASSIGN_OR_RETURN(served_, environment_.clusters->Connect(startup.virtual_cluster));
     environment_.registry->SetTenant(control_, served_->id);
+    RETURN_IF_ERROR(CheckLogin(served_->context, startup.user));
     SessionContext context;
     context.transaction = served_->context;
     context.virtual_cluster = served_->name;

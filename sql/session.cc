@@ -14,6 +14,7 @@
 #include "sql/statement.h"
 #include "sql/transaction_block.h"
 #include "sql/tree.h"
+#include "sql/user_statement.h"
 
 namespace anabranch {
 namespace {
@@ -279,6 +280,7 @@ class Session final : public SqlSession {
       RETURN_IF_ERROR(TruncateTables(tree.truncate_stmt(), execution));
       return std::string("TRUNCATE TABLE");
     }
+    if (IsUserStatement(tree)) return RunUserStatement(tree, execution, call.sink);
     if (tree.has_copy_stmt()) {
       RETURN_IF_ERROR(CopyTarget(tree.copy_stmt()).status());
       return SqlError(sqlstate::kProtocolViolation, "COPY FROM STDIN needs the copy protocol");

@@ -1,5 +1,7 @@
 #include "sql/statement.h"
 
+#include "sql/user_statement.h"
+
 namespace anabranch {
 
 using Node = pg_query::Node;
@@ -13,6 +15,7 @@ const pg_query::RangeVar* WrittenTable(const Node& tree) {
 }
 
 std::string_view CommandName(const Node& tree) {
+  if (IsUserStatement(tree)) return UserStatementName(tree);
   switch (tree.node_case()) {
     case Node::kInsertStmt:
       return "INSERT";

@@ -32,6 +32,13 @@ const std::map<std::string_view, Names>& Understood() {
       {"CreateStmt", {"relation", "table_elts", "options", "oncommit", "if_not_exists"}},
       {"DropStmt", {"objects", "remove_type", "behavior", "missing_ok"}},
       {"TruncateStmt", {"relations", "behavior"}},
+      {"CreateRoleStmt", {"stmt_type", "role", "options"}},
+      {"AlterRoleStmt", {"role", "options", "action"}},
+      {"DropRoleStmt", {"roles", "missing_ok"}},
+      {"GrantRoleStmt", {"granted_roles", "grantee_roles", "is_grant", "admin_opt", "behavior"}},
+      {"GrantStmt", {"is_grant", "targtype", "objtype", "objects", "privileges", "grantees", "grant_option", "behavior"}},
+      {"AccessPriv", {"priv_name", "cols"}},
+      {"RoleSpec", {"roletype", "rolename", "location"}},
       {"TransactionStmt", {"kind", "options"}},
       {"VariableSetStmt", {"kind", "name", "args", "is_local"}},
       {"VariableShowStmt", {"name"}},
@@ -244,6 +251,11 @@ bool IsUnderstoodStatement(const pg_query::Node& node) {
     case pg_query::Node::kVariableSetStmt:
     case pg_query::Node::kVariableShowStmt:
     case pg_query::Node::kCopyStmt:
+    case pg_query::Node::kCreateRoleStmt:
+    case pg_query::Node::kAlterRoleStmt:
+    case pg_query::Node::kDropRoleStmt:
+    case pg_query::Node::kGrantRoleStmt:
+    case pg_query::Node::kGrantStmt:
       return true;
     case pg_query::Node::kDropStmt:
       return node.drop_stmt().remove_type() == pg_query::OBJECT_TABLE;
