@@ -42,6 +42,8 @@ struct Scenario {
   Timestamp limit = kTimestampMax;  // readers look no further: while a revert works, nobody may read above its target
   // The steps can be done again from wherever they stopped, and end with the same bytes.
   bool resumable = false;
+  // What else must hold right after a restart, whatever the point.
+  std::function<void(FaultStore&, const std::string& where)> check = nullptr;
 };
 
 void MustBe(const absl::Status& status, const std::string& what) {
@@ -128,6 +130,7 @@ class Runner {
     const bool is_next = done + 1 < views_.size() && *view == views_[done + 1];
     if (is_next && *view != views_[done]) ++between_;
     EXPECT_TRUE(*view == views_[done] || is_next) << where << "\nseen:\n" << *view << "acknowledged:\n" << views_[done];
+    if (scenario_.check) scenario_.check(store_, where);
     if (scenario_.resumable) Resume(where, done);
     // It is a store like any other.
     const absl::Status created = store_.Create("after").status();
@@ -326,6 +329,30 @@ Scenario Sweeping() {
           .resumable = true};
 }
 
+constexpr char kLedgerPath[] = "/store/ledger/1.ledger";
+constexpr char kJournalKey[] = "test/record/reverting";
+
+// The versions above 50, of which there are as many as PrepareStandby made.
+absl::Status WriteTheLedger(FaultStore& store, Memory&) {
+  const auto journaled = store.store()->GetMeta(kJournalKey);
+  if (journaled.ok() && journaled->has_value()) return absl::OkStatus();  // a restarted failback goes on from there
+  return WriteLedger(store.store(), store.Find("standby"), Timestamp{50}, kTimestampMax.Prev(), kLedgerPath).status();
+}
+absl::Status JournalRevert(FaultStore& store, Memory&) {
+  return store.Update([](MetaUpdate& update) { update.Put(kJournalKey, "yes"); });
+}
+// R11: from the journaling on, every version that goes is in the ledger.
+void CheckLedger(FaultStore& store, const std::string& where) {
+  const auto journaled = store.store()->GetMeta(kJournalKey);
+  ASSERT_TRUE(journaled.ok()) << where;
+  if (!journaled->has_value()) return;
+  const auto ledger = ReadLedger(store.store(), kLedgerPath);
+  ASSERT_TRUE(ledger.ok()) << where << ": " << ledger.status();
+  EXPECT_EQ(ledger->size(), 50 + kPacedVersionsMax + 500) << where;
+  EXPECT_EQ(ledger->front().timestamp, Timestamp{51}) << where;
+  EXPECT_EQ(ledger->back().write.value, "above") << where;
+}
+
 Scenario Revert() {
   const auto revert = [](FaultStore& store, Memory&) -> absl::Status {
     const KeyspaceRef keyspace = store.Find("standby");
@@ -346,9 +373,14 @@ Scenario Revert() {
               update.SetIngesting(keyspace, false, Timestamp{200});
             });
           },
-          .steps = {{"revert", revert}, {"stream again", back}, IngestStep({PutAt("k1", 60, "again")}, Timestamp{60})},
+          .steps = {{"ledger", WriteTheLedger},
+                    {"journal", JournalRevert},
+                    {"revert", revert},
+                    {"stream again", back},
+                    IngestStep({PutAt("k1", 60, "again")}, Timestamp{60})},
           .limit = Timestamp{50},
-          .resumable = true};
+          .resumable = true,
+          .check = CheckLedger};
 }
 
 // Half of the index lies in files of its own below the floor, and goes.

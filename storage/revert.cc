@@ -1,12 +1,8 @@
 #include "storage/revert.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
+#include <memory>
+#include <utility>
 
 #include "base/coding.h"
 #include "base/crc32c.h"
@@ -14,6 +10,8 @@
 #include "base/status.h"
 #include "storage/change_index.h"
 #include "storage/mvcc_reader.h"
+#include "storage/rocks_files.h"
+#include "storage/rocks_store.h"
 
 namespace anabranch {
 namespace {
@@ -62,27 +60,21 @@ class EraseBatch {
   std::vector<std::string> change_keys_;
 };
 
-absl::Status FromErrno(int error, std::string_view what, const std::string& path) {
-  return SqlError(error == ENOSPC ? sqlstate::kDiskFull : sqlstate::kIoError,
-                  fmt::format("{} {}: {}", what, path, std::strerror(error)));
-}
-
 // A file that appears under its name only when it is whole and on disk. Created by the first Append.
 class LedgerFile {
  public:
-  explicit LedgerFile(std::string path) : path_(std::move(path)), temporary_(path_ + ".tmp") {}
+  LedgerFile(rocksdb::Env* env, std::string path) : env_(env), path_(std::move(path)), temporary_(path_ + ".tmp") {}
   ~LedgerFile() {
-    if (fd_ < 0) return;
-    close(fd_);
-    unlink(temporary_.c_str());
+    if (file_ == nullptr) return;
+    file_.reset();
+    (void)env_->DeleteFile(temporary_);
   }
   LedgerFile(const LedgerFile&) = delete;
   LedgerFile& operator=(const LedgerFile&) = delete;
 
   absl::Status Append(std::string_view record) {
-    if (fd_ < 0) {
-      fd_ = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-      if (fd_ < 0) return FromErrno(errno, "creating", temporary_);
+    if (file_ == nullptr) {
+      RETURN_IF_ERROR(FromRocks(env_->NewWritableFile(temporary_, &file_, rocksdb::EnvOptions()), "create " + temporary_));
     }
     buffer_.append(record);
     return buffer_.size() < kLedgerBufferBytes ? absl::OkStatus() : WriteBuffer();
@@ -90,40 +82,25 @@ class LedgerFile {
 
   absl::Status Finish() {
     RETURN_IF_ERROR(WriteBuffer());
-    if (fsync(fd_) != 0) return FromErrno(errno, "syncing", temporary_);
-    if (rename(temporary_.c_str(), path_.c_str()) != 0) return FromErrno(errno, "renaming", temporary_);
-    close(fd_);
-    fd_ = -1;
-    return SyncParent();
+    RETURN_IF_ERROR(FromRocks(file_->Fsync(), "sync " + temporary_));
+    RETURN_IF_ERROR(FromRocks(file_->Close(), "close " + temporary_));
+    RETURN_IF_ERROR(FromRocks(env_->RenameFile(temporary_, path_), "rename " + temporary_));
+    file_.reset();
+    return SyncFolder(env_, FolderOf(path_));
   }
 
  private:
   absl::Status WriteBuffer() {
-    std::string_view rest = buffer_;
-    while (!rest.empty()) {
-      const ssize_t written = write(fd_, rest.data(), rest.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) return FromErrno(errno, "writing", temporary_);
-      rest.remove_prefix(static_cast<size_t>(written));
-    }
+    RETURN_IF_ERROR(FromRocks(file_->Append(buffer_), "write " + temporary_));
     buffer_.clear();
     return absl::OkStatus();
   }
 
-  absl::Status SyncParent() const {
-    const std::filesystem::path parent = std::filesystem::path(path_).parent_path();
-    const std::string dir = parent.empty() ? "." : parent.string();
-    const int fd = open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return FromErrno(errno, "opening", dir);
-    const int error = fsync(fd) == 0 ? 0 : errno;
-    close(fd);
-    return error == 0 ? absl::OkStatus() : FromErrno(error, "syncing", dir);
-  }
-
+  rocksdb::Env* const env_;
   const std::string path_;
   const std::string temporary_;
   std::string buffer_;
-  int fd_ = -1;
+  std::unique_ptr<rocksdb::WritableFile> file_;
 };
 
 void EncodeLedgerRecord(const Version& version, std::string* record) {
@@ -135,6 +112,20 @@ void EncodeLedgerRecord(const Version& version, std::string* record) {
   record->clear();
   PutFixed32(record, Crc32c(payload));
   PutLengthPrefixed(record, payload);
+}
+
+bool DecodeLedgerRecord(std::string_view* rest, Version* version) {
+  uint32_t crc = 0;
+  std::string_view payload;
+  std::string_view key;
+  if (!TakeFixed32(rest, &crc) || !TakeLengthPrefixed(rest, &payload) || Crc32c(payload) != crc) return false;
+  if (!TakeVarint(&payload, &version->timestamp.ns) || payload.empty()) return false;
+  version->write.kind = static_cast<WriteKind>(payload.front());
+  payload.remove_prefix(1);
+  if (!TakeLengthPrefixed(&payload, &key)) return false;
+  version->key = key;
+  version->write.value = payload;
+  return true;
 }
 
 }  // namespace
@@ -168,6 +159,20 @@ absl::StatusOr<EraseProgress> EraseRange(Store* store, const KeyspaceRef& keyspa
   return progress;
 }
 
+absl::StatusOr<EraseProgress> CountRange(Store* store, const KeyspaceRef& keyspace, Timestamp after, Timestamp upto,
+                                         std::stop_token stop) {
+  ASSIGN_OR_RETURN(auto cursor, ChangeCursor::Open(store, keyspace, after, upto, ChangeFilter::kAll));
+  EraseProgress count;
+  ChangeEntry entry;
+  while (true) {
+    if (stop.stop_requested()) return absl::CancelledError("stopped while counting what is to be undone");
+    ASSIGN_OR_RETURN(const bool found, cursor->NextTimestamp(&entry));
+    if (!found) return count;
+    count.versions += entry.keys.size();
+    ++count.entries;
+  }
+}
+
 absl::StatusOr<EraseProgress> SweepHidden(Store* store, const KeyspaceRef& keyspace, Epoch epoch, std::stop_token stop,
                                           const std::function<void(const EraseProgress&)>& on_batch, Pacing pacing) {
   EraseProgress total;
@@ -196,7 +201,11 @@ absl::StatusOr<EraseProgress> SweepHidden(Store* store, const KeyspaceRef& keysp
 absl::StatusOr<uint64_t> WriteLedger(Store* store, const KeyspaceRef& keyspace, Timestamp after, Timestamp upto,
                                      const std::string& path) {
   ASSIGN_OR_RETURN(auto cursor, ChangeCursor::Open(store, keyspace, after, upto, ChangeFilter::kAll));
-  LedgerFile file(path);
+  // The folder is new to a store's first failback: its name, too, has to be on disk before the failback is (R11).
+  rocksdb::Env* const env = static_cast<RocksStore*>(store)->env();
+  RETURN_IF_ERROR(FromRocks(env->CreateDirIfMissing(FolderOf(path)), "create " + FolderOf(path)));
+  RETURN_IF_ERROR(SyncFolder(env, FolderOf(FolderOf(path))));
+  LedgerFile file(env, path);
   uint64_t written = 0;
   ChangeEntry entry;
   std::string record;
@@ -212,6 +221,20 @@ absl::StatusOr<uint64_t> WriteLedger(Store* store, const KeyspaceRef& keyspace, 
   }
   if (written > 0) RETURN_IF_ERROR(file.Finish());
   return written;
+}
+
+absl::StatusOr<std::vector<Version>> ReadLedger(Store* store, const std::string& path) {
+  std::string bytes;
+  RETURN_IF_ERROR(
+      FromRocks(rocksdb::ReadFileToString(static_cast<RocksStore*>(store)->env(), path, &bytes), "read " + path));
+  std::vector<Version> versions;
+  std::string_view rest = bytes;
+  while (!rest.empty()) {
+    if (!DecodeLedgerRecord(&rest, &versions.emplace_back())) {
+      return absl::DataLossError(fmt::format("{}: record {} is damaged", path, versions.size()));
+    }
+  }
+  return versions;
 }
 
 }  // namespace anabranch

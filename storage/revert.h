@@ -6,8 +6,11 @@
 #include <cstdint>
 #include <functional>
 #include <stop_token>
+#include <string>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "storage/keyspace.h"
 #include "storage/pacer.h"
 #include "storage/store.h"
@@ -30,15 +33,22 @@ absl::StatusOr<EraseProgress> EraseRange(Store* store, const KeyspaceRef& keyspa
                                          const std::function<void(const EraseProgress&)>& on_batch,
                                          Pacing pacing = Pacing::kFull);
 
+// What EraseRange(after, upto) has before it: a walk through the index, no version is read.
+absl::StatusOr<EraseProgress> CountRange(Store* store, const KeyspaceRef& keyspace, Timestamp after, Timestamp upto,
+                                         std::stop_token stop);
+
 // Erases and retires the keyspace's hidden intervals one after the other. The sweeper of one keyspace.
 absl::StatusOr<EraseProgress> SweepHidden(Store* store, const KeyspaceRef& keyspace, Epoch epoch, std::stop_token stop,
                                           const std::function<void(const EraseProgress&)>& on_batch,
                                           Pacing pacing = Pacing::kFull);
 
 // Copies every version that EraseRange(after, upto) would delete to a new file at `path`, synced, so that undone writes
-// never vanish without a trace (R11). One record per version: crc32c | length-prefixed (varint timestamp, kind,
-// length-prefixed key, value). Returns their number.
+// never vanish without a trace (R11). Makes the file's folder if the one above is there. One record per version: crc32c |
+// length-prefixed (varint timestamp, kind, length-prefixed key, value). Returns their number.
 absl::StatusOr<uint64_t> WriteLedger(Store* store, const KeyspaceRef& keyspace, Timestamp after, Timestamp upto,
                                      const std::string& path);
+
+// Its versions, in the order of their timestamps. DataLoss for a file that is damaged or not whole.
+absl::StatusOr<std::vector<Version>> ReadLedger(Store* store, const std::string& path);
 
 }  // namespace anabranch

@@ -1,10 +1,8 @@
 #include "storage/revert.h"
 
-#include <fstream>
-#include <sstream>
+#include <filesystem>
 
 #include "base/coding.h"
-#include "base/crc32c.h"
 #include "storage/change_index.h"
 #include "storage/test_store.h"
 
@@ -189,25 +187,16 @@ TEST_F(RevertTest, LedgerHoldsEveryVersionThatWillBeErased) {
   EXPECT_EQ(*written, 3u);
   EXPECT_FALSE(std::filesystem::exists(path + ".tmp"));
 
-  std::stringstream content;
-  content << std::ifstream(path, std::ios::binary).rdbuf();
-  const std::string bytes = content.str();
-  std::string_view rest = bytes;
+  const auto versions = ReadLedger(store_.get(), path);
+  ASSERT_TRUE(versions.ok()) << versions.status();
   std::string text;
-  while (!rest.empty()) {
-    uint32_t crc = 0;
-    std::string_view payload, key;
-    ASSERT_TRUE(TakeFixed32(&rest, &crc));
-    ASSERT_TRUE(TakeLengthPrefixed(&rest, &payload));
-    ASSERT_EQ(Crc32c(payload), crc);
-    uint64_t ts = 0;
-    ASSERT_TRUE(TakeVarint(&payload, &ts));
-    const int kind = payload.front();
-    payload.remove_prefix(1);
-    ASSERT_TRUE(TakeLengthPrefixed(&payload, &key));
-    text += fmt::format("{} {} {} {}; ", ts, kind, ToHex(key), payload.size());
+  for (const Version& v : *versions) {
+    text +=
+        fmt::format("{} {} {} {}; ", v.timestamp.ns, static_cast<int>(v.write.kind), ToHex(v.key), v.write.value.size());
   }
   EXPECT_EQ(text, "30 1 61 4; 30 2 6200 0; 31 1 63 3145728; ");
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
+  EXPECT_TRUE(absl::IsDataLoss(ReadLedger(store_.get(), path).status()));
 }
 
 TEST_F(RevertTest, LedgerOfNothingIsNoFile) {
@@ -222,10 +211,10 @@ TEST_F(RevertTest, LedgerOfNothingIsNoFile) {
 TEST_F(RevertTest, LedgerThatCannotBeWrittenSaysWhy) {
   const KeyspaceRef keyspace = NewStandby();
   Ingest(keyspace, {PutAt("a", 10, "1")}, 10);
-  const std::string path = dir_ + "/missing/ledger";
+  const std::string path = dir_ + "/missing/folder/ledger";
   const absl::Status missing = WriteLedger(store_.get(), keyspace, {}, Timestamp{40}, path).status();
   EXPECT_EQ(SqlStateOf(missing), sqlstate::kIoError);
-  EXPECT_EQ(MessageOf(missing), fmt::format("creating {}.tmp: No such file or directory", path));
+  EXPECT_NE(MessageOf(missing).find("No such file or directory"), std::string::npos) << missing;
 }
 
 }  // namespace

@@ -45,6 +45,19 @@ absl::Status SyncFile(rocksdb::Env* env, const std::string& path) {
   return FromRocks(status, "sync " + path);
 }
 
+std::string FolderOf(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+absl::Status SyncFolder(rocksdb::Env* env, const std::string& folder) {
+  std::unique_ptr<rocksdb::Directory> directory;
+  rocksdb::Status status = env->NewDirectory(folder, &directory);
+  if (status.ok()) status = directory->Fsync();
+  return FromRocks(status, "sync folder " + folder);
+}
+
 absl::Status RemoveTree(rocksdb::Env* env, const std::string& path) {
   std::vector<std::string> children;
   const rocksdb::Status listed = env->GetChildren(path, &children);

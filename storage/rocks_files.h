@@ -18,6 +18,11 @@ std::shared_ptr<rocksdb::Env> WithDurableLinks(rocksdb::Env* base);
 // What is written to the file, by whomever, is on disk.
 absl::Status SyncFile(rocksdb::Env* env, const std::string& path);
 
+std::string FolderOf(const std::string& path);
+
+// The names in the folder are on disk.
+absl::Status SyncFolder(rocksdb::Env* env, const std::string& folder);
+
 // Removes a folder and what is in it. A path that is not there is fine.
 absl::Status RemoveTree(rocksdb::Env* env, const std::string& path);
 

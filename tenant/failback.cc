@@ -36,9 +36,6 @@ absl::Status CheckAnswer(const catalog::TenantRecord& record, const KeyspaceStat
 // Returns how many versions it holds.
 absl::StatusOr<uint64_t> WriteLedgerOf(Store* store, const catalog::TenantRecord& record, const KeyspaceRef& keyspace,
                                        const wire::OpenResponse& response) {
-  std::error_code error;
-  std::filesystem::create_directories(LedgerRoot(store), error);
-  if (error) return SqlError(sqlstate::kIoError, fmt::format("create {}: {}", LedgerRoot(store), error.message()));
   const std::string path = LedgerPath(store, TenantId(record.id()), StreamId(response.stream_id()));
   return WriteLedger(store, keyspace, {response.start_at()}, kTimestampMax.Prev(), path);
 }
