@@ -22,6 +22,8 @@ namespace {
 
 constexpr int kClusterIdHexDigits = 32;
 constexpr char kMetaFamily[] = "meta";
+// RocksDB would start 16 threads for each column family, of which there may be hundreds with a file or two each.
+constexpr int kFileOpeningThreads = 1;
 
 std::error_code SyncFolder(const std::filesystem::path& folder) {
   const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -90,8 +92,10 @@ absl::Status RocksStore::OpenDatabase(std::vector<rocksdb::ColumnFamilyHandle*>*
                                 : is_changes ? rocks_options_.family(Family::kChanges)
                                              : rocks_options_.meta());
   }
+  rocksdb::DBOptions db_options = rocks_options_.db();
+  db_options.max_file_opening_threads = kFileOpeningThreads;
   rocksdb::DB* db = nullptr;
-  RETURN_IF_ERROR(FromRocks(rocksdb::DB::Open(rocks_options_.db(), options_.dir, families, handles, &db),
+  RETURN_IF_ERROR(FromRocks(rocksdb::DB::Open(db_options, options_.dir, families, handles, &db),
                             fmt::format("open store {}", options_.dir)));
   engine_->db.reset(db);
   std::unique_ptr<rocksdb::LogFile> log;
