@@ -41,6 +41,7 @@ std::vector<ColumnDescription> ShowColumns(bool with_replication_status) {
                                  {"failover_time", SqlType::kNumeric},
                                  {"status", SqlType::kText},
                                  {"last_error", SqlType::kText},
+                                 {"progress", SqlType::kText},
                                  {"initial_copies", SqlType::kInt8}});
   return columns;
 }
@@ -53,14 +54,15 @@ Row ShowRow(const VirtualClusterInfo& info, bool with_replication_status) {
     return row;
   }
   if (!info.replication.has_value()) {
-    row.insert(row.end(), {Null(), Null(), Null(), Null(), Null(), Null(), state, Null(), Null()});
+    row.insert(row.end(), {Null(), Null(), Null(), Null(), Null(), Null(), state, Null(), Null(), Null()});
     return row;
   }
   const ReplicationStatus& replication = *info.replication;
   row.insert(row.end(), {TextOrNull(replication.source_tenant_name), TextOrNull(replication.source_cluster_uri),
                          TimeOrNull(replication.retained_time), TimeOrNull(replication.replicated_time),
                          LagOrNull(replication.replication_lag_ns), HlcOrNull(replication.failover_time), state,
-                         TextOrNull(replication.last_error), static_cast<int64_t>(replication.initial_copies)});
+                         TextOrNull(replication.last_error), TextOrNull(replication.progress),
+                         static_cast<int64_t>(replication.initial_copies)});
   return row;
 }
 
@@ -73,6 +75,7 @@ class Executor : public SystemStatements {
     if (std::holds_alternative<ShowFingerprints>(statement)) {
       return {{"tenant_name", SqlType::kText}, {"end_ts", SqlType::kNumeric}, {"fingerprint", SqlType::kInt8}};
     }
+    if (const auto* show = std::get_if<ShowSetting>(&statement)) return {{show->setting, SqlType::kText}};
     const auto* alter = std::get_if<AlterVirtualCluster>(&statement);
     if (alter != nullptr && alter->action == AlterVirtualCluster::Action::kComplete)
       return {{"failover_time", SqlType::kNumeric}};
@@ -112,11 +115,14 @@ class Executor : public SystemStatements {
       case Action::kStopService:
         RETURN_IF_ERROR(clusters_->StopService(alter.target));
         break;
+      case Action::kSetSetting:
+        RETURN_IF_ERROR(clusters_->SetSetting(alter.target, alter.setting, alter.setting_value));
+        break;
       case Action::kStartReplication:
         RETURN_IF_ERROR(clusters_->StartReplication(alter.target, alter.source_name, alter.uri, alter.replication, stop));
         break;
       case Action::kComplete: {
-        ASSIGN_OR_RETURN(const Timestamp at, clusters_->CompleteReplication(alter.target, alter.failover_target));
+        ASSIGN_OR_RETURN(const Timestamp at, clusters_->CompleteReplication(alter.target, alter.failover_target, stop));
         RETURN_IF_ERROR(sink.Columns(Describe(statement)));
         RETURN_IF_ERROR(sink.AddRow({HlcNumeric(at)}));
         break;
@@ -141,6 +147,14 @@ class Executor : public SystemStatements {
     RETURN_IF_ERROR(sink.Columns(Describe(statement)));
     for (const VirtualClusterInfo& info : rows) RETURN_IF_ERROR(sink.AddRow(ShowRow(info, show.with_replication_status)));
     return fmt::format("SHOW {}", rows.size());
+  }
+
+  absl::StatusOr<std::string> RunOne(const SystemStatement& statement, const ShowSetting& show, ResultSink& sink,
+                                     std::stop_token) {
+    ASSIGN_OR_RETURN(std::string value, clusters_->ShowSetting(show.target, show.setting));
+    RETURN_IF_ERROR(sink.Columns(Describe(statement)));
+    RETURN_IF_ERROR(sink.AddRow({std::move(value)}));
+    return std::string("SHOW 1");
   }
 
   absl::StatusOr<std::string> RunOne(const SystemStatement& statement, const ShowFingerprints& show, ResultSink& sink,

@@ -39,6 +39,8 @@ class Parser {
       statement = ParseShow(std::nullopt);
     } else if (TakeWords({"show", "virtual", "cluster"})) {
       statement = ParseShowOne();
+    } else if (TakeWords({"show", "cluster", "setting"})) {
+      statement = ParseShowSetting();
     } else if (TakeWords({"show", "experimental_fingerprints"})) {
       statement = ParseFingerprints();
     } else {
@@ -68,6 +70,7 @@ class Parser {
     at_ += words.size();
     return true;
   }
+  bool IsAnyWord() const { return Now().kind == Kind::kWord || Now().kind == Kind::kReservedWord; }
   bool TakeSymbol(std::string_view symbol) {
     if (Now().kind != Kind::kSymbol || Now().value != symbol) return false;
     ++at_;
@@ -105,7 +108,6 @@ class Parser {
         {{"revoke", "system"}, "REVOKE SYSTEM"},
         {{"show", "system", "grants"}, "SHOW SYSTEM GRANTS"},
         {{"set", "cluster", "setting"}, "SET CLUSTER SETTING"},
-        {{"show", "cluster", "setting"}, "SHOW CLUSTER SETTING"},
         {{"show", "cluster", "settings"}, "SHOW CLUSTER SETTINGS"},
         {{"show", "jobs"}, "SHOW JOBS"},
         {{"show", "job"}, "SHOW JOB"},
@@ -260,6 +262,27 @@ class Parser {
     return NotSupported(fmt::format("a cast to {} in a SYSTEM TIME expression", type));
   }
 
+  // word[.word ...]
+  absl::StatusOr<std::string> ParseSettingName() {
+    std::string name;
+    do {
+      if (Now().kind != Kind::kWord && Now().kind != Kind::kQuotedName) return Unexpected();
+      if (!name.empty()) name += '.';
+      name += tokens_[at_++].value;
+    } while (TakeSymbol("."));
+    return name;
+  }
+
+  // = | TO, then a value; unset: DEFAULT. Whether the setting can have the value is not the grammar's business.
+  absl::StatusOr<std::optional<std::string>> ParseSettingValue() {
+    if (!TakeSymbol("=") && !TakeWords({"to"})) return Unexpected();
+    if (TakeWords({"default"})) return std::optional<std::string>();
+    const std::string sign = TakeSymbol("-") ? "-" : "";
+    const bool is_value = Now().kind == Kind::kNumber || (sign.empty() && (Now().kind == Kind::kString || IsAnyWord()));
+    if (!is_value) return Unexpected();
+    return std::optional<std::string>(sign + tokens_[at_++].value);
+  }
+
   // --- Statements ---
   absl::StatusOr<SystemStatement> ParseCreate() {
     CreateVirtualCluster create;
@@ -296,6 +319,13 @@ class Parser {
       RETURN_IF_ERROR(Expect({"shared"}));
     } else if (TakeWords({"stop", "service"})) {
       alter.action = Action::kStopService;
+    } else if (TakeWords({"set", "cluster", "setting"})) {
+      alter.action = Action::kSetSetting;
+      ASSIGN_OR_RETURN(alter.setting, ParseSettingName());
+      ASSIGN_OR_RETURN(alter.setting_value, ParseSettingValue());
+    } else if (TakeWords({"reset", "cluster", "setting"})) {
+      alter.action = Action::kSetSetting;
+      ASSIGN_OR_RETURN(alter.setting, ParseSettingName());
     } else {
       return Unexpected();
     }
@@ -365,6 +395,15 @@ class Parser {
     return show;
   }
 
+  absl::StatusOr<SystemStatement> ParseShowSetting() {
+    ShowSetting show;
+    ASSIGN_OR_RETURN(show.setting, ParseSettingName());
+    if (AtEnd() || (Now().kind == Kind::kSymbol && Now().value == ";")) return NotSupported("SHOW CLUSTER SETTING");
+    RETURN_IF_ERROR(Expect({"for", "virtual", "cluster"}));
+    ASSIGN_OR_RETURN(show.target, ParseSpec());
+    return show;
+  }
+
   absl::StatusOr<SystemStatement> ParseFingerprints() {
     ShowFingerprints show;
     RETURN_IF_ERROR(Expect({"from"}));
@@ -412,7 +451,8 @@ absl::StatusOr<std::optional<SystemStatement>> ParseSystemStatement(std::string_
 }
 
 bool ReturnsRows(const SystemStatement& statement) {
-  return std::holds_alternative<ShowVirtualClusters>(statement) || std::holds_alternative<ShowFingerprints>(statement);
+  return std::holds_alternative<ShowVirtualClusters>(statement) || std::holds_alternative<ShowSetting>(statement) ||
+         std::holds_alternative<ShowFingerprints>(statement);
 }
 
 }  // namespace anabranch

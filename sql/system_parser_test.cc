@@ -79,12 +79,30 @@ TEST(SystemParserTest, AlterActions) {
   EXPECT_EQ(action("COMPLETE REPLICATION TO LATEST"), Action::kComplete);
   EXPECT_EQ(action("START SERVICE SHARED"), Action::kStartService);
   EXPECT_EQ(action("STOP SERVICE"), Action::kStopService);
+  EXPECT_EQ(action("SET CLUSTER SETTING gc.ttlseconds = 600"), Action::kSetSetting);
   const auto start = Parsed<AlterVirtualCluster>(
       "ALTER VIRTUAL CLUSTER main START REPLICATION OF other ON 'postgres://h' WITH RETENTION = '1m'");
   EXPECT_EQ(start.action, Action::kStartReplication);
   EXPECT_EQ(start.source_name, "other");
   EXPECT_EQ(start.uri, "postgres://h");
   EXPECT_EQ(start.replication.retention_ns, 60'000'000'000u);
+}
+
+TEST(SystemParserTest, SettingsOfAVirtualCluster) {
+  const auto set = [](const std::string& rest) {
+    const auto alter = Parsed<AlterVirtualCluster>("ALTER VIRTUAL CLUSTER main " + rest);
+    EXPECT_EQ(alter.action, AlterVirtualCluster::Action::kSetSetting);
+    return alter.setting + " " + alter.setting_value.value_or("(default)");
+  };
+  EXPECT_EQ(set("SET CLUSTER SETTING gc.ttlseconds = 600"), "gc.ttlseconds 600");
+  EXPECT_EQ(set("SET CLUSTER SETTING GC.TTLSeconds TO '600'"), "gc.ttlseconds 600");
+  EXPECT_EQ(set("SET CLUSTER SETTING gc.ttlseconds = -1"), "gc.ttlseconds -1");
+  EXPECT_EQ(set("SET CLUSTER SETTING a.b.c = on"), "a.b.c on");
+  EXPECT_EQ(set("SET CLUSTER SETTING gc.ttlseconds = DEFAULT"), "gc.ttlseconds (default)");
+  EXPECT_EQ(set("RESET CLUSTER SETTING gc.ttlseconds"), "gc.ttlseconds (default)");
+  const auto show = Parsed<ShowSetting>("SHOW CLUSTER SETTING gc.ttlseconds FOR VIRTUAL CLUSTER [2];");
+  EXPECT_EQ(show.setting, "gc.ttlseconds");
+  EXPECT_EQ(Name(show.target), "[2]");
 }
 
 TEST(SystemParserTest, TimeExpressionsStayAsWritten) {
@@ -133,6 +151,7 @@ TEST(SystemParserTest, Fingerprints) {
 TEST(SystemParserTest, OnlyShowReturnsRowsToSelectFrom) {
   EXPECT_TRUE(ReturnsRows(**ParseSystemStatement("SHOW VIRTUAL CLUSTERS")));
   EXPECT_TRUE(ReturnsRows(**ParseSystemStatement("SHOW EXPERIMENTAL_FINGERPRINTS FROM VIRTUAL CLUSTER main")));
+  EXPECT_TRUE(ReturnsRows(**ParseSystemStatement("SHOW CLUSTER SETTING a FOR VIRTUAL CLUSTER main")));
   EXPECT_FALSE(ReturnsRows(**ParseSystemStatement("DROP VIRTUAL CLUSTER main")));
 }
 
@@ -163,6 +182,11 @@ TEST(SystemParserTest, MistakesNameTheToken) {
       {"ALTER VIRTUAL CLUSTER [] STOP SERVICE", "42601 syntax error at or near \"]\""},
       {"ALTER VIRTUAL CLUSTER [1.5] STOP SERVICE", "42601 syntax error at or near \"1.5\""},
       {"ALTER VIRTUAL CLUSTER [99999999999] STOP SERVICE", "54000 virtual cluster ID 99999999999 is out of range"},
+      {"ALTER VIRTUAL CLUSTER main SET CLUSTER SETTING", "42601 syntax error at end of input"},
+      {"ALTER VIRTUAL CLUSTER main SET CLUSTER SETTING gc.ttlseconds", "42601 syntax error at end of input"},
+      {"ALTER VIRTUAL CLUSTER main SET CLUSTER SETTING gc.ttlseconds =", "42601 syntax error at end of input"},
+      {"ALTER VIRTUAL CLUSTER main RESET CLUSTER SETTING a = 1", "42601 syntax error at or near \"=\""},
+      {"SHOW CLUSTER SETTING a FOR main", "42601 syntax error at or near \"main\""},
       {"SHOW VIRTUAL CLUSTER", "42601 syntax error at end of input"},
       {"SHOW VIRTUAL CLUSTERS main", "42601 syntax error at or near \"main\""},
       {"SHOW EXPERIMENTAL_FINGERPRINTS", "42601 syntax error at end of input"},
@@ -197,6 +221,7 @@ TEST(SystemParserTest, WhatComesLaterIsNamed) {
       {"SHOW VIRTUAL CLUSTER a WITH PRIOR REPLICATION DETAILS", "SHOW VIRTUAL CLUSTER ... WITH PRIOR REPLICATION DETAILS"},
       {"CREATE EXTERNAL CONNECTION c AS 'uri'", "CREATE EXTERNAL CONNECTION"},
       {"SET CLUSTER SETTING a.b = 1", "SET CLUSTER SETTING"},
+      {"SHOW CLUSTER SETTING a.b", "SHOW CLUSTER SETTING"},
       {"SHOW JOBS", "SHOW JOBS"},
       {"SHOW JOB WHEN COMPLETE 1", "SHOW JOB"},
       {"GRANT SYSTEM MANAGEVIRTUALCLUSTER TO user", "GRANT SYSTEM"},

@@ -25,13 +25,15 @@ struct CreateVirtualCluster {
   ReplicationOptions replication;
 };
 struct AlterVirtualCluster {
-  enum class Action { kPause, kResume, kComplete, kStartReplication, kStartService, kStopService };
+  enum class Action { kPause, kResume, kComplete, kStartReplication, kStartService, kStopService, kSetSetting };
   VirtualClusterSpec target;
   Action action = Action::kPause;
   FailoverTarget failover_target;  // kComplete
   std::string source_name;         // kStartReplication
   std::string uri;
   ReplicationOptions replication;
+  std::string setting;                       // kSetSetting
+  std::optional<std::string> setting_value;  // unset: back to the default
 };
 struct DropVirtualCluster {
   VirtualClusterSpec target;
@@ -41,14 +43,19 @@ struct ShowVirtualClusters {
   std::optional<VirtualClusterSpec> target;  // unset: all
   bool with_replication_status = false;
 };
+// SHOW CLUSTER SETTING ... FOR VIRTUAL CLUSTER ...
+struct ShowSetting {
+  std::string setting;
+  VirtualClusterSpec target;
+};
 struct ShowFingerprints {
   VirtualClusterSpec target;
   std::optional<std::string> start_timestamp;
   std::optional<std::string> as_of;
 };
 
-using SystemStatement =
-    std::variant<CreateVirtualCluster, AlterVirtualCluster, DropVirtualCluster, ShowVirtualClusters, ShowFingerprints>;
+using SystemStatement = std::variant<CreateVirtualCluster, AlterVirtualCluster, DropVirtualCluster, ShowVirtualClusters,
+                                     ShowSetting, ShowFingerprints>;
 
 // nullopt: the text does not begin like a statement of ours, and is PostgreSQL's business. 42601 with the position for a
 // mistake in ours; 0A000 naming the clause for what contract §3 lists and this version does not do.

@@ -76,6 +76,22 @@ TEST_F(CollectorTest, ProtectedHistoryIsKept) {
   EXPECT_EQ(main->state()->floor, second);
 }
 
+TEST_F(CollectorTest, RunningItTakesUpAChangedSetting) {
+  const KeyspaceRef main = KeyspaceOf(TenantId(2));
+  ASSERT_TRUE(cluster_->SetSetting("main", "gc.ttlseconds", "3600").ok());
+  const Timestamp first = Put(main, "1");
+  Put(main, "2");
+  const KeyspaceRef system = KeyspaceOf(kSystemTenantId);
+  const Timestamp system_first = Put(system, "1");
+  Put(system, "2");
+  Collector collector({.store = cluster_.store(), .ttl_seconds = 0, .interval_ms = 1});
+  collector.Start();
+  ASSERT_TRUE(Eventually([&] { return !Readable(system, system_first); }));
+  EXPECT_TRUE(Readable(main, first));
+  ASSERT_TRUE(cluster_->SetSetting("main", "gc.ttlseconds", "1").ok());
+  EXPECT_TRUE(Eventually([&] { return !Readable(main, first); }));
+}
+
 TEST_F(CollectorTest, StartedItCollectsByItselfUntilItIsStopped) {
   const KeyspaceRef main = KeyspaceOf(TenantId(2));
   const Timestamp first = Put(main, "1");

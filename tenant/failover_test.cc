@@ -152,7 +152,7 @@ TEST_F(FailoverTest, StateBranchEpochAndProtectionChangeTogether) {
   const KeyspaceRef keyspace =
       *cluster_.store()->FindKeyspace(IncarnationId(LoadTenant(cluster_.store(), id)->incarnation()));
   const Epoch before = keyspace->state()->epoch;
-  const auto at = cluster_->CompleteReplication("main", ToSystemTime{FormatHlc({base + 10})});
+  const auto at = cluster_->CompleteReplication("main", ToSystemTime{FormatHlc({base + 10})}, {});
   ASSERT_TRUE(at.ok()) << at.status();
   EXPECT_EQ(at->ns, base + 10);
   const auto record = LoadTenant(cluster_.store(), id);
@@ -163,7 +163,7 @@ TEST_F(FailoverTest, StateBranchEpochAndProtectionChangeTogether) {
   EXPECT_GT(keyspace->state()->epoch, before);
   EXPECT_EQ(*ProtectedBy(cluster_.store(), keyspace->incarnation(), "failover"), *at);
   EXPECT_EQ(cluster_.Status("main").failover_time, *at);
-  EXPECT_EQ(SqlStateOf(cluster_->CompleteReplication("main", ToLatest{}).status()), "55000");
+  EXPECT_EQ(SqlStateOf(cluster_->CompleteReplication("main", ToLatest{}, {}).status()), "55000");
   // Serving does not wait for the sweep, and does not disturb it.
   ASSERT_TRUE(cluster_->StartService("main").ok());
   EXPECT_EQ(cluster_.Get("main", "key000010"), "v");

@@ -158,6 +158,7 @@ absl::Status CheckAllowed(LifecycleAction action, std::string_view name, DataSta
     case LifecycleAction::kStartService:
       return CheckStartService(name, state, mode);
     case LifecycleAction::kStopService:
+    case LifecycleAction::kSetSetting:
       return absl::OkStatus();
     case LifecycleAction::kPause:
     case LifecycleAction::kResume:

@@ -46,6 +46,7 @@ enum class LifecycleAction {
   kDrop,
   kServeSession,
   kServeStream,
+  kSetSetting,
 };
 
 // OK if the action is allowed for a virtual cluster in this state; otherwise an error that names it, the state and the

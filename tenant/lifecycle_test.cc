@@ -66,6 +66,7 @@ TEST(LifecycleTest, WhatIsAllowedWhere) {
   }
   EXPECT_EQ(AllowedIn(LifecycleAction::kDrop), drop);
   EXPECT_EQ(AllowedIn(LifecycleAction::kStopService), stop);
+  EXPECT_EQ(AllowedIn(LifecycleAction::kSetSetting), stop);
 }
 
 TEST(LifecycleTest, ARefusalHintsTheStatementThatHelps) {

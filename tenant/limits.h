@@ -1,6 +1,7 @@
 // Names and bounds that several files of tenant/ share.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 #include "tenant/virtual_clusters.h"
@@ -13,13 +14,17 @@ inline constexpr int kBranchHexDigits = 32;
 inline constexpr std::string_view kFailoverHolder = "failover";    // from the failover on, for a failback
 inline constexpr std::string_view kRetentionHolder = "retention";  // a standby's own, from its retained_time on
 
+// The setting of a virtual cluster; zero in its record stands for the default.
+inline constexpr std::string_view kGcTtlSetting = "gc.ttlseconds";
+inline constexpr uint64_t kGcTtlSecondsMin = 1;
+inline constexpr uint64_t kGcTtlSecondsMax = 2'147'483'647;
+
 // How often progress that may lag behind is made durable: raised protections, expirations, the source's clock offset.
 inline constexpr uint64_t kProgressIntervalNs = 10'000'000'000;
 inline constexpr uint64_t kRetryMinMs = 100;
 inline constexpr uint64_t kRetryMaxMs = 15'000;
 inline constexpr uint64_t kSweepWaitMs = 30'000;  // OPEN waits that long for a sweep before it refuses
-inline constexpr uint64_t kReachWaitMs =
-    10'000;  // COMPLETE to a past time that has not been replicated yet waits that long
+inline constexpr uint64_t kReachCheckMs = 500;    // how often a waiting COMPLETE looks whether another statement ended it
 inline constexpr uint64_t kHousekeepingMs = 60'000;
 inline constexpr size_t kFarewellsMax = 256;  // waiting to be said; a source that is not told forgets by itself
 static_assert(kProgressIntervalNs < kExpirationWindowNs / 100);

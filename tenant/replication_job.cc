@@ -74,6 +74,7 @@ void ReplicationJob::Run(std::stop_token stop) {
   while (!stop.stop_requested()) {
     const Timestamp before = DurableFrontier();
     const Attempt attempt = RunOnce(stop);
+    options_.progress->SetStep("");
     if (stop.stop_requested() || attempt.outcome == Outcome::kOver) return;
     if (attempt.outcome == Outcome::kAgain || DurableFrontier() > before) wait_ms = kRetryMinMs;
     if (attempt.outcome == Outcome::kAgain) continue;
@@ -159,7 +160,12 @@ ReplicationJob::Attempt ReplicationJob::Copy(const catalog::TenantRecord& record
   fs::create_directories(dir, error);
   absl::Status status = FromErrorCode(error, fmt::format("create {}", dir));
   CopyProgress copied;
-  const auto on_progress = [&copied](const CopyProgress& progress) { copied = progress; };
+  const auto on_progress = [&](const CopyProgress& progress) {
+    copied = progress;
+    constexpr int kMiBShift = 20;
+    options_.progress->SetStep(
+        fmt::format("copying: {} of {} MiB", copied.bytes_done >> kMiBShift, copied.bytes_total >> kMiBShift));
+  };
   if (status.ok()) status = CopyFiles(record.replication().uri(), *response, dir, on_progress, stop);
   if (!status.ok()) return {Outcome::kRetry, std::move(status)};
   Log(LogLevel::kInfo, "copy.finished", "vc={} bytes={} resent={}", record.name(), copied.bytes_done, copied.bytes_resent);
@@ -228,7 +234,13 @@ ReplicationJob::Attempt ReplicationJob::Revert(const catalog::TenantRecord& reco
   const Timestamp point{record.replication().start_at()};
   options_.end_streams();  // a reader that misses what is being deleted would hand out a hole
   Failpoint("failback.before_revert");
-  const auto undone = EraseRange(store_, *keyspace, *epoch, point, kTimestampMax.Prev(), stop, nullptr);
+  const auto total = CountRange(store_, *keyspace, point, kTimestampMax.Prev(), stop);
+  if (!total.ok()) return {Outcome::kRetry, total.status()};
+  const auto on_batch = [&](const EraseProgress& done) {
+    options_.progress->SetStep(fmt::format("reverting: {} of {} versions", done.versions, total->versions));
+  };
+  on_batch({});
+  const auto undone = EraseRange(store_, *keyspace, *epoch, point, kTimestampMax.Prev(), stop, on_batch);
   if (!undone.ok()) return {Outcome::kRetry, undone.status()};
   absl::Status status =
       UpdateTenant(store_, options_.tenant, [&](MetaUpdate& update, catalog::TenantRecord& now) -> absl::Status {

@@ -41,10 +41,21 @@ class ReplicationProgress {
     return last_error_;
   }
 
+  // What is done before the stream flows: "copying: 120 of 300 MiB", "reverting: 5000 of 7000 versions". Empty: nothing.
+  void SetStep(std::string step) {
+    std::lock_guard lock(mutex_);
+    step_ = std::move(step);
+  }
+  std::string step() const {
+    std::lock_guard lock(mutex_);
+    return step_;
+  }
+
  private:
   std::atomic<int64_t> offset_ns_{0};
   mutable std::mutex mutex_;
   std::string last_error_;  // guarded by mutex_
+  std::string step_;        // guarded by mutex_
 };
 
 class ReplicationJob {

@@ -155,7 +155,7 @@ absl::Status VirtualClustersImpl::ResumeReplication(const VirtualClusterSpec& sp
 }
 
 absl::StatusOr<Timestamp> VirtualClustersImpl::CompleteReplication(const VirtualClusterSpec& spec,
-                                                                   const FailoverTarget& target) {
+                                                                   const FailoverTarget& target, std::stop_token stop) {
   ASSIGN_OR_RETURN(Statement statement, Begin(spec, "complete replication of"));
   const catalog::TenantRecord& record = statement.record;
   RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kComplete, record.name(), StateOf(record), ModeOf(record)));
@@ -166,7 +166,8 @@ absl::StatusOr<Timestamp> VirtualClustersImpl::CompleteReplication(const Virtual
   }
   ASSIGN_OR_RETURN(const FailoverPlan plan, JudgeFailover(record, FrontierOf(record), at));
   if (plan.reached) return CompleteNow(std::move(statement), at);
-  return CompleteLater(std::move(statement), plan.at, source_now);
+  RETURN_IF_ERROR(CompleteLater(std::move(statement), plan.at, /*wait=*/plan.at <= source_now, std::move(stop)));
+  return plan.at;
 }
 
 // Needs neither the source nor the job.
@@ -178,7 +179,7 @@ absl::StatusOr<Timestamp> VirtualClustersImpl::CompleteNow(Statement statement, 
   return published.at;
 }
 
-absl::StatusOr<Timestamp> VirtualClustersImpl::CompleteLater(Statement statement, Timestamp target, Timestamp source_now) {
+absl::Status VirtualClustersImpl::CompleteLater(Statement statement, Timestamp target, bool wait, std::stop_token stop) {
   const std::shared_ptr<TenantRuntime> runtime = statement.runtime;
   const DataState before = StateOf(statement.record);
   RETURN_IF_ERROR(JournalTarget(store_, runtime->id, target));
@@ -189,14 +190,29 @@ absl::StatusOr<Timestamp> VirtualClustersImpl::CompleteLater(Statement statement
     runtime->job->SetTarget(target);
   }
   statement.turn.unlock();  // another COMPLETE may replace the target
-  if (target > source_now) return target;
-  // A past moment that the stream is about to reach: `ready` on return, unless the source does not bring it.
-  std::unique_lock lock(runtime->mutex);
-  runtime->failed_over.wait_for(lock, std::chrono::milliseconds(kReachWaitMs), [&] {
-    const auto now = LoadTenant(store_, runtime->id);
-    return !now.ok() || StateOf(*now) != DataState::kPendingFailover;
-  });
-  return target;
+  return wait ? WaitFailedOver(*runtime, target, std::move(stop)) : absl::OkStatus();
+}
+
+// A past moment that the stream has yet to reach.
+absl::Status VirtualClustersImpl::WaitFailedOver(TenantRuntime& runtime, Timestamp target, std::stop_token stop) {
+  std::unique_lock lock(runtime.mutex);
+  while (!stop.stop_requested()) {
+    ASSIGN_OR_RETURN(const catalog::TenantRecord now, LoadTenant(store_, runtime.id));
+    if (StateOf(now) == DataState::kReady && now.failover_time() == target.ns) return absl::OkStatus();
+    const std::string error = runtime.progress->last_error();
+    if (StateOf(now) != DataState::kPendingFailover) {
+      return SqlError(sqlstate::kObjectNotInPrerequisiteState,
+                      fmt::format("failover of tenant \"{}\" to {} did not take place: its state is {}{}{}", now.name(),
+                                  FormatHlc(target), ToString(StateOf(now)), error.empty() ? "" : ": ", error));
+    }
+    if (now.replication().cutover() != target.ns) {
+      return SqlError(sqlstate::kObjectNotInPrerequisiteState,
+                      fmt::format("failover of tenant \"{}\" to {} was replaced by one to {}", now.name(),
+                                  FormatHlc(target), FormatHlc({now.replication().cutover()})));
+    }
+    runtime.failed_over.wait_for(lock, stop, std::chrono::milliseconds(kReachCheckMs), [] { return false; });
+  }
+  return absl::CancelledError("stopped while waiting for the failover; it stays pending");
 }
 
 }  // namespace anabranch

@@ -28,7 +28,7 @@ class ReplicationTest : public testing::Test {
     });
   }
   static Timestamp Promote(TestCluster& cluster) {
-    const auto at = cluster->CompleteReplication("main", ToLatest{});
+    const auto at = cluster->CompleteReplication("main", ToLatest{}, {});
     EXPECT_TRUE(at.ok()) << at.status();
     EXPECT_TRUE(cluster->StartService("main").ok());
     return at.value_or(kTimestampZero);
@@ -47,7 +47,7 @@ TEST_F(ReplicationTest, CopyThenStreamThenPromote) {
   ASSERT_TRUE(Replicate(a_, b_).ok());
   Fill(a_, "after", 50);
   ASSERT_TRUE(CaughtUp(a_, b_)) << b_.Status("main").last_error;
-  EXPECT_EQ(b_.StateOf("main"), "replicating");
+  EXPECT_TRUE(Eventually([&] { return b_.StateOf("main") == "replicating"; }));  // written right after the frontier
   const ReplicationStatus status = b_.Status("main");
   EXPECT_EQ(status.source_tenant_name, "main");
   EXPECT_EQ(status.source_cluster_uri.find("secret"), std::string::npos) << status.source_cluster_uri;
@@ -113,7 +113,7 @@ TEST_F(ReplicationTest, PromotedAtAPastMomentWithTheSourceDead) {
   ASSERT_TRUE(CaughtUp(a_, b_));
   const uint64_t expected = a_.FingerprintAt("main", kept);
   a_.Stop();
-  const auto at = b_->CompleteReplication("main", ToSystemTime{FormatHlc(kept)});
+  const auto at = b_->CompleteReplication("main", ToSystemTime{FormatHlc(kept)}, {});
   ASSERT_TRUE(at.ok()) << at.status();
   EXPECT_EQ(*at, kept);
   EXPECT_EQ(b_.StateOf("main"), "ready");
@@ -125,10 +125,10 @@ TEST_F(ReplicationTest, PromotedAtAPastMomentWithTheSourceDead) {
 TEST_F(ReplicationTest, AFutureMomentWaitsAndCanBeReplaced) {
   ASSERT_TRUE(Replicate(a_, b_).ok());
   ASSERT_TRUE(CaughtUp(a_, b_));
-  ASSERT_TRUE(b_->CompleteReplication("main", ToSystemTime{"+5h"}).ok());
+  ASSERT_TRUE(b_->CompleteReplication("main", ToSystemTime{"+5h"}, {}).ok());
   EXPECT_EQ(b_.StateOf("main"), "replication pending failover");
   EXPECT_GT(b_.Status("main").failover_time->ns, a_.store()->visible().ns);
-  const auto soon = b_->CompleteReplication("main", ToSystemTime{"+400ms"});
+  const auto soon = b_->CompleteReplication("main", ToSystemTime{"+400ms"}, {});
   ASSERT_TRUE(soon.ok()) << soon.status();
   const Timestamp before = *a_.Put("main", "before", "1");
   ASSERT_LT(before, *soon) << "the machine is too slow for this test";
@@ -139,6 +139,66 @@ TEST_F(ReplicationTest, AFutureMomentWaitsAndCanBeReplaced) {
   ASSERT_TRUE(b_->StartService("main").ok());
   EXPECT_EQ(b_.Get("main", "before"), "1");
   EXPECT_EQ(b_.Get("main", "after"), "-");
+}
+
+TEST_F(ReplicationTest, AReplacedOrCancelledWaitForAPastMomentSaysSo) {
+  ASSERT_TRUE(Replicate(a_, b_).ok());
+  ASSERT_TRUE(CaughtUp(a_, b_));
+  a_.Disconnect();
+  const Timestamp first = *a_.Put("main", "k", "1");
+  const Timestamp second = *a_.Put("main", "k", "2");
+  std::stop_source cancel;
+  absl::StatusOr<Timestamp> cancelled;
+  absl::StatusOr<Timestamp> replaced;
+  absl::StatusOr<Timestamp> reached;
+  const auto complete = [&](absl::StatusOr<Timestamp>* result, Timestamp at) {
+    return std::jthread([=, this, stop = cancel.get_token()] {
+      *result = b_->CompleteReplication("main", ToSystemTime{FormatHlc(at)}, stop);
+    });
+  };
+  const auto pending_at = [&](Timestamp at) {
+    return Eventually(
+        [&] { return b_.StateOf("main") == "replication pending failover" && b_.Status("main").failover_time == at; });
+  };
+  {
+    const std::jthread waiting = complete(&cancelled, second);
+    ASSERT_TRUE(pending_at(second));
+    cancel.request_stop();
+  }
+  EXPECT_TRUE(absl::IsCancelled(cancelled.status())) << cancelled.status();
+  EXPECT_EQ(b_.StateOf("main"), "replication pending failover");
+  cancel = std::stop_source();
+  {
+    std::jthread waiting = complete(&replaced, first);
+    ASSERT_TRUE(pending_at(first));
+    const std::jthread other = complete(&reached, second);
+    waiting.join();
+    EXPECT_EQ(SqlStateOf(replaced.status()), "55000") << replaced.status();
+    a_.Reconnect();
+  }
+  ASSERT_TRUE(reached.ok()) << reached.status();
+  EXPECT_EQ(b_.StateOf("main"), "ready") << "it answered before the failover";
+  ASSERT_TRUE(b_->StartService("main").ok());
+  EXPECT_EQ(b_.Get("main", "k"), "2");
+}
+
+TEST_F(ReplicationTest, ASourceInTheMiddleOfItsOwnFailbackIsAskedAgain) {
+  TestCluster c(Virtualization::kVirtualizedEmpty, 3);
+  ASSERT_TRUE(Replicate(a_, b_).ok());
+  ASSERT_TRUE(Replicate(a_, c).ok());
+  ASSERT_TRUE(CaughtUp(a_, c));
+  ASSERT_TRUE(c->PauseReplication("main").ok());  // before the fork
+  ASSERT_TRUE(CaughtUp(a_, b_));
+  Promote(b_);
+  ASSERT_TRUE(FailBack(a_, b_).ok());
+  ASSERT_TRUE(CaughtUp(b_, a_)) << a_.Status("main").last_error;
+  ASSERT_TRUE(c->ResumeReplication("main").ok());
+  ASSERT_TRUE(Eventually([&] { return c.Status("main").last_error.find("only a ready one") != std::string::npos; }))
+      << c.Status("main").last_error;
+  EXPECT_EQ(c.StateOf("main"), "replicating");
+  Promote(a_);
+  ASSERT_TRUE(a_.Put("main", "k", "v").ok());
+  EXPECT_TRUE(CaughtUp(a_, c)) << c.StateOf("main") << " " << c.Status("main").last_error;
 }
 
 TEST_F(ReplicationTest, PauseAndResumeAndRestartsOfBothNeverCopyAgain) {

@@ -31,10 +31,21 @@ absl::Status HistoryReleased(const std::string& tenant, Timestamp needed, Timest
                   "Drop the standby and create it again with CREATE VIRTUAL CLUSTER ... FROM REPLICATION OF ....");
 }
 
+absl::Status CheckReady(const catalog::TenantRecord& tenant) {
+  return CheckAllowed(LifecycleAction::kServeStream, tenant.name(), StateOf(tenant), ModeOf(tenant));
+}
+
+// For a stream that exists: its source may be in the middle of a failback of its own, and ready again later. The standby
+// is to ask again.
+absl::Status CheckReadyAgain(const catalog::TenantRecord& tenant) {
+  const absl::Status ready = CheckReady(tenant);
+  return ready.ok() ? ready : SqlError(sqlstate::kCannotConnectNow, MessageOf(ready), HintOf(ready));
+}
+
 // Judged on the writer thread: the source is as it was when the stream was opened.
 absl::Status CheckSame(MetaUpdate& update, const catalog::TenantRecord& before) {
   ASSIGN_OR_RETURN(const catalog::TenantRecord now, LoadTenant(update, TenantId(before.id())));
-  RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kServeStream, now.name(), StateOf(now), ModeOf(now)));
+  RETURN_IF_ERROR(CheckReady(now));
   if (now.incarnation() == before.incarnation() && FromWire(now.ancestry()) == FromWire(before.ancestry()))
     return absl::OkStatus();
   return SqlError(sqlstate::kObjectInUse, fmt::format("the history of tenant \"{}\" changed meanwhile", now.name()));
@@ -117,7 +128,7 @@ absl::StatusOr<StreamSource::Source> StreamSource::FindSource(const std::string&
   }
   Source source;
   ASSIGN_OR_RETURN(source.tenant, LoadTenant(store_, *id));
-  RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kServeStream, name, StateOf(source.tenant), ModeOf(source.tenant)));
+  if (source.tenant.incarnation().empty()) return CheckReady(source.tenant);  // not even copied
   ASSIGN_OR_RETURN(source.keyspace, store_->FindKeyspace(IncarnationId(source.tenant.incarnation())));
   return source;
 }
@@ -132,6 +143,7 @@ absl::StatusOr<wire::OpenResponse> StreamSource::Open(const wire::OpenRequest& r
   RETURN_IF_ERROR(ExpireSilent());
   ASSIGN_OR_RETURN(const Source source, FindSource(request.source_tenant()));
   if (request.stream_id() != 0) return OpenAgain(source, request);
+  RETURN_IF_ERROR(CheckReady(source.tenant));
   return request.ancestry().empty() ? OpenNew(source, request, stop) : OpenFailback(source, request);
 }
 
@@ -232,6 +244,7 @@ absl::StatusOr<wire::OpenResponse> StreamSource::OpenAgain(const Source& source,
     }
     // The files hold history as of the export: what left it since is of no use.
     RETURN_IF_ERROR(JudgeResume(ancestry, FromWire(record.export_ancestry()), {record.manifest().copied_upto()}));
+    RETURN_IF_ERROR(CheckReadyAgain(source.tenant));
     RETURN_IF_ERROR(Touch(stream, std::nullopt));
     wire::OpenResponse response = Answer(source, stream, {record.manifest().copied_from()});
     *response.mutable_manifest() = record.manifest();
@@ -241,6 +254,7 @@ absl::StatusOr<wire::OpenResponse> StreamSource::OpenAgain(const Source& source,
   RETURN_IF_ERROR(JudgeResume(ancestry, FromWire(request.ancestry()), frontier));
   const Timestamp kept = std::max(source.keyspace->state()->floor, Timestamp{record.protected_at()});
   if (frontier < kept) return HistoryReleased(source.tenant.name(), frontier, kept);
+  RETURN_IF_ERROR(CheckReadyAgain(source.tenant));
   RETURN_IF_ERROR(Touch(stream, std::nullopt));
   return Answer(source, stream, frontier);
 }
@@ -268,7 +282,7 @@ absl::Status StreamSource::Touch(StreamId stream, std::optional<Timestamp> retai
 // Judged when it was opened, by this process, and the history is still the one that was judged (R10).
 absl::Status StreamSource::CheckCurrent(const catalog::StreamRecord& record) {
   ASSIGN_OR_RETURN(const catalog::TenantRecord tenant, LoadTenant(store_, TenantId(record.tenant_id())));
-  RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kServeStream, tenant.name(), StateOf(tenant), ModeOf(tenant)));
+  RETURN_IF_ERROR(CheckReady(tenant));
   std::lock_guard lock(mutex_);
   const auto live = live_.find(StreamId(record.stream_id()));
   const bool opened = live != live_.end() && live->second.branch == tenant.ancestry().rbegin()->branch_id();

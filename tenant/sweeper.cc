@@ -41,6 +41,12 @@ EraseProgress Sweeper::progress() {
   return progress_;
 }
 
+std::string Sweeper::Step() {
+  std::lock_guard lock(mutex_);
+  if (!running_) return "";
+  return to_sweep_ == 0 ? "sweeping" : fmt::format("sweeping: {} of {} versions", swept_, to_sweep_);
+}
+
 bool Sweeper::FinishIfClean(const KeyspaceRef& keyspace) {
   std::lock_guard lock(mutex_);
   const auto state = keyspace->state();
@@ -50,23 +56,37 @@ bool Sweeper::FinishIfClean(const KeyspaceRef& keyspace) {
   return true;
 }
 
+absl::Status Sweeper::SweepOnce(const KeyspaceRef& keyspace, std::stop_token stop) {
+  const std::shared_ptr<const KeyspaceState> state = keyspace->state();
+  uint64_t to_sweep = 0;
+  for (const HiddenInterval& hidden : state->hidden) {
+    ASSIGN_OR_RETURN(const EraseProgress count, CountRange(store_, keyspace, hidden.after, hidden.upto, stop));
+    to_sweep += count.versions;
+  }
+  const EraseProgress before = progress();
+  const auto add = [&](const EraseProgress& erased) {
+    std::lock_guard lock(mutex_);
+    progress_ = {before.versions + erased.versions, before.entries + erased.entries};
+    swept_ = erased.versions;
+  };
+  {
+    std::lock_guard lock(mutex_);
+    swept_ = 0;
+    to_sweep_ = to_sweep;
+  }
+  // Paced: the service may be open already, and nothing waits for a sweep but a failback.
+  ASSIGN_OR_RETURN(const EraseProgress swept, SweepHidden(store_, keyspace, state->epoch, stop, add, Pacing::kPaced));
+  Log(LogLevel::kInfo, "sweep.finished", "vc={} versions={}", name_, swept.versions);
+  return absl::OkStatus();
+}
+
 void Sweeper::Run(const KeyspaceRef& keyspace, std::stop_token stop) {
   uint64_t retry_ms = kRetryMinMs;
   while (!stop.stop_requested()) {
     if (FinishIfClean(keyspace)) return;
-    const EraseProgress before = progress();
-    const auto add = [&](const EraseProgress& erased) {
-      std::lock_guard lock(mutex_);
-      progress_ = {before.versions + erased.versions, before.entries + erased.entries};
-    };
-    // Paced: the service may be open already, and nothing waits for a sweep but a failback.
-    const auto swept = SweepHidden(store_, keyspace, keyspace->state()->epoch, stop, add, Pacing::kPaced);
-    if (swept.ok()) {
-      Log(LogLevel::kInfo, "sweep.finished", "vc={} versions={}", name_, swept->versions);
-      continue;
-    }
-    if (IsFenced(swept.status()) || stop.stop_requested()) continue;  // a new owner: go on under its epoch
-    Log(LogLevel::kWarning, "sweep.failed", "vc={} error=\"{}\" retry_ms={}", name_, MessageOf(swept.status()), retry_ms);
+    const absl::Status status = SweepOnce(keyspace, stop);
+    if (status.ok() || IsFenced(status) || stop.stop_requested()) continue;  // fenced: go on under the new owner's epoch
+    Log(LogLevel::kWarning, "sweep.failed", "vc={} error=\"{}\" retry_ms={}", name_, MessageOf(status), retry_ms);
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, stop, std::chrono::milliseconds(retry_ms), [] { return false; });
     retry_ms = std::min(2 * retry_ms, kRetryMaxMs);

@@ -28,10 +28,13 @@ class Sweeper {
   absl::Status WaitIdle(std::stop_token stop, uint64_t timeout_ms);
   // What was removed by this process so far.
   EraseProgress progress();
+  // What is being done, as SHOW prints it: "sweeping: 12000 of 34000 versions". Empty when nothing is.
+  std::string Step();
 
  private:
   void Run(const KeyspaceRef& keyspace, std::stop_token stop);
   bool FinishIfClean(const KeyspaceRef& keyspace);
+  absl::Status SweepOnce(const KeyspaceRef& keyspace, std::stop_token stop);
 
   Store* const store_;
   const std::string name_;
@@ -41,6 +44,8 @@ class Sweeper {
   std::condition_variable_any changed_;
   bool running_ = false;    // guarded by mutex_
   EraseProgress progress_;  // guarded by mutex_
+  uint64_t swept_ = 0;      // guarded by mutex_; versions, of the sweep under way
+  uint64_t to_sweep_ = 0;   // guarded by mutex_
 };
 
 }  // namespace anabranch

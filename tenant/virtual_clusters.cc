@@ -154,8 +154,9 @@ VirtualClusterInfo VirtualClustersImpl::InfoOf(const catalog::TenantRecord& reco
   status.source_cluster_uri = RedactUri(replication.uri());
   status.initial_copies = replication.initial_copies();
   if (record.failover_time() != 0) status.failover_time = Timestamp{record.failover_time()};
-  if (!IsReplicating(info.data_state)) return info;
   const std::shared_ptr<TenantRuntime> runtime = RuntimeOf(record);
+  status.progress = IsReplicating(info.data_state) ? runtime->progress->step() : runtime->sweeper.Step();
+  if (!IsReplicating(info.data_state)) return info;
   if (replication.cutover() != 0) status.failover_time = Timestamp{replication.cutover()};
   const Timestamp frontier = FrontierOf(record);
   status.last_error = runtime->progress->last_error();

@@ -50,6 +50,7 @@ struct ReplicationStatus {
   std::optional<int64_t> replication_lag_ns;  // computed when read, in the source's time domain; never negative
   std::optional<Timestamp> failover_time;     // pending or done
   std::string last_error;
+  std::string progress;         // of a copy, revert or sweep under way
   uint64_t initial_copies = 0;  // how often the whole keyspace was copied for this stream: 1, and 0 after a failback
 };
 
@@ -110,11 +111,19 @@ class VirtualClusters {
                                         const std::string& uri, ReplicationOptions replication, std::stop_token stop) = 0;
   virtual absl::Status PauseReplication(const VirtualClusterSpec& spec) = 0;
   virtual absl::Status ResumeReplication(const VirtualClusterSpec& spec) = 0;
-  // The failover timestamp. `ready` and durable on return, unless the target is in the future.
-  virtual absl::StatusOr<Timestamp> CompleteReplication(const VirtualClusterSpec& spec, const FailoverTarget& target) = 0;
+  // The failover timestamp. `ready` and durable on return, unless the target is in the future. Waits for as long as a past
+  // target is not replicated yet; when `stop` is requested the target stays pending. 55000 if another statement, or a
+  // source that refused, ended the wait.
+  virtual absl::StatusOr<Timestamp> CompleteReplication(const VirtualClusterSpec& spec, const FailoverTarget& target,
+                                                        std::stop_token stop) = 0;
   virtual absl::Status StartService(const VirtualClusterSpec& spec) = 0;
   virtual absl::Status StopService(const VirtualClusterSpec& spec) = 0;
   virtual absl::Status Drop(const VirtualClusterSpec& spec, bool if_exists) = 0;
+  // Settings of one virtual cluster: gc.ttlseconds. No value: back to the default. 42704 for another setting, 22023 for a
+  // value it cannot have.
+  virtual absl::Status SetSetting(const VirtualClusterSpec& spec, const std::string& setting,
+                                  const std::optional<std::string>& value) = 0;
+  virtual absl::StatusOr<std::string> ShowSetting(const VirtualClusterSpec& spec, const std::string& setting) = 0;
   virtual absl::StatusOr<VirtualClusterInfo> Show(const VirtualClusterSpec& spec) = 0;
   virtual absl::StatusOr<std::vector<VirtualClusterInfo>> ShowAll() = 0;  // by id
   struct FingerprintRow {

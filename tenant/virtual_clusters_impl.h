@@ -1,5 +1,5 @@
 // Internal to tenant/: what stands behind VirtualClusters. Its methods are spread over bootstrap.cc (Open),
-// virtual_clusters.cc (create, drop, show), service.cc (start, stop, connect) and replication_statements.cc.
+// virtual_clusters.cc (create, drop, show), service.cc (start, stop, connect), settings.cc and replication_statements.cc.
 //
 // Locks. TenantRuntime::statements serializes the statements on one virtual cluster and is held for as long as one takes,
 // remote requests included; SHOW, sessions, streams and the replication job never take it. Everything else is short. The
@@ -33,7 +33,7 @@ struct TenantRuntime {
   Sweeper sweeper;
 
   std::mutex mutex;
-  std::condition_variable failed_over;          // a pending failover was published
+  std::condition_variable_any failed_over;      // a pending failover was published
   std::optional<ServedVirtualCluster> service;  // guarded by mutex; set while it serves
 
   std::mutex statements;
@@ -55,10 +55,14 @@ class VirtualClustersImpl final : public VirtualClusters {
                                 ReplicationOptions replication, std::stop_token stop) override;
   absl::Status PauseReplication(const VirtualClusterSpec& spec) override;
   absl::Status ResumeReplication(const VirtualClusterSpec& spec) override;
-  absl::StatusOr<Timestamp> CompleteReplication(const VirtualClusterSpec& spec, const FailoverTarget& target) override;
+  absl::StatusOr<Timestamp> CompleteReplication(const VirtualClusterSpec& spec, const FailoverTarget& target,
+                                                std::stop_token stop) override;
   absl::Status StartService(const VirtualClusterSpec& spec) override;
   absl::Status StopService(const VirtualClusterSpec& spec) override;
   absl::Status Drop(const VirtualClusterSpec& spec, bool if_exists) override;
+  absl::Status SetSetting(const VirtualClusterSpec& spec, const std::string& setting,
+                          const std::optional<std::string>& value) override;
+  absl::StatusOr<std::string> ShowSetting(const VirtualClusterSpec& spec, const std::string& setting) override;
   absl::StatusOr<VirtualClusterInfo> Show(const VirtualClusterSpec& spec) override;
   absl::StatusOr<std::vector<VirtualClusterInfo>> ShowAll() override;
   absl::StatusOr<FingerprintRow> ShowFingerprint(const VirtualClusterSpec& spec,
@@ -105,7 +109,8 @@ class VirtualClustersImpl final : public VirtualClusters {
   void StartJob(TenantRuntime& runtime);  // REQUIRES: statements held, or nobody knows the runtime yet
   void AfterFailover(TenantRuntime& runtime, const PublishedFailover& published);
   absl::StatusOr<Timestamp> CompleteNow(Statement statement, std::optional<Timestamp> target);
-  absl::StatusOr<Timestamp> CompleteLater(Statement statement, Timestamp target, Timestamp source_now);
+  absl::Status CompleteLater(Statement statement, Timestamp target, bool wait, std::stop_token stop);
+  absl::Status WaitFailedOver(TenantRuntime& runtime, Timestamp target, std::stop_token stop);
 
   const Options options_;
   Store* const store_;

@@ -126,7 +126,7 @@ TEST(VirtualClustersTest, SystemIsNotForSuchStatements) {
     EXPECT_EQ(SqlStateOf(cluster->Drop(spec, false)), "22023");
     EXPECT_EQ(SqlStateOf(cluster->StopService(spec)), "22023");
     EXPECT_EQ(SqlStateOf(cluster->PauseReplication(spec)), "22023");
-    EXPECT_EQ(SqlStateOf(cluster->CompleteReplication(spec, ToLatest{}).status()), "22023");
+    EXPECT_EQ(SqlStateOf(cluster->CompleteReplication(spec, ToLatest{}, {}).status()), "22023");
     EXPECT_EQ(SqlStateOf(cluster->StartReplication(spec, "main", cluster.uri(), {}, {})), "22023");
   }
   EXPECT_EQ(MessageOf(cluster->Drop("system", false)), "cannot drop tenant \"1\", ID assigned to system tenant");
@@ -139,10 +139,32 @@ TEST(VirtualClustersTest, RefusalsNameTheObject) {
   EXPECT_EQ(SqlStateOf(cluster->Create("", {})), "42601");
   EXPECT_EQ(MessageOf(cluster->Create("main", {})), "tenant with name \"main\" already exists");
   for (const absl::Status& status : {cluster->PauseReplication("main"), cluster->ResumeReplication("main"),
-                                     cluster->CompleteReplication("main", ToLatest{}).status()}) {
+                                     cluster->CompleteReplication("main", ToLatest{}, {}).status()}) {
     EXPECT_EQ(SqlStateOf(status), "55000");
     EXPECT_NE(MessageOf(status).find("does not have an active replication consumer job"), std::string::npos) << status;
   }
+}
+
+TEST(VirtualClustersTest, SettingOfOneVirtualClusterSurvivesARestart) {
+  TestCluster cluster(Virtualization::kVirtualized);
+  const auto shown = [&](const VirtualClusterSpec& spec) {
+    const auto value = cluster->ShowSetting(spec, "gc.ttlseconds");
+    return value.ok() ? *value : SqlStateOf(value.status());
+  };
+  EXPECT_EQ(shown("main"), "14400");
+  ASSERT_TRUE(cluster->SetSetting("main", "gc.ttlseconds", "600").ok());
+  cluster.Restart();
+  EXPECT_EQ(shown("main"), "600");
+  EXPECT_EQ(shown("system"), "14400");
+  EXPECT_EQ(shown("nobody"), "42704");
+  for (const char* bad : {"0", "-1", "2147483648", "99999999999999999999", "4h", "1.5", ""}) {
+    EXPECT_EQ(SqlStateOf(cluster->SetSetting("main", "gc.ttlseconds", bad)), "22023") << bad;
+  }
+  EXPECT_EQ(MessageOf(cluster->SetSetting("main", "gc.ttl", "1")), "unknown cluster setting \"gc.ttl\"");
+  EXPECT_EQ(SqlStateOf(cluster->ShowSetting("main", "gc.ttl").status()), "42704");
+  EXPECT_EQ(shown("main"), "600");
+  ASSERT_TRUE(cluster->SetSetting("main", "gc.ttlseconds", std::nullopt).ok());
+  EXPECT_EQ(shown("main"), "14400");
 }
 
 TEST(VirtualClustersTest, TheLimitIsNamedAtItsBound) {
