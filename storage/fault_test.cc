@@ -1,4 +1,5 @@
 // A disk that reports errors, is full, or gives back other bytes than were written.
+#include <algorithm>
 #include <map>
 #include <random>
 #include <string>
@@ -7,6 +8,7 @@
 
 #include "base/status.h"
 #include "gtest/gtest.h"
+#include "storage/rocks_keyspace.h"
 #include "storage/test_store.h"
 #include "storage/testing/fault_store.h"
 
@@ -19,7 +21,7 @@ WriteSet One(const std::string& key, std::string value) { return {{key, {WriteKi
 
 class FaultTest : public testing::Test {
  protected:
-  FaultTest() {
+  explicit FaultTest(uint64_t reserve_bytes = 0) : store_(7, reserve_bytes) {
     Must(store_.Open());
     Must(store_.Create("a").status());
     Must(store_.Commit("a", One("before", "1")).status());
@@ -85,7 +87,7 @@ class FaultTest : public testing::Test {
     EXPECT_EQ(View(), view);
   }
 
-  FaultStore store_{7};
+  FaultStore store_;
 };
 
 TEST_F(FaultTest, FailedSyncIsStickyUntilARestart) {
@@ -140,6 +142,105 @@ TEST_F(FaultTest, FullDiskInTheMiddleOfAMemtableFlushRecoversByItself) {
   const std::string last = View();
   Restart(Unsynced::kLost);
   EXPECT_EQ(View(), last);
+}
+
+// ---------------------------------------------------------------- a full disk and the reserve
+
+class ReserveTest : public FaultTest {
+ protected:
+  static constexpr uint64_t kReserve = 1 << 20;
+  static constexpr uint64_t kLeft = 64 << 10;
+
+  ReserveTest() : FaultTest(kReserve) {
+    Must(store_.Create("big").status());
+    std::mt19937_64 random(3);  // nothing that compresses
+    for (int i = 0; i < 20; ++i) {
+      std::string value(100'000, '\0');
+      for (char& c : value) c = static_cast<char>(random());
+      Must(store_.Commit("big", One(fmt::format("k{}", i), std::move(value))).status());
+    }
+    store_.Close();
+    Must(store_.Open());  // no log is left that a flush would free
+  }
+  bool ReserveStands() {
+    const std::vector<std::string> files = store_.disk().Files();
+    return std::find(files.begin(), files.end(), "/store/reserve") != files.end() &&
+           store_.disk().SizeOf("/store/reserve") == kReserve;
+  }
+  // Others fill the disk, but for a rest that commits then fill.
+  void FillUp() {
+    store_.disk().SetCapacity(store_.disk().Used() + kLeft);
+    std::string state = "ok";
+    int commits = 0;
+    for (; state == "ok" && commits < 100; ++commits) {
+      state = store_.Commit("a", One("filler", std::string(5000, 'f'))).ok() ? "ok" : "refused";
+    }
+    EXPECT_GT(commits, 1);
+    EXPECT_EQ(StateOfCommit("refused"), "53100");
+    EXPECT_TRUE(ReserveStands());
+  }
+  absl::Status DropBig() {
+    const KeyspaceRef big = store_.Find("big");
+    RETURN_IF_ERROR(store_.MarkDropping("big"));
+    return store_.store()->DropKeyspace(big);
+  }
+};
+
+TEST_F(ReserveTest, AFullDiskStillTakesAFailoverAndADropThatFreesIt) {
+  ASSERT_TRUE(ReserveStands());
+  FillUp();
+  EXPECT_TRUE(IsThere("before"));
+  const KeyspaceRef keyspace = store_.Find("a");
+  const Epoch before = keyspace->state()->epoch;
+  Must(store_.Update([&](MetaUpdate& update) {
+    update.BumpEpoch(keyspace);
+    update.Put("test/record/state", "ready");
+  }));
+  EXPECT_GT(keyspace->state()->epoch, before);
+  EXPECT_FALSE(ReserveStands());
+  EXPECT_EQ(StateOfCommit("refused"), "53100");
+  store_.clock().Advance(2 * kSecondNs);
+  EXPECT_EQ(StateOfCommit("refused"), "53100");
+  EXPECT_TRUE(IsThere("before"));
+  Must(DropBig());
+  EXPECT_EQ(StateOfCommitInTime("after"), "ok");
+  EXPECT_TRUE(ReserveStands());
+  const std::string view = View();
+  EXPECT_NE(view.find("test/record/state=ready"), std::string::npos);
+  Restart(Unsynced::kLost);
+  EXPECT_EQ(View(), view);
+  EXPECT_FALSE(IsThere("refused"));
+}
+
+TEST_F(ReserveTest, TheUpdateThatMeetsTheFullDiskFirstIsWritten) {
+  store_.disk().SetCapacity(store_.disk().Used());
+  Must(store_.Update([](MetaUpdate& update) { update.Put("test/record/state", "ready"); }));
+  EXPECT_FALSE(ReserveStands());
+  EXPECT_EQ(StateOfCommit("refused"), "53100");
+  Restart(Unsynced::kLost);
+  EXPECT_NE(View().find("test/record/state=ready"), std::string::npos);
+}
+
+TEST_F(ReserveTest, AStoreOnAFullDiskOpensAndTakesDataOnceThereIsRoom) {
+  store_.Close();
+  store_.disk().SetCapacity(store_.disk().Used());
+  Must(store_.Open());
+  EXPECT_FALSE(ReserveStands());
+  EXPECT_TRUE(IsThere("before"));
+  EXPECT_EQ(StateOfCommit("refused"), "53100");
+  store_.disk().SetCapacity(0);
+  EXPECT_EQ(StateOfCommitInTime("after"), "ok");
+  EXPECT_TRUE(ReserveStands());
+}
+
+TEST_F(ReserveTest, WhereNothingCanBeAllocatedItIsWritten) {
+  Must(DropBig());
+  store_.Close();
+  Must(FromRocks(store_.disk().DeleteFile("/store/reserve", {}, nullptr), "remove"));
+  store_.disk().RefuseToAllocate();
+  Must(store_.Open());
+  EXPECT_TRUE(ReserveStands());
+  EXPECT_EQ(StateOfCommit("after"), "ok");
 }
 
 // A disk writes what was not synced in any order, and a power failure leaves some of it.

@@ -21,7 +21,7 @@ namespace anabranch {
 
 class RocksStore final : public Store {
  public:
-  RocksStore(StoreOptions options, const RocksOptions& rocks_options);
+  RocksStore(StoreOptions options, const RocksOptions& rocks_options, uint64_t reserve_bytes);
   ~RocksStore() override;
 
   // Opens the database and everything in it; before any other method. In store_open.cc.
@@ -84,6 +84,7 @@ class RocksStore final : public Store {
 
   const StoreOptions options_;
   const RocksOptions rocks_options_;
+  const uint64_t reserve_bytes_;
   const std::shared_ptr<RocksEngine> engine_;
   ClusterId cluster_id_;
   std::optional<HybridClock> clock_;
@@ -95,6 +96,7 @@ class RocksStore final : public Store {
 };
 
 // Store::Open over another file system, for tests. `env` outlives the store; the folder above options.dir exists in it.
-absl::StatusOr<std::unique_ptr<Store>> OpenStoreWithEnv(StoreOptions options, rocksdb::Env* env);
+absl::StatusOr<std::unique_ptr<Store>> OpenStoreWithEnv(StoreOptions options, rocksdb::Env* env,
+                                                        uint64_t reserve_bytes = kReserveBytes);
 
 }  // namespace anabranch

@@ -35,16 +35,19 @@ absl::StatusOr<size_t> CheckSize(const WriteSet& writes) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Store>> OpenStoreWithEnv(StoreOptions options, rocksdb::Env* env) {
+absl::StatusOr<std::unique_ptr<Store>> OpenStoreWithEnv(StoreOptions options, rocksdb::Env* env, uint64_t reserve_bytes) {
   CHECK(options.random != nullptr && options.clock != nullptr, "StoreOptions need a clock and a random source");
   const RocksOptions rocks_options(options, env);
-  auto store = std::make_unique<RocksStore>(std::move(options), rocks_options);
+  auto store = std::make_unique<RocksStore>(std::move(options), rocks_options, reserve_bytes);
   RETURN_IF_ERROR(store->Load());
   return store;
 }
 
-RocksStore::RocksStore(StoreOptions options, const RocksOptions& rocks_options)
-    : options_(std::move(options)), rocks_options_(rocks_options), engine_(std::make_shared<RocksEngine>()) {
+RocksStore::RocksStore(StoreOptions options, const RocksOptions& rocks_options, uint64_t reserve_bytes)
+    : options_(std::move(options)),
+      rocks_options_(rocks_options),
+      reserve_bytes_(reserve_bytes),
+      engine_(std::make_shared<RocksEngine>()) {
   engine_->env = rocks_options_.env();
 }
 

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "rocksdb/env.h"
+#include "rocksdb/listener.h"
 #include "rocksdb/transaction_log.h"
 #include "storage/log_check.h"
 #include "storage/meta_format.h"
@@ -24,6 +25,15 @@ constexpr int kClusterIdHexDigits = 32;
 constexpr char kMetaFamily[] = "meta";
 // RocksDB would start 16 threads for each column family, of which there may be hundreds with a file or two each.
 constexpr int kFileOpeningThreads = 1;
+
+// After an error that stops all writing, RocksDB would look every five seconds whether a full disk has room again, and not
+// let itself be resumed meanwhile. The writer does that (storage/writer.h), when it gives up the reserve, for one.
+class ResumeByHand final : public rocksdb::EventListener {
+ public:
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status error, bool* by_itself) override {
+    if (error.severity() >= rocksdb::Status::kHardError) *by_itself = false;
+  }
+};
 
 std::error_code SyncFolder(const std::filesystem::path& folder) {
   const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -94,6 +104,7 @@ absl::Status RocksStore::OpenDatabase(std::vector<rocksdb::ColumnFamilyHandle*>*
   }
   rocksdb::DBOptions db_options = rocks_options_.db();
   db_options.max_file_opening_threads = kFileOpeningThreads;
+  db_options.listeners.push_back(std::make_shared<ResumeByHand>());
   rocksdb::DB* db = nullptr;
   RETURN_IF_ERROR(FromRocks(rocksdb::DB::Open(db_options, options_.dir, families, handles, &db),
                             fmt::format("open store {}", options_.dir)));
@@ -206,13 +217,16 @@ absl::Status RocksStore::Load() {
   RETURN_IF_ERROR(CheckNotLocked());
   RETURN_IF_ERROR(CheckLogs(env(), options_.dir));
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  RETURN_IF_ERROR(OpenDatabase(&handles));
+  Reserve reserve(env(), options_.dir, reserve_bytes_);
+  absl::Status opened = OpenDatabase(&handles);
+  if (SqlStateOf(opened) == sqlstate::kDiskFull && reserve.Release()) opened = OpenDatabase(&handles);
+  RETURN_IF_ERROR(opened);
   RETURN_IF_ERROR(LoadKeyspaces(std::move(handles)));
   // What is left of an export that died is only in the way.
   if (absl::Status status = RemoveTree(env(), options_.dir + "/tmp"); !status.ok()) {
     Log(LogLevel::kWarning, "store.scratch_left", "error=\"{}\"", MessageOf(status));
   }
-  writer_ = std::make_unique<Writer>(engine_, &*clock_, options_.clock);
+  writer_ = std::make_unique<Writer>(engine_, &*clock_, options_.clock, std::move(reserve));
   return writer_->Start();
 }
 

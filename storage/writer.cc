@@ -25,12 +25,18 @@ void Writer::Request::Wait() {
   finished.wait(lock, [this] { return done; });
 }
 
-Writer::Writer(std::shared_ptr<RocksEngine> engine, HybridClock* clock, Clock* wall)
-    : engine_(std::move(engine)), clock_(clock), wall_(wall), visible_ns_(clock->last().ns) {}
+Writer::Writer(std::shared_ptr<RocksEngine> engine, HybridClock* clock, Clock* wall, Reserve reserve)
+    : engine_(std::move(engine)), clock_(clock), wall_(wall), visible_ns_(clock->last().ns), reserve_(std::move(reserve)) {}
 
 Writer::~Writer() { Stop(); }
 
 absl::Status Writer::Start() {
+  while (!reserve_.stands()) {
+    if (const absl::Status status = reserve_.Refill(); !status.ok()) {
+      Log(LogLevel::kWarning, "store.no_reserve", "error=\"{}\"", MessageOf(status));
+      break;
+    }
+  }
   RETURN_IF_ERROR(Prepare());
   AdvanceVisible();
   thread_ = std::thread([this] { Loop(); });
@@ -169,7 +175,9 @@ std::vector<Writer::Request*> Writer::TakeGroup() {
 }
 
 void Writer::RunGroup(const std::vector<Request*>& requests) {
+  const bool administers = requests.front()->Administers();
   absl::Status status = Prepare();
+  if (!status.ok() && administers && GiveUpReserve()) status = Prepare();
   if (const auto* call = std::get_if<const Call*>(&requests.front()->work)) {
     requests.front()->status = (**call)();
     return requests.front()->Finish();
@@ -181,7 +189,12 @@ void Writer::RunGroup(const std::vector<Request*>& requests) {
     if (requests.front()->TakesGroupOfItsOwn()) status = requests.front()->status;
   }
   if (status.ok() && !group.empty()) {
-    if (const rocksdb::Status written = group.WriteBatch(); !written.ok()) status = Halt(written);
+    rocksdb::Status written = group.WriteBatch();
+    if (!written.ok()) status = Halt(written);
+    if (!status.ok() && administers && GiveUpReserve()) {
+      written = group.WriteBatch();
+      status = written.ok() ? absl::OkStatus() : Halt(written);
+    }
   }
   if (status.ok()) {
     group.Publish();
@@ -195,6 +208,11 @@ void Writer::RunGroup(const std::vector<Request*>& requests) {
 }
 
 void Writer::Add(WriteGroup& group, Request& request) {
+  if (!reserve_.stands() && !request.Administers()) {
+    request.status = FromRocks(rocksdb::Status::NoSpace("what is left of it is for failovers, stops and drops"),
+                               "the store's disk is full");
+    return;
+  }
   if (const auto* commit = std::get_if<const CommitRequest*>(&request.work)) {
     absl::StatusOr<Timestamp> ts = group.AddCommit(**commit);
     if (ts.ok()) request.timestamp = *ts;
@@ -219,6 +237,7 @@ void Writer::Tick() {
 absl::Status Writer::Prepare() {
   if (!halted_.ok()) Resume();
   RETURN_IF_ERROR(halted_);
+  if (!reserve_.stands()) RefillReserve();
   if (!clock_->CeilingIsNear()) return absl::OkStatus();
   const Timestamp ceiling = clock_->NextCeiling(kTimestampZero);
   RETURN_IF_ERROR(WriteCeiling(ceiling));
@@ -260,6 +279,21 @@ void Writer::Resume() {
   if (!engine_->db->Resume().ok()) return;
   halted_ = absl::OkStatus();
   Log(LogLevel::kInfo, "store.resumed");
+}
+
+bool Writer::GiveUpReserve() {
+  if (halted_.ok() || !halted_by_full_disk_ || !reserve_.Release()) return false;
+  Log(LogLevel::kWarning, "store.reserve_given_up");
+  if (!engine_->db->Resume().ok()) return false;
+  halted_ = absl::OkStatus();
+  return true;
+}
+
+void Writer::RefillReserve() {
+  if (refill_tried_ns_ != 0 && wall_->MonotonicNs() - refill_tried_ns_ < kResumeIntervalNs) return;
+  const absl::Status status = reserve_.Refill();
+  refill_tried_ns_ = status.ok() ? 0 : wall_->MonotonicNs();
+  if (reserve_.stands()) Log(LogLevel::kInfo, "store.reserve_refilled");
 }
 
 void Writer::AdvanceVisible() {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "storage/meta_update.h"
+#include "storage/reserve.h"
 #include "storage/write_group.h"
 
 namespace anabranch {
@@ -24,7 +25,7 @@ class Writer {
   using Call = std::function<absl::Status()>;
 
   // Begins with `visible` at the clock's last timestamp. Nothing runs before Start.
-  Writer(std::shared_ptr<RocksEngine> engine, HybridClock* clock, Clock* wall);
+  Writer(std::shared_ptr<RocksEngine> engine, HybridClock* clock, Clock* wall, Reserve reserve);
   ~Writer();  // Stop
 
   // Puts the ceiling ahead (R1), then takes requests.
@@ -61,6 +62,8 @@ class Writer {
     Timestamp timestamp;  // of a commit
 
     bool TakesGroupOfItsOwn() const { return work.index() >= 3; }
+    // Failovers, ends of services, drops: worth the reserve when the disk is full.
+    bool Administers() const { return std::holds_alternative<const MetaBuild*>(work); }
     void Finish();
     void Wait();
 
@@ -80,6 +83,9 @@ class Writer {
   absl::Status WriteCeiling(Timestamp ceiling);
   absl::Status Halt(const rocksdb::Status& why);
   void Resume();
+  // On a full disk: takes writes again in the reserve's place, if there is one to give up and it is room enough.
+  bool GiveUpReserve();
+  void RefillReserve();
   void AdvanceVisible();
   void Notify(const std::vector<PublishedCommit>& commits);
 
@@ -103,6 +109,8 @@ class Writer {
   absl::Status halted_;  // not OK: nothing is written, `visible` stands still
   bool halted_by_full_disk_ = false;
   uint64_t resume_tried_ns_ = 0;
+  Reserve reserve_;  // while it does not stand, data are refused
+  uint64_t refill_tried_ns_ = 0;
 
   std::thread thread_;
 };

@@ -80,6 +80,7 @@ class WritableFile final : public rocksdb::FSWritableFile {
   IOStatus Append(const Slice& data, const IOOptions&, IODebugContext*) override {
     return files_->Append(path_, *file_, data);
   }
+  IOStatus Allocate(uint64_t, uint64_t, const IOOptions&, IODebugContext*) override { return files_->Allocate(); }
   IOStatus Truncate(uint64_t size, const IOOptions&, IODebugContext*) override {
     return files_->Resize(path_, *file_, size);
   }
@@ -222,6 +223,37 @@ void FaultFileSystem::SetFull(bool full) {
   full_ = full;
 }
 
+void FaultFileSystem::SetCapacity(uint64_t bytes) {
+  std::lock_guard lock(mutex_);
+  capacity_ = bytes;
+}
+
+uint64_t FaultFileSystem::Used() const {
+  std::lock_guard lock(mutex_);
+  return Occupied();
+}
+
+uint64_t FaultFileSystem::Occupied() const {
+  std::set<const File*> counted;  // a file may have two names
+  uint64_t bytes = 0;
+  for (const auto& [path, file] : seen_) {
+    if (!IsInfoLog(path) && counted.insert(file.get()).second) bytes += file->bytes.size();
+  }
+  return bytes;
+}
+
+bool FaultFileSystem::Fits(uint64_t more_bytes) const { return capacity_ == 0 || Occupied() + more_bytes <= capacity_; }
+
+void FaultFileSystem::RefuseToAllocate() {
+  std::lock_guard lock(mutex_);
+  allocates_ = false;
+}
+
+IOStatus FaultFileSystem::Allocate() const {
+  std::lock_guard lock(mutex_);
+  return allocates_ ? IOStatus::OK() : IOStatus::IOError("operation not supported");
+}
+
 void FaultFileSystem::FlipBit(const std::string& path, uint64_t bit) {
   std::lock_guard lock(mutex_);
   char& byte = seen_.at(path)->bytes.at(bit / 8);
@@ -262,13 +294,17 @@ uint64_t FaultFileSystem::SizeOf(const std::string& path) const {
   return seen_.at(path)->bytes.size();
 }
 
+IOStatus FaultFileSystem::Full() {
+  ++faults_;
+  return IOStatus::NoSpace("no space left on device");
+}
+
 IOStatus FaultFileSystem::Point(PointKind kind, const std::string& path) {
   if (IsInfoLog(path)) return IOStatus::OK();
   if (stopped_) return IOStatus::IOError("the machine stopped");
   ++points_;
   if (full_ && kind == PointKind::kWrite) {
-    ++faults_;
-    return IOStatus::NoSpace("no space left on device");
+    return Full();
   }
   if (kind == fail_kind_ && path.ends_with(fail_suffix_) && points_until_failure_ > 0 && --points_until_failure_ == 0) {
     ++faults_;
@@ -291,6 +327,7 @@ IOStatus FaultFileSystem::Done() {
 IOStatus FaultFileSystem::Append(const std::string& path, File& file, const Slice& data) {
   std::lock_guard lock(mutex_);
   IOStatus status = Point(PointKind::kWrite, path);
+  if (status.ok() && !IsInfoLog(path) && !Fits(data.size())) status = Full();
   if (!status.ok()) return status;
   file.bytes.append(data.data(), data.size());
   if (path.ends_with(".log")) log_bytes_ += data.size();
@@ -309,6 +346,7 @@ IOStatus FaultFileSystem::Resize(const std::string& path, File& file, uint64_t s
   std::lock_guard lock(mutex_);
   if (size == file.bytes.size()) return IOStatus::OK();
   IOStatus status = Point(PointKind::kWrite, path);
+  if (status.ok() && size > file.bytes.size() && !Fits(size - file.bytes.size())) status = Full();
   if (!status.ok()) return status;
   file.bytes.resize(size);
   file.synced = std::min<size_t>(file.synced, size);
@@ -566,7 +604,8 @@ IOStatus FaultFileSystem::IsDirectory(const std::string& path, const IOOptions&,
 
 IOStatus FaultFileSystem::GetFreeSpace(const std::string&, const IOOptions&, uint64_t* bytes, IODebugContext*) {
   std::lock_guard lock(mutex_);
-  *bytes = full_ ? 0 : kFreeBytes;
+  const uint64_t occupied = Occupied();
+  *bytes = full_ ? 0 : capacity_ == 0 ? kFreeBytes : occupied < capacity_ ? capacity_ - occupied : 0;
   return IOStatus::OK();
 }
 

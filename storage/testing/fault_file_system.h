@@ -60,6 +60,12 @@ class FaultFileSystem final : public rocksdb::FileSystem {
   void FailAt(PointKind kind, std::string suffix, uint64_t points, rocksdb::IOStatus error);
   // While set every write fails with NoSpace.
   void SetFull(bool full);
+  // Writes that would take all files together above it fail with NoSpace. 0: no bound.
+  void SetCapacity(uint64_t bytes);
+  uint64_t Used() const;
+  // As some file systems do. Otherwise it is accepted and not counted: the bytes are.
+  void RefuseToAllocate();
+  rocksdb::IOStatus Allocate() const;
   void FlipBit(const std::string& path, uint64_t bit);
 
   // --- What happened ---
@@ -135,11 +141,14 @@ class FaultFileSystem final : public rocksdb::FileSystem {
 
   // All REQUIRE: mutex_ held.
   rocksdb::IOStatus Point(PointKind kind, const std::string& path);  // not OK: the change does not take place
-  rocksdb::IOStatus Done();                                          // of a change that Point let through
+  rocksdb::IOStatus Full();
+  rocksdb::IOStatus Done();  // of a change that Point let through
   void Restart();
   rocksdb::IOStatus ChangeNames(const std::string& folder, Names to);
   rocksdb::IOStatus RenameFolder(const std::string& from, const std::string& to);
   rocksdb::IOStatus NewFolder(const std::string& path);
+  bool Fits(uint64_t more_bytes) const;
+  uint64_t Occupied() const;
   std::shared_ptr<File> Find(const std::string& path) const;
   static void Apply(const NameChange& change, Names* names);
 
@@ -155,6 +164,8 @@ class FaultFileSystem final : public rocksdb::FileSystem {
   bool stopping_ = false;           // the change under way is the last one
   bool stopped_ = false;
   bool full_ = false;
+  uint64_t capacity_ = 0;
+  bool allocates_ = true;
   PointKind fail_kind_ = PointKind::kWrite;
   std::string fail_suffix_;
   uint64_t points_until_failure_ = 0;  // 0: never

@@ -80,8 +80,11 @@ absl::Status AppendRaw(rocksdb::DB* db, rocksdb::ColumnFamilyHandle* family, con
 
 }  // namespace
 
-FaultStore::FaultStore(uint64_t seed)
-    : disk_(std::make_shared<FaultFileSystem>()), env_(std::make_unique<FaultEnv>(disk_)), random_(seed) {
+FaultStore::FaultStore(uint64_t seed, uint64_t reserve_bytes)
+    : disk_(std::make_shared<FaultFileSystem>()),
+      env_(std::make_unique<FaultEnv>(disk_)),
+      reserve_bytes_(reserve_bytes),
+      random_(seed) {
   CHECK(disk_->CreateDir(kDir, {}, nullptr).ok() && disk_->SyncFolder("/").ok(), "a disk without a fault");
 }
 
@@ -90,7 +93,7 @@ absl::Status FaultStore::Open() {
       store_,
       OpenStoreWithEnv(
           {.dir = kDir, .clock = &clock_, .random = &random_, .block_cache_bytes = 4 << 20, .write_buffer_bytes = 64 << 20},
-          env_.get()));
+          env_.get(), reserve_bytes_));
   return absl::OkStatus();
 }
 

@@ -36,7 +36,7 @@ class TestClock final : public Clock {
 // Keyspaces have labels, kept in `meta` beside what publishes them, because their incarnations are random.
 class FaultStore {
  public:
-  explicit FaultStore(uint64_t seed);
+  explicit FaultStore(uint64_t seed, uint64_t reserve_bytes = 0);
   ~FaultStore() { Close(); }
 
   FaultFileSystem& disk() { return *disk_; }
@@ -73,6 +73,7 @@ class FaultStore {
  private:
   const std::shared_ptr<FaultFileSystem> disk_;
   const std::unique_ptr<rocksdb::Env> env_;
+  const uint64_t reserve_bytes_;
   TestClock clock_;
   Random random_;
   std::unique_ptr<Store> store_;
