@@ -67,14 +67,6 @@ expect() {
   [[ $got == "$wanted" ]] || fail "$what: expected '$wanted', got '$got'"
 }
 
-# expect_refused SQLSTATE COMMAND...: a psql command that must fail with this SQLSTATE.
-expect_refused() {
-  local sqlstate=$1 output
-  shift
-  if output=$(psql -XAtq -v VERBOSITY=verbose -v ON_ERROR_STOP=1 "$@" 2>&1); then fail "was not refused: $*"; fi
-  [[ $output == *"$sqlstate"* ]] || fail "expected $sqlstate from $*: $output"
-}
-
 # --- A standby, and what an operator does with it ---
 
 # replicate STANDBY SOURCE: the first copy.
@@ -107,8 +99,10 @@ fail_back() {
 end() {
   local status=$? pid
   trap - EXIT
-  for pid in $(jobs -p); do kill -KILL "$pid" 2>/dev/null || true; done
-  wait 2>/dev/null || true
+  for pid in $(jobs -p); do
+    kill -KILL "$pid" 2>/dev/null || true
+    wait "$pid" 2>/dev/null || true
+  done
   ((status != 0)) || rm -rf "$work"
   rmdir "$work" 2>/dev/null || [[ ! -e $work ]] || say "stores and logs are kept: $work" >&2
   exit "$status"
