@@ -2,13 +2,16 @@
 // exactly what was written after the last sync. Each seed is a short life of a store of its own; a failure names it, and
 // ANABRANCH_MODEL_SEED=<n> runs that one alone.
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <functional>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <random>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/coding.h"
@@ -34,6 +37,7 @@ namespace anabranch {
 namespace {
 
 constexpr int kSeeds = 2000;
+constexpr int kThreads = 2;  // a store waits for its own threads half of the time
 constexpr int kOperationsPerSeed = 24;
 constexpr size_t kKeyspacesPerSeedMax = 6;
 
@@ -709,9 +713,20 @@ TEST(ModelTest, StoreAndMapAgree) {
     first = std::strtoull(chosen, nullptr, 10);
     seeds = 1;
   }
-  for (uint64_t seed = first; seed < first + seeds && !testing::Test::HasFailure(); ++seed) {
-    SCOPED_TRACE(fmt::format("ANABRANCH_MODEL_SEED={}", seed));
-    Life(seed).Run(&counts);
+  std::atomic<uint64_t> next{first};
+  std::mutex mutex;
+  const auto run_some = [&] {
+    std::map<std::string, uint64_t> own;
+    for (uint64_t seed = next++; seed < first + seeds && !testing::Test::HasFailure(); seed = next++) {
+      SCOPED_TRACE(fmt::format("ANABRANCH_MODEL_SEED={}", seed));
+      Life(seed).Run(&own);
+    }
+    std::lock_guard lock(mutex);
+    for (const auto& [name, count] : own) counts[name] += count;
+  };
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < kThreads; ++i) threads.emplace_back(run_some);
   }
   for (const auto& [name, count] : counts) fmt::print("[ COVERAGE ] {}: {}\n", name, count);
   if (seeds > 1 && !testing::Test::HasFailure()) {
