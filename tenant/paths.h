@@ -19,7 +19,7 @@ inline std::string IncomingRoot(Store* store) { return store->dir() + "/incoming
 inline std::string IncomingDir(Store* store, StreamId stream) {
   return fmt::format("{}/{}", IncomingRoot(store), StreamText(stream));
 }
-// Standby: what a failback undid. Kept until the operator removes it.
+// Standby: what a failback undid. Kept until the virtual cluster is dropped.
 inline std::string LedgerRoot(Store* store) { return store->dir() + "/ledger"; }
 inline std::string LedgerPath(Store* store, TenantId tenant, StreamId stream) {
   return fmt::format("{}/{}-{}.ledger", LedgerRoot(store), tenant.value(), StreamText(stream));

@@ -105,6 +105,18 @@ TEST_F(ReplicationTest, ThereAndBackTwiceWithoutACopy) {
   EXPECT_GT(at, kTimestampZero);
 }
 
+TEST_F(ReplicationTest, LedgersGoWithTheirVirtualCluster) {
+  ASSERT_TRUE(Replicate(a_, b_).ok());
+  ASSERT_TRUE(CaughtUp(a_, b_));
+  Promote(b_);
+  ASSERT_TRUE(a_.Put("main", "undone", "x").ok());
+  ASSERT_TRUE(FailBack(a_, b_).ok());
+  const std::string ledgers = a_.dir() + "/store/ledger";
+  EXPECT_FALSE(std::filesystem::is_empty(ledgers));
+  ASSERT_TRUE(a_->Drop("main", false).ok());
+  EXPECT_TRUE(std::filesystem::is_empty(ledgers));
+}
+
 TEST_F(ReplicationTest, PromotedAtAPastMomentWithTheSourceDead) {
   ASSERT_TRUE(Replicate(a_, b_).ok());
   ASSERT_TRUE(CaughtUp(a_, b_));

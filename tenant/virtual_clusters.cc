@@ -14,6 +14,19 @@
 
 namespace anabranch {
 
+namespace {
+
+// One for each failback of the virtual cluster that is gone.
+void RemoveLedgers(const std::string& root, TenantId id) {
+  const std::string prefix = fmt::format("{}-", id.value());
+  std::error_code ignored;  // only disk space
+  for (std::filesystem::directory_iterator it(root, ignored), end; !ignored && it != end; it.increment(ignored)) {
+    if (it->path().filename().string().starts_with(prefix)) std::filesystem::remove(it->path(), ignored);
+  }
+}
+
+}  // namespace
+
 absl::StatusOr<TenantId> VirtualClustersImpl::Locate(const VirtualClusterSpec& spec) {
   if (const auto* id = std::get_if<TenantId>(&spec)) return *id;
   const std::string& name = std::get<std::string>(spec);
@@ -120,6 +133,7 @@ absl::Status VirtualClustersImpl::FinishDrop(const catalog::TenantRecord& record
   std::error_code ignored;  // only disk space
   std::filesystem::remove_all(incoming, ignored);
   std::filesystem::remove_all(incoming + ".adopting", ignored);
+  RemoveLedgers(LedgerRoot(store_), id);
   RETURN_IF_ERROR(store_->UpdateMeta([&](MetaUpdate& update) {
     update.Delete(TenantKey(id));
     return absl::OkStatus();
