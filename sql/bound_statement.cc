@@ -17,15 +17,21 @@ absl::Status Plan(const Statement& statement, const Planning& planning, BoundSta
   const SystemStatement* bracket = statement.bracket ? &*statement.bracket : nullptr;
   switch (tree.node_case()) {
     case Node::kInsertStmt: {
-      ASSIGN_OR_RETURN(bound->plan, PlanInsert(tree.insert_stmt(), bracket, planning));
+      ASSIGN_OR_RETURN(InsertPlan plan, PlanInsert(tree.insert_stmt(), bracket, planning));
+      bound->columns = plan.returning.columns;
+      bound->plan = std::move(plan);
       return absl::OkStatus();
     }
     case Node::kUpdateStmt: {
-      ASSIGN_OR_RETURN(bound->plan, PlanUpdate(tree.update_stmt(), planning));
+      ASSIGN_OR_RETURN(UpdatePlan plan, PlanUpdate(tree.update_stmt(), planning));
+      bound->columns = plan.returning.columns;
+      bound->plan = std::move(plan);
       return absl::OkStatus();
     }
     case Node::kDeleteStmt: {
-      ASSIGN_OR_RETURN(bound->plan, PlanDelete(tree.delete_stmt(), planning));
+      ASSIGN_OR_RETURN(UpdatePlan plan, PlanDelete(tree.delete_stmt(), planning));
+      bound->columns = plan.returning.columns;
+      bound->plan = std::move(plan);
       return absl::OkStatus();
     }
     default: {
@@ -46,13 +52,13 @@ absl::StatusOr<std::string> Run(const SelectPlan& plan, const Execution& executi
   return fmt::format("SELECT {}", rows);
 }
 
-absl::StatusOr<std::string> Run(const InsertPlan& plan, const Execution& execution, ResultSink&) {
-  ASSIGN_OR_RETURN(const uint64_t rows, RunInsert(plan, execution));
+absl::StatusOr<std::string> Run(const InsertPlan& plan, const Execution& execution, ResultSink& sink) {
+  ASSIGN_OR_RETURN(const uint64_t rows, RunInsert(plan, execution, [&](Row& row) { return sink.AddRow(row); }));
   return fmt::format("INSERT 0 {}", rows);
 }
 
-absl::StatusOr<std::string> Run(const UpdatePlan& plan, const Execution& execution, ResultSink&) {
-  ASSIGN_OR_RETURN(const uint64_t rows, RunUpdate(plan, execution));
+absl::StatusOr<std::string> Run(const UpdatePlan& plan, const Execution& execution, ResultSink& sink) {
+  ASSIGN_OR_RETURN(const uint64_t rows, RunUpdate(plan, execution, [&](Row& row) { return sink.AddRow(row); }));
   return fmt::format("{} {}", plan.deletes ? "DELETE" : "UPDATE", rows);
 }
 

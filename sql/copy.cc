@@ -69,6 +69,7 @@ absl::StatusOr<std::string> CopyTarget(const pg_query::CopyStmt& copy) {
   if (!copy.is_from()) return UnsupportedError("COPY TO");
   for (const pg_query::Node& node : copy.options()) {
     const pg_query::DefElem& option = node.def_elem();
+    if (option.defname() == "freeze") continue;  // says how PostgreSQL is to store the rows
     if (option.defname() != "format") return UnsupportedError(fmt::format("COPY option {}", option.defname()));
     if (StringOf(option.arg()) != "text") return UnsupportedError(fmt::format("COPY format {}", StringOf(option.arg())));
   }
@@ -97,6 +98,7 @@ absl::Status CopyReader::Data(std::string_view bytes) {
 
 absl::StatusOr<uint64_t> CopyReader::Done() {
   if (!pending_.empty() && !ended_) RETURN_IF_ERROR(Line(pending_));
+  RETURN_IF_ERROR(inserter_.Finish());
   return rows_;
 }
 
@@ -111,7 +113,7 @@ absl::Status CopyReader::Line(std::string_view line) {
   if ((line.size() - (last == std::string_view::npos ? 0 : last + 1)) % 2 == 1) {
     return WithContext(BadFormat("a backslash before the end of a line is not supported"), context);
   }
-  Row row = inserter_.Defaults();
+  ASSIGN_OR_RETURN(Row row, inserter_.Defaults());
   size_t index = 0;
   while (!positions_.empty()) {
     // A tab after a backslash belongs to the field.

@@ -17,8 +17,9 @@ absl::StatusOr<std::string> CopyTarget(const pg_query::CopyStmt& copy);
 
 class CopyReader {
  public:
-  CopyReader(TableRef table, std::vector<int> positions, const Execution& execution)
-      : table_(std::move(table)), positions_(std::move(positions)), execution_(execution), inserter_(table_, execution_) {}
+  CopyReader(TableRulesRef rules, std::vector<int> positions, const Execution& execution)
+      : table_(rules->table()), positions_(std::move(positions)), execution_(execution),
+        inserter_(rules, execution_, RowInserter::Mode::kLoad) {}
   CopyReader(const CopyReader&) = delete;
   CopyReader& operator=(const CopyReader&) = delete;
 

@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "base/status.h"
+#include "sql/backfill.h"
 #include "sql/bind.h"
-#include "sql/row_codec.h"
+#include "sql/select.h"
+#include "sql/table_builder.h"
 #include "sql/tree.h"
 
 namespace anabranch {
@@ -12,230 +14,259 @@ namespace {
 
 using Node = pg_query::Node;
 
-// Options of CREATE TABLE ... WITH that say how to store rows: accepted, without effect.
-bool IsStorageParameter(std::string_view name) {
-  return name == "fillfactor" || name == "parallel_workers" || name.starts_with("autovacuum_") || name.starts_with("toast");
+absl::Status CreateTable(const pg_query::CreateStmt& create, const Execution& execution, ResultSink& sink) {
+  SchemaChange change(execution);
+  ASSIGN_OR_RETURN(const std::string name, RelationName(create.relation()));
+  RETURN_IF_ERROR(change.Begin({name}));
+  ASSIGN_OR_RETURN(const std::optional<Descriptor> existing, change.Find(name));
+  if (existing && create.if_not_exists()) {
+    sink.Notice(sqlstate::kDuplicateTable, fmt::format("relation \"{}\" already exists, skipping", name));
+    return absl::OkStatus();
+  }
+  Table table;
+  table.name = name;
+  table.owner = execution.evaluation.session->user;
+  TableBuilder builder(std::move(table), &change);
+  RETURN_IF_ERROR(builder.Create(create));
+  RETURN_IF_ERROR(change.CheckFree(name));
+  ASSIGN_OR_RETURN(builder.table().id, change.NewId());
+  builder.table().oid = builder.table().id;
+  RETURN_IF_ERROR(builder.Finish());
+  return change.Put(builder.table());
 }
 
-class TableBuilder {
- public:
-  explicit TableBuilder(const EvaluationContext& context) : context_(context), binder_({}) {}
-
-  absl::StatusOr<Table> Build(const pg_query::CreateStmt& create) {
-    RETURN_IF_ERROR(CheckForm(create));
-    ASSIGN_OR_RETURN(table_.name, RelationName(create.relation()));
-    for (const Node& element : create.table_elts()) {
-      if (element.has_column_def()) RETURN_IF_ERROR(AddColumn(element.column_def()));
-    }
-    for (const Node& element : create.table_elts()) {
-      if (element.has_constraint()) RETURN_IF_ERROR(AddTableConstraint(element.constraint()));
-      if (!element.has_constraint() && !element.has_column_def()) return UnsupportedError("this kind of table element");
-    }
-    return std::move(table_);
+// Columns of the names given, else of the query's, and of the query's types.
+absl::StatusOr<Table> DescribeRows(const std::vector<ColumnDescription>& columns,
+                                   const google::protobuf::RepeatedPtrField<Node>& names) {
+  if (static_cast<size_t>(names.size()) > columns.size()) {
+    return SqlError(sqlstate::kSyntaxError, "too many column names were specified");
   }
+  Table table;
+  for (size_t i = 0; i < columns.size(); ++i) {
+    const std::string& name = static_cast<int>(i) < names.size() ? StringOf(names[static_cast<int>(i)]) : columns[i].name;
+    if (table.FindColumn(name)) {
+      return SqlError(sqlstate::kDuplicateColumn, fmt::format("column \"{}\" specified more than once", name));
+    }
+    table.columns.push_back({.id = table.next_column_id++, .name = name, .type = columns[i].type});
+  }
+  return table;
+}
 
- private:
-  static absl::Status CheckForm(const pg_query::CreateStmt& create) {
-    if (create.relation().relpersistence() == "t") return UnsupportedError("CREATE TEMPORARY TABLE");
-    if (create.relation().relpersistence() == "u") return UnsupportedError("CREATE UNLOGGED TABLE");
-    if (create.oncommit() > pg_query::ONCOMMIT_NOOP) return UnsupportedError("ON COMMIT");
-    for (const Node& option : create.options()) {
-      const std::string& name = option.def_elem().defname();
-      if (!IsStorageParameter(name)) {
-        return SqlError(sqlstate::kInvalidParameterValue, fmt::format("unrecognized parameter \"{}\"", name));
+absl::StatusOr<std::string> CreateTableAs(const pg_query::CreateTableAsStmt& create, const Execution& execution,
+                                          TableReader* tables, ResultSink& sink) {
+  if (create.objtype() != pg_query::OBJECT_TABLE) return UnsupportedError("CREATE MATERIALIZED VIEW");
+  const pg_query::IntoClause& into = create.into();
+  if (!create.query().has_select_stmt()) return UnsupportedError("CREATE TABLE AS of this statement");
+  if (into.rel().relpersistence() != "p") return UnsupportedError("CREATE TEMPORARY or UNLOGGED TABLE");
+  RETURN_IF_ERROR(CheckStorageParameters(into.options()));
+  SchemaChange change(execution);
+  ASSIGN_OR_RETURN(const std::string name, RelationName(into.rel()));
+  RETURN_IF_ERROR(change.Begin({name}));
+  ASSIGN_OR_RETURN(const std::optional<Descriptor> existing, change.Find(name));
+  if (existing && create.if_not_exists()) {
+    sink.Notice(sqlstate::kDuplicateTable, fmt::format("relation \"{}\" already exists, skipping", name));
+    return std::string("CREATE TABLE AS");
+  }
+  RETURN_IF_ERROR(change.CheckFree(name));
+  Binder binder({});
+  const Planning planning{.transaction = execution.transaction,
+                          .tables = tables,
+                          .binder = &binder,
+                          .system = execution.evaluation.session->system};
+  ASSIGN_OR_RETURN(const SelectPlan plan, PlanSelect(create.query().select_stmt(), nullptr, nullptr, planning));
+  ASSIGN_OR_RETURN(Table table, DescribeRows(plan.columns, into.col_names()));
+  table.name = name;
+  table.owner = execution.evaluation.session->user;
+  ASSIGN_OR_RETURN(table.id, change.NewId());
+  table.oid = table.id;
+  uint64_t rows = 0;
+  if (!into.skip_data()) {
+    BulkWriter writer(table, nullptr, BulkWriter::Purpose::kLoad, execution);
+    RETURN_IF_ERROR(RunSelect(plan, execution, [&](Row& row) {
+      ++rows;
+      return writer.AddRow(row);
+    }));
+    RETURN_IF_ERROR(writer.Finish());
+  }
+  RETURN_IF_ERROR(change.Put(table));
+  return fmt::format("SELECT {}", rows);
+}
+
+std::string_view ObjectKind(pg_query::ObjectType type) {
+  return type == pg_query::OBJECT_INDEX ? "index" : type == pg_query::OBJECT_SEQUENCE ? "sequence" : "table";
+}
+
+absl::Status DropTable(const std::string& name, SchemaChange* change) {
+  ASSIGN_OR_RETURN(const TableRef table, change->GetTable(name));
+  return change->Drop(*table);
+}
+
+absl::Status DropSequence(const std::string& name, pg_query::DropBehavior behavior, SchemaChange* change) {
+  ASSIGN_OR_RETURN(const SequenceRef sequence, change->GetSequence(name));
+  if (sequence->owner_table.empty()) return change->Drop(*sequence);
+  ASSIGN_OR_RETURN(const TableRef owner, change->GetTable(sequence->owner_table));
+  Table table = *owner;
+  const auto column = std::find_if(table.columns.begin(), table.columns.end(),
+                                   [&](const Column& c) { return c.id == sequence->owner_column; });
+  if (column != table.columns.end()) {
+    if (behavior != pg_query::DROP_CASCADE) {
+      return SqlError("2BP01", fmt::format("cannot drop sequence {} because other objects depend on it", name),
+                      "Use DROP ... CASCADE to drop the dependent objects too.");
+    }
+    column->default_expression.clear();
+    column->identity = 0;
+    RETURN_IF_ERROR(change->Put(table));
+  }
+  return change->Drop(*sequence);
+}
+
+absl::StatusOr<std::string> DropObjects(const pg_query::DropStmt& drop, const Execution& execution, ResultSink& sink) {
+  SchemaChange change(execution);
+  std::vector<std::string> names;
+  for (const Node& object : drop.objects()) {
+    ASSIGN_OR_RETURN(std::string name, QualifiedName(object));
+    names.push_back(std::move(name));
+  }
+  const std::string_view kind = ObjectKind(drop.remove_type());
+  RETURN_IF_ERROR(change.Begin(names));
+  for (const std::string& name : names) {
+    ASSIGN_OR_RETURN(const std::optional<Descriptor> found, change.Find(name));
+    if (!found) {
+      if (!drop.missing_ok()) {
+        return SqlError(
+            drop.remove_type() == pg_query::OBJECT_INDEX ? sqlstate::kUndefinedObject : sqlstate::kUndefinedTable,
+            fmt::format("{} \"{}\" does not exist", kind, name));
       }
+      sink.Notice("00000", fmt::format("{} \"{}\" does not exist, skipping", kind, name));
+      continue;
     }
-    return absl::OkStatus();
-  }
-
-  absl::Status AddColumn(const pg_query::ColumnDef& definition) {
-    if (table_.FindColumn(definition.colname())) {
-      return SqlError(sqlstate::kDuplicateColumn,
-                      fmt::format("column \"{}\" specified more than once", definition.colname()));
-    }
-    if (definition.colname() == "crdb_internal_mvcc_timestamp") {
-      return SqlError(sqlstate::kDuplicateColumn,
-                      "column name \"crdb_internal_mvcc_timestamp\" conflicts with a system column name");
-    }
-    if (table_.columns.size() == kColumnsMax) {
-      return SqlError("54011", fmt::format("tables can have at most {} columns", kColumnsMax));
-    }
-    ASSIGN_OR_RETURN(const ColumnType type, ResolveType(definition.type_name()));
-    table_.columns.push_back(
-        {.id = table_.next_column_id++, .name = definition.colname(), .type = type.type, .numeric = type.numeric});
-    const int position = static_cast<int>(table_.columns.size()) - 1;
-    bool says_null = false;
-    for (const Node& node : definition.constraints()) {
-      says_null = says_null || node.constraint().contype() == pg_query::CONSTR_NULL;
-      RETURN_IF_ERROR(AddColumnConstraint(node.constraint(), position));
-    }
-    if (says_null && table_.columns[position].not_null) {
-      return SqlError(sqlstate::kSyntaxError,
-                      fmt::format("conflicting NULL/NOT NULL declarations for column \"{}\" of table \"{}\"",
-                                  definition.colname(), table_.name));
-    }
-    return absl::OkStatus();
-  }
-
-  absl::Status AddColumnConstraint(const pg_query::Constraint& constraint, int position) {
-    switch (constraint.contype()) {
-      case pg_query::CONSTR_NULL:
-        return absl::OkStatus();
-      case pg_query::CONSTR_NOTNULL:
-        table_.columns[position].not_null = true;
-        return absl::OkStatus();
-      case pg_query::CONSTR_DEFAULT:
-        return SetDefault(constraint.raw_expr(), &table_.columns[position]);
-      case pg_query::CONSTR_PRIMARY:
-        return SetPrimaryKey(constraint, {position});
+    switch (drop.remove_type()) {
+      case pg_query::OBJECT_INDEX:
+        RETURN_IF_ERROR(DropIndex(name, drop.missing_ok(), &change, sink));
+        break;
+      case pg_query::OBJECT_SEQUENCE:
+        RETURN_IF_ERROR(DropSequence(name, drop.behavior(), &change));
+        break;
       default:
-        return Refuse(constraint);
+        RETURN_IF_ERROR(DropTable(name, &change));
+        break;
     }
   }
+  std::string tag = "DROP ";
+  for (const char c : kind) tag.push_back(static_cast<char>(c - 'a' + 'A'));
+  return tag;
+}
 
-  absl::Status AddTableConstraint(const pg_query::Constraint& constraint) {
-    if (constraint.contype() != pg_query::CONSTR_PRIMARY) return Refuse(constraint);
-    std::vector<int> positions;
-    for (const Node& key : constraint.keys()) {
-      const std::optional<int> position = table_.FindColumn(StringOf(key));
-      if (!position) {
-        return SqlError(sqlstate::kUndefinedColumn,
-                        fmt::format("column \"{}\" named in key does not exist", StringOf(key)));
-      }
-      if (std::find(positions.begin(), positions.end(), *position) != positions.end()) {
-        return SqlError(sqlstate::kDuplicateColumn,
-                        fmt::format("column \"{}\" appears twice in primary key constraint", StringOf(key)));
-      }
-      positions.push_back(*position);
-    }
-    return SetPrimaryKey(constraint, std::move(positions));
+// The table and its indexes get new ids, under which there is nothing.
+absl::Status TruncateTables(const pg_query::TruncateStmt& truncate, const Execution& execution) {
+  SchemaChange change(execution);
+  std::vector<std::string> names;
+  for (const Node& relation : truncate.relations()) {
+    ASSIGN_OR_RETURN(std::string name, RelationName(relation.range_var()));
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
   }
-
-  absl::Status SetPrimaryKey(const pg_query::Constraint& constraint, std::vector<int> positions) {
-    if (!table_.primary_key.empty()) {
-      return SqlError(sqlstate::kInvalidTableDefinition,
-                      fmt::format("multiple primary keys for table \"{}\" are not allowed", table_.name));
+  RETURN_IF_ERROR(change.Begin(names));
+  for (const std::string& name : names) {
+    ASSIGN_OR_RETURN(const TableRef table, change.GetTable(name));
+    Table emptied = *table;
+    RETURN_IF_ERROR(change.Discard(table->id));
+    ASSIGN_OR_RETURN(emptied.id, change.NewId());
+    for (Index& index : emptied.indexes) {
+      RETURN_IF_ERROR(change.Discard(index.id));
+      ASSIGN_OR_RETURN(index.id, change.NewId());
     }
-    if (constraint.options_size() > 0) return UnsupportedError("WITH after PRIMARY KEY");
-    for (const int position : positions) table_.columns[position].not_null = true;
-    table_.primary_key = std::move(positions);
-    table_.primary_key_name = constraint.conname().empty() ? table_.name + "_pkey" : constraint.conname();
-    return absl::OkStatus();
+    for (Column& column : emptied.columns) column.missing_value.reset();
+    RETURN_IF_ERROR(change.Put(emptied));
+    if (!truncate.restart_seqs()) continue;
+    ASSIGN_OR_RETURN(const std::vector<SequenceRef> sequences, change.OwnedSequences(*table));
+    for (const SequenceRef& sequence : sequences) RETURN_IF_ERROR(RestartSequence(*sequence, &change));
   }
+  return absl::OkStatus();
+}
 
-  static absl::Status Refuse(const pg_query::Constraint& constraint) {
-    switch (constraint.contype()) {
-      case pg_query::CONSTR_CHECK:
-        return UnsupportedError("CHECK");
-      case pg_query::CONSTR_UNIQUE:
-        return UnsupportedError("UNIQUE");
-      case pg_query::CONSTR_FOREIGN:
-        return UnsupportedError("FOREIGN KEY");
-      case pg_query::CONSTR_IDENTITY:
-        return UnsupportedError("GENERATED ... AS IDENTITY");
-      case pg_query::CONSTR_GENERATED:
-        return UnsupportedError("GENERATED ALWAYS AS");
-      case pg_query::CONSTR_EXCLUSION:
-        return UnsupportedError("EXCLUDE");
-      default:
-        return UnsupportedError("DEFERRABLE");
+absl::Status CheckRelation(const pg_query::RangeVar& relation, const Execution& execution, TableReader* tables) {
+  ASSIGN_OR_RETURN(const std::string name, RelationName(relation));
+  return tables->Get(*execution.transaction, name).status();
+}
+
+// VACUUM, ANALYZE and their like: there is nothing to do, but the tables they name must exist.
+absl::StatusOr<std::string> Maintain(const Node& tree, const Execution& execution, TableReader* tables) {
+  RETURN_IF_ERROR(execution.transaction->BeginStatement());
+  if (tree.has_vacuum_stmt()) {
+    for (const Node& relation : tree.vacuum_stmt().rels()) {
+      RETURN_IF_ERROR(CheckRelation(relation.vacuum_relation().relation(), execution, tables));
     }
+    return std::string(tree.vacuum_stmt().is_vacuumcmd() ? "VACUUM" : "ANALYZE");
   }
-
-  // A constant, computed now, or the transaction's time.
-  absl::Status SetDefault(const Node& node, Column* column) {
-    ASSIGN_OR_RETURN(const ExpressionRef expression, binder_.BindAssignment(node, *column));
-    if (expression->kind == ExpressionKind::kCall && expression->function->name == "now") {
-      column->default_expression = "now()";
-      return absl::OkStatus();
+  if (tree.has_cluster_stmt()) {
+    if (tree.cluster_stmt().has_relation()) {
+      RETURN_IF_ERROR(CheckRelation(tree.cluster_stmt().relation(), execution, tables));
     }
-    if (!IsImmutable(*expression)) return UnsupportedError("a DEFAULT that is neither constant nor now()");
-    ASSIGN_OR_RETURN(Datum value, Evaluate(*expression, {}, context_));
-    if (!IsNull(value)) column->default_value = std::move(value);
-    return absl::OkStatus();
+    return std::string("CLUSTER");
   }
-
-  const EvaluationContext& context_;
-  Binder binder_;
-  Table table_;
-};
-
-// Locks a table's name against everyone and returns what has it now. Null: nothing.
-absl::StatusOr<TableRef> LockDescriptor(const std::string& name, const Execution& execution) {
-  ASSIGN_OR_RETURN(const LockedRow locked, execution.transaction->LockRow(DescriptorKey(name), execution.stop));
-  if (!locked.row) return TableRef();
-  return DecodeTable(name, locked.row->value);
+  if (tree.has_reindex_stmt()) {
+    if (tree.reindex_stmt().kind() == pg_query::REINDEX_OBJECT_TABLE) {
+      RETURN_IF_ERROR(CheckRelation(tree.reindex_stmt().relation(), execution, tables));
+    }
+    return std::string("REINDEX");
+  }
+  return std::string(tree.has_comment_stmt() ? "COMMENT" : "CHECKPOINT");
 }
 
 }  // namespace
 
-absl::StatusOr<Table> DescribeTable(const pg_query::CreateStmt& create, const EvaluationContext& context) {
-  return TableBuilder(context).Build(create);
+bool IsDefinition(const Node& tree) {
+  switch (tree.node_case()) {
+    case Node::kCreateStmt:
+    case Node::kCreateTableAsStmt:
+    case Node::kDropStmt:
+    case Node::kTruncateStmt:
+    case Node::kIndexStmt:
+    case Node::kAlterTableStmt:
+    case Node::kRenameStmt:
+    case Node::kCreateSeqStmt:
+    case Node::kAlterSeqStmt:
+    case Node::kVacuumStmt:
+    case Node::kClusterStmt:
+    case Node::kReindexStmt:
+    case Node::kCommentStmt:
+    case Node::kCheckPointStmt:
+      return true;
+    default:
+      return false;
+  }
 }
 
-absl::Status CreateTable(const pg_query::CreateStmt& create, const Execution& execution, ResultSink& sink) {
-  ASSIGN_OR_RETURN(Table table, DescribeTable(create, execution.evaluation));
-  RETURN_IF_ERROR(execution.transaction->Lock(DescriptorKey(table.name), LockMode::kExclusive, execution.stop));
-  RETURN_IF_ERROR(execution.transaction->BeginStatement());
-  ASSIGN_OR_RETURN(const TableRef existing, LockDescriptor(table.name, execution));
-  if (existing) {
-    if (!create.if_not_exists()) {
-      return SqlError(sqlstate::kDuplicateTable, fmt::format("relation \"{}\" already exists", table.name));
-    }
-    sink.Notice(sqlstate::kDuplicateTable, fmt::format("relation \"{}\" already exists, skipping", table.name));
-    return absl::OkStatus();
+absl::StatusOr<std::string> RunDefinition(const Node& tree, const Execution& execution, TableReader* tables,
+                                          ResultSink& sink) {
+  switch (tree.node_case()) {
+    case Node::kCreateStmt:
+      RETURN_IF_ERROR(CreateTable(tree.create_stmt(), execution, sink));
+      return std::string("CREATE TABLE");
+    case Node::kCreateTableAsStmt:
+      return CreateTableAs(tree.create_table_as_stmt(), execution, tables, sink);
+    case Node::kDropStmt:
+      return DropObjects(tree.drop_stmt(), execution, sink);
+    case Node::kTruncateStmt:
+      RETURN_IF_ERROR(TruncateTables(tree.truncate_stmt(), execution));
+      return std::string("TRUNCATE TABLE");
+    case Node::kIndexStmt:
+      RETURN_IF_ERROR(CreateIndex(tree.index_stmt(), execution, sink));
+      return std::string("CREATE INDEX");
+    case Node::kAlterTableStmt:
+      RETURN_IF_ERROR(AlterTable(tree.alter_table_stmt(), execution, sink));
+      return std::string(tree.alter_table_stmt().objtype() == pg_query::OBJECT_SEQUENCE ? "ALTER SEQUENCE" : "ALTER TABLE");
+    case Node::kRenameStmt:
+      return Rename(tree.rename_stmt(), execution, sink);
+    case Node::kCreateSeqStmt:
+      RETURN_IF_ERROR(CreateSequence(tree.create_seq_stmt(), execution, sink));
+      return std::string("CREATE SEQUENCE");
+    case Node::kAlterSeqStmt:
+      RETURN_IF_ERROR(AlterSequence(tree.alter_seq_stmt(), execution, sink));
+      return std::string("ALTER SEQUENCE");
+    default:
+      return Maintain(tree, execution, tables);
   }
-  ASSIGN_OR_RETURN(table.id, AllocateIds(execution.evaluation.session->transaction, 1, execution.stop));
-  table.oid = table.id;
-  return execution.transaction->Put(DescriptorKey(table.name), EncodeTable(table));
-}
-
-absl::Status DropTables(const pg_query::DropStmt& drop, const Execution& execution, ResultSink& sink) {
-  std::vector<std::string> names;
-  for (const Node& object : drop.objects()) {
-    pg_query::RangeVar relation;
-    const auto& parts = object.list().items();
-    relation.set_inh(true);
-    relation.set_relname(StringOf(parts[parts.size() - 1]));
-    if (parts.size() > 1) relation.set_schemaname(StringOf(parts[parts.size() - 2]));
-    ASSIGN_OR_RETURN(std::string name, RelationName(relation));
-    names.push_back(std::move(name));
-  }
-  for (const std::string& name : names) {
-    RETURN_IF_ERROR(execution.transaction->Lock(DescriptorKey(name), LockMode::kExclusive, execution.stop));
-  }
-  RETURN_IF_ERROR(execution.transaction->BeginStatement());
-  for (const std::string& name : names) {
-    ASSIGN_OR_RETURN(const TableRef table, LockDescriptor(name, execution));
-    if (!table) {
-      if (!drop.missing_ok()) return SqlError(sqlstate::kUndefinedTable, fmt::format("table \"{}\" does not exist", name));
-      sink.Notice("00000", fmt::format("table \"{}\" does not exist, skipping", name));
-      continue;
-    }
-    RETURN_IF_ERROR(execution.transaction->Delete(DescriptorKey(name)));
-    RETURN_IF_ERROR(RecordDropped(*execution.transaction, table->id, execution.stop));
-  }
-  return absl::OkStatus();
-}
-
-// The table gets a new id, under which there are no rows.
-absl::Status TruncateTables(const pg_query::TruncateStmt& truncate, const Execution& execution) {
-  std::vector<std::string> names;
-  for (const Node& relation : truncate.relations()) {
-    ASSIGN_OR_RETURN(std::string name, RelationName(relation.range_var()));
-    RETURN_IF_ERROR(execution.transaction->Lock(DescriptorKey(name), LockMode::kExclusive, execution.stop));
-    names.push_back(std::move(name));
-  }
-  RETURN_IF_ERROR(execution.transaction->BeginStatement());
-  for (const std::string& name : names) {
-    ASSIGN_OR_RETURN(const TableRef table, LockDescriptor(name, execution));
-    if (!table) return SqlError(sqlstate::kUndefinedTable, fmt::format("relation \"{}\" does not exist", name));
-    Table emptied = *table;
-    ASSIGN_OR_RETURN(emptied.id, AllocateIds(execution.evaluation.session->transaction, 1, execution.stop));
-    RETURN_IF_ERROR(execution.transaction->Put(DescriptorKey(name), EncodeTable(emptied)));
-    RETURN_IF_ERROR(RecordDropped(*execution.transaction, table->id, execution.stop));
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace anabranch

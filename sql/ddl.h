@@ -1,19 +1,30 @@
-// CREATE TABLE, DROP TABLE, TRUNCATE. A table's descriptor key is locked exclusively; statements that write the table hold
-// it shared until their transaction ends.
+// Statements that change the schema: one entry for all of them, and the files they are in (ddl.cc, index.cc,
+// alter_table.cc, rename.cc, sequence_ddl.cc). How they lock is in sql/schema_change.h.
 #pragma once
 
-#include "absl/status/status.h"
+#include <string>
+
+#include "absl/status/statusor.h"
 #include "pg_query/pg_query.pb.h"
 #include "sql/execution.h"
+#include "sql/schema_change.h"
 
 namespace anabranch {
 
-// What a CREATE TABLE describes, without an id. No catalog needed but to bind defaults.
-absl::StatusOr<Table> DescribeTable(const pg_query::CreateStmt& create, const EvaluationContext& context);
+// Whether RunDefinition is for it.
+bool IsDefinition(const pg_query::Node& tree);
 
-// Each locks, then begins the statement in the transaction: what it reads is newer than what others did under the lock.
-absl::Status CreateTable(const pg_query::CreateStmt& create, const Execution& execution, ResultSink& sink);
-absl::Status DropTables(const pg_query::DropStmt& drop, const Execution& execution, ResultSink& sink);
-absl::Status TruncateTables(const pg_query::TruncateStmt& truncate, const Execution& execution);
+// Locks, then begins the statement in the transaction, runs it, and returns the command tag.
+absl::StatusOr<std::string> RunDefinition(const pg_query::Node& tree, const Execution& execution, TableReader* tables,
+                                          ResultSink& sink);
+
+// --- Each in its file ---
+absl::Status CreateIndex(const pg_query::IndexStmt& create, const Execution& execution, ResultSink& sink);
+absl::Status DropIndex(const std::string& name, bool missing_ok, SchemaChange* change, ResultSink& sink);
+absl::Status AlterTable(const pg_query::AlterTableStmt& alter, const Execution& execution, ResultSink& sink);
+absl::StatusOr<std::string> Rename(const pg_query::RenameStmt& rename, const Execution& execution, ResultSink& sink);
+absl::Status CreateSequence(const pg_query::CreateSeqStmt& create, const Execution& execution, ResultSink& sink);
+absl::Status AlterSequence(const pg_query::AlterSeqStmt& alter, const Execution& execution, ResultSink& sink);
+absl::Status RestartSequence(const Sequence& sequence, SchemaChange* change);
 
 }  // namespace anabranch

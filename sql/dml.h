@@ -2,11 +2,16 @@
 // judged again if they changed since.
 #pragma once
 
+#include <memory>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "sql/backfill.h"
 #include "sql/bind.h"
 #include "sql/execution.h"
+#include "sql/row_writer.h"
 #include "sql/select.h"
 
 namespace anabranch {
@@ -14,43 +19,70 @@ namespace anabranch {
 // Puts rows into a table. Also what COPY uses.
 class RowInserter {
  public:
-  RowInserter(TableRef table, const Execution& execution) : table_(std::move(table)), execution_(execution) {}
+  enum class Mode { kRows, kLoad };  // kLoad: many; in batches if nobody else can see the table yet
+  RowInserter(TableRulesRef rules, const Execution& execution, Mode mode);
 
-  // A row of defaults.
-  Row Defaults() const;
-  // 23502, 23505. `row` has a value of the right type for each column.
+  // A row of defaults: of the next row, for a default may be nextval().
+  absl::StatusOr<Row> Defaults();
+  // As RowWriter::Insert.
   absl::Status Insert(const Row& row);
+  absl::Status Finish() { return bulk_ ? bulk_->Finish() : absl::OkStatus(); }
+  RowWriter& writer() { return *writer_; }  // REQUIRES: kRows
 
  private:
-  const TableRef table_;
+  const TableRulesRef rules_;
   const Execution& execution_;
+  std::unique_ptr<BulkWriter> bulk_;
+  std::optional<RowWriter> writer_;  // if there is no bulk_
+  std::optional<Row> fixed_;         // if every row gets the same
 };
-
-// The default of a column as this statement sees it.
-Datum DefaultOf(const Column& column, const EvaluationContext& context);
 
 // The columns that a list names, all of them if it is empty. 42703, 42701.
 absl::StatusOr<std::vector<int>> NamedColumns(const Table& table, const std::vector<std::string>& names);
 
+// RETURNING, over a row of the table's columns and kVersionColumn.
+struct Returning {
+  std::vector<ColumnDescription> columns;  // empty: there is none
+  std::vector<ExpressionRef> targets;
+};
+
 struct InsertPlan {
   TableRef table;
+  TableRulesRef rules;
   std::vector<int> positions;                    // of the columns given
   std::vector<std::vector<ExpressionRef>> rows;  // VALUES; null: DEFAULT
   std::unique_ptr<SelectPlan> select;            // or SELECT
+  Returning returning;
 };
 absl::StatusOr<InsertPlan> PlanInsert(const pg_query::InsertStmt& insert, const SystemStatement* bracket,
                                       const Planning& planning);
-absl::StatusOr<uint64_t> RunInsert(const InsertPlan& plan, const Execution& execution);
+// The number of rows inserted. `returned` gets what RETURNING says of each.
+absl::StatusOr<uint64_t> RunInsert(const InsertPlan& plan, const Execution& execution, const RowConsumer& returned);
 
 struct UpdatePlan {
   TableRef table;
+  TableRulesRef rules;
   ExpressionRef filter;
   std::vector<std::pair<int, ExpressionRef>> assignments;  // null: DEFAULT
   bool deletes = false;                                    // DELETE: there are no assignments
+  Returning returning;
 };
 absl::StatusOr<UpdatePlan> PlanUpdate(const pg_query::UpdateStmt& update, const Planning& planning);
 absl::StatusOr<UpdatePlan> PlanDelete(const pg_query::DeleteStmt& statement, const Planning& planning);
-// The number of rows changed.
-absl::StatusOr<uint64_t> RunUpdate(const UpdatePlan& plan, const Execution& execution);
+// The number of rows changed. `returned` gets what RETURNING says of each: of an updated row as it is now, of a deleted one
+// as it was.
+absl::StatusOr<uint64_t> RunUpdate(const UpdatePlan& plan, const Execution& execution, const RowConsumer& returned);
+
+// --- Shared by the files of this header ---
+absl::Status UndefinedColumn(const Table& table, std::string_view column);  // 42703
+absl::StatusOr<Returning> PlanReturning(const google::protobuf::RepeatedPtrField<pg_query::Node>& targets,
+                                        const Scope& scope, const Planning& planning);
+absl::Status ReturnRow(const Returning& returning, const Row& row, const Execution& execution, const RowConsumer& returned);
+// Evaluates SET over `from` into *row.
+absl::Status Assign(const std::vector<std::pair<int, ExpressionRef>>& assignments, const TableRules& rules, const Row& from,
+                    const Execution& execution, Row* row);
+// Binds the targets of SET, over the scope set.
+absl::StatusOr<std::vector<std::pair<int, ExpressionRef>>> PlanAssignments(
+    const google::protobuf::RepeatedPtrField<pg_query::Node>& targets, const Table& table, const Planning& planning);
 
 }  // namespace anabranch

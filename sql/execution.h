@@ -13,11 +13,13 @@
 namespace anabranch {
 
 class Binder;
+class UnpublishedIds;
 
 struct Execution {
   Transaction* transaction = nullptr;
   EvaluationContext evaluation;
   std::stop_token stop;
+  UnpublishedIds* unpublished = nullptr;  // of the transaction; null: see TransactionBlock::unpublished
 };
 
 // What planning needs: tables as the transaction sees them.

@@ -13,6 +13,7 @@
 namespace anabranch {
 
 struct SessionContext;
+class SequenceSession;
 class Settings;
 struct AggregateFunction;
 
@@ -24,6 +25,7 @@ struct EvaluationContext {
   TimestampTz statement_time;
   const SessionContext* session = nullptr;
   const Settings* settings = nullptr;
+  SequenceSession* sequences = nullptr;
 };
 
 inline constexpr int kArgumentsMax = 3;

@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "base/status.h"
+#include "sql/sequence.h"
 #include "sql/session.h"
 #include "sql/settings.h"
 
@@ -187,6 +188,26 @@ Result CurrentSetting(const Datum* a, const Context& context) {
   ASSIGN_OR_RETURN(std::string value, context.settings->Get(Text(a[0])));
   return Datum(std::move(value));
 }
+Result NextValue(const Datum* a, const Context& context) {
+  ASSIGN_OR_RETURN(const int64_t value, context.sequences->Next(Text(a[0])));
+  return Datum(value);
+}
+Result CurrentValue(const Datum* a, const Context& context) {
+  ASSIGN_OR_RETURN(const int64_t value, context.sequences->Current(Text(a[0])));
+  return Datum(value);
+}
+Result LastValue(const Datum*, const Context& context) {
+  ASSIGN_OR_RETURN(const int64_t value, context.sequences->Last());
+  return Datum(value);
+}
+Result SetValue(const Datum* a, const Context& context) {
+  RETURN_IF_ERROR(context.sequences->Set(Text(a[0]), Int(a[1]), true));
+  return a[1];
+}
+Result SetValueCalled(const Datum* a, const Context& context) {
+  RETURN_IF_ERROR(context.sequences->Set(Text(a[0]), Int(a[1]), std::get<bool>(a[2])));
+  return a[1];
+}
 // PostgreSQL's is a double; this one has as many digits.
 Result RandomNumber(const Datum*, const Context& context) {
   constexpr int kDigits = 15;
@@ -249,6 +270,11 @@ std::vector<ScalarFunction> AllFunctions() {
                             {"current_schema", {}, kText, CurrentSchema, Volatility::kStable},
                             {"current_setting", {kText}, kText, CurrentSetting, Volatility::kStable},
                             {"pg_is_in_recovery", {}, kBool, IsInRecovery, Volatility::kStable},
+                            {"nextval", {kText}, kInt8, NextValue, Volatility::kVolatile},
+                            {"currval", {kText}, kInt8, CurrentValue, Volatility::kVolatile},
+                            {"lastval", {}, kInt8, LastValue, Volatility::kVolatile},
+                            {"setval", {kText, kInt8}, kInt8, SetValue, Volatility::kVolatile},
+                            {"setval", {kText, kInt8, kBool}, kInt8, SetValueCalled, Volatility::kVolatile},
                             {"random", {}, kNumeric, RandomNumber, Volatility::kVolatile},
                         });
   return all;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/status.h"
+#include "sql/error_field.h"
 
 namespace anabranch {
 namespace {
@@ -133,13 +134,16 @@ void PutField(std::string* out, char field, std::string_view text) {
 }
 
 void AppendDiagnostic(std::string* out, char type, std::string_view severity, std::string_view sqlstate,
-                      std::string_view text, std::string_view hint) {
+                      std::string_view text, std::string_view hint, const absl::Status& fields = absl::OkStatus()) {
   Message message(out, type);
   PutField(out, 'S', severity);
   PutField(out, 'V', severity);
   PutField(out, 'C', sqlstate);
   PutField(out, 'M', text);
   if (!hint.empty()) PutField(out, 'H', hint);
+  for (const ErrorField field : kErrorFields) {
+    if (const std::string value = FieldOf(fields, field); !value.empty()) PutField(out, static_cast<char>(field), value);
+  }
   out->push_back('\0');
 }
 
@@ -389,7 +393,7 @@ void AppendBare(std::string* out, BareMessage bare) { Message message(out, stati
 
 void AppendError(std::string* out, Severity severity, const absl::Status& status) {
   AppendDiagnostic(out, 'E', severity == Severity::kFatal ? "FATAL" : "ERROR", SqlStateOf(status), MessageOf(status),
-                   HintOf(status));
+                   HintOf(status), status);
 }
 
 void AppendNotice(std::string* out, std::string_view sqlstate, std::string_view message) {

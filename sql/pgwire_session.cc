@@ -98,6 +98,7 @@ class Session {
     context.virtual_cluster = served_->name;
     context.user = startup.user;
     context.system = served_->id == kSystemTenantId ? environment_.system : nullptr;
+    context.sequences = environment_.sequences;
     sql_ = SqlSession::Create(std::move(context));
     extended_ = std::make_unique<ExtendedProtocol>(SessionParts{connection_, control_, *sql_});
     return absl::OkStatus();

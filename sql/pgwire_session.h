@@ -11,12 +11,15 @@
 
 namespace anabranch {
 
+class SequenceBlocks;
+
 // What all sessions share. Nothing is owned.
 struct ServerEnvironment {
   VirtualClusters* clusters = nullptr;
   SystemStatements* system = nullptr;
   SessionRegistry* registry = nullptr;
   Clock* clock = nullptr;
+  SequenceBlocks* sequences = nullptr;
 };
 
 // Serves the connected socket (taken over) until the client leaves or `control` ends the session. On return the session

@@ -62,7 +62,7 @@ SqlServer::SqlServer(std::unique_ptr<Listener> listener, uint16_t port, Clock* c
 SqlServer::~SqlServer() { Drain(); }
 
 void SqlServer::Serve(VirtualClusters* clusters, SystemStatements* system) {
-  environment_ = {clusters, system, &registry_, clock_};
+  environment_ = {clusters, system, &registry_, clock_, &sequences_};
   accept_thread_ = std::thread([this] { AcceptLoop(); });
 }
 

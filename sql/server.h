@@ -17,6 +17,7 @@
 #include "base/random.h"
 #include "base/wake_event.h"
 #include "sql/pgwire_session.h"
+#include "sql/sequence.h"
 #include "sql/session_registry.h"
 
 namespace anabranch {
@@ -60,6 +61,7 @@ class SqlServer {
   const uint16_t port_;
   Clock* const clock_;
   SessionRegistry registry_;
+  SequenceBlocks sequences_;
   ServerEnvironment environment_;
   WakeEvent wake_;  // a session finished, or the server stops
   std::mutex threads_mutex_;

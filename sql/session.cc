@@ -9,6 +9,7 @@
 #include "sql/ddl.h"
 #include "sql/function.h"
 #include "sql/parse.h"
+#include "sql/sequence.h"
 #include "sql/session_settings.h"
 #include "sql/settings.h"
 #include "sql/statement.h"
@@ -268,17 +269,11 @@ class Session final : public SqlSession {
     }
     Execution execution = MakeExecution(transaction, call.stop);
     // DDL locks by itself before it begins the statement.
-    if (tree.has_create_stmt()) {
-      RETURN_IF_ERROR(CreateTable(tree.create_stmt(), execution, call.sink));
-      return std::string("CREATE TABLE");
-    }
-    if (tree.has_drop_stmt()) {
-      RETURN_IF_ERROR(DropTables(tree.drop_stmt(), execution, call.sink));
-      return std::string("DROP TABLE");
-    }
-    if (tree.has_truncate_stmt()) {
-      RETURN_IF_ERROR(TruncateTables(tree.truncate_stmt(), execution));
-      return std::string("TRUNCATE TABLE");
+    if (IsDefinition(tree)) {
+      if (tree.vacuum_stmt().is_vacuumcmd() && block_.kind() != TransactionBlock::Kind::kNone) {
+        return SqlError(sqlstate::kActiveSqlTransaction, "VACUUM cannot run inside a transaction block");
+      }
+      return RunDefinition(tree, execution, &tables_, call.sink);
     }
     if (IsUserStatement(tree)) return RunUserStatement(tree, execution, call.sink);
     if (tree.has_copy_stmt()) {
@@ -293,16 +288,20 @@ class Session final : public SqlSession {
     return RunBound(*bound, execution, call.sink);
   }
 
-  Execution MakeExecution(Transaction& transaction, std::stop_token stop) const {
+  Execution MakeExecution(Transaction& transaction, std::stop_token stop) {
+    const bool in_block = block_.transaction() == &transaction;
+    sequences_.BeginStatement(&transaction, &context_.transaction, context_.sequences, stop);
     const TimestampTz now{static_cast<int64_t>(context_.transaction.store->clock()->WallNs() / 1000)};
     return {.transaction = &transaction,
             .evaluation = {.parameters = nullptr,
                            .snapshot = transaction.snapshot(),
-                           .transaction_time = block_.transaction() == &transaction ? block_.time() : now,
+                           .transaction_time = in_block ? block_.time() : now,
                            .statement_time = now,
                            .session = &context_,
-                           .settings = &settings_.current()},
-            .stop = std::move(stop)};
+                           .settings = &settings_.current(),
+                           .sequences = &sequences_},
+            .stop = std::move(stop),
+            .unpublished = in_block ? block_.unpublished() : nullptr};
   }
 
   // A writer first locks the table against DDL, then takes its snapshot: so it sees the table as it is.
@@ -383,13 +382,14 @@ class Session final : public SqlSession {
   SessionSettings settings_;
   TransactionBlock block_;
   TableReader tables_;
+  SequenceSession sequences_;
 };
 
 // Keeps the statement of a COPY open; what is not Done() is undone.
 class SessionCopy final : public CopyIn {
  public:
-  SessionCopy(Session* session, TableRef table, std::vector<int> positions, const Execution& execution)
-      : session_(session), reader_(std::move(table), std::move(positions), execution) {}
+  SessionCopy(Session* session, TableRulesRef rules, std::vector<int> positions, const Execution& execution)
+      : session_(session), reader_(std::move(rules), std::move(positions), execution) {}
   ~SessionCopy() override {
     if (!over_) End(SqlError(sqlstate::kQueryCanceled, "COPY from stdin failed")).IgnoreError();
   }
@@ -430,11 +430,12 @@ absl::StatusOr<std::unique_ptr<CopyIn>> Session::BeginCopy(const StatementRef& s
       return SqlError(sqlstate::kReadOnlySqlTransaction, "cannot execute COPY FROM in a read-only transaction");
     }
     RETURN_IF_ERROR(BeginStatement(*statement->tree, *transaction, stop));
-    ASSIGN_OR_RETURN(TableRef table, tables_.Get(*transaction, name));
+    ASSIGN_OR_RETURN(const TableRef table, tables_.Get(*transaction, name));
+    ASSIGN_OR_RETURN(TableRulesRef rules, TableRules::Bind(table));
     std::vector<std::string> names;
     for (const Node& column : tree.attlist()) names.push_back(StringOf(column));
     ASSIGN_OR_RETURN(std::vector<int> positions, NamedColumns(*table, names));
-    return std::make_unique<SessionCopy>(this, std::move(table), std::move(positions), MakeExecution(*transaction, stop));
+    return std::make_unique<SessionCopy>(this, std::move(rules), std::move(positions), MakeExecution(*transaction, stop));
   }();
   if (!copy.ok()) return block_.Finish(std::move(copy).status());
   return copy;

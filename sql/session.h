@@ -62,12 +62,14 @@ enum class TransactionStatus : char { kIdle = 'I', kInTransaction = 'T', kFailed
 // Runs the statements that PostgreSQL's grammar does not have and that need more than a keyspace: VIRTUAL CLUSTER, SHOW ...
 // and so on. Implemented in sql/system_executor.h and given to sessions of the `system` virtual cluster; others have none.
 class SystemStatements;
+class SequenceBlocks;
 
 struct SessionContext {
   TransactionContext transaction;
   std::string virtual_cluster;
   std::string user;
   SystemStatements* system = nullptr;  // not owned; null outside `system`
+  SequenceBlocks* sequences = nullptr;  // not owned; shared by the sessions of a node
 };
 
 class SqlSession {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "sql/sequence.h"
 #include "sql/session.h"
 #include "sql/system_statements.h"
 #include "storage/test_store.h"
@@ -150,11 +151,13 @@ class SessionFixture : public StoreFixture {
     return {.transaction = {store_.get(), keyspace_, keyspace_->state()->epoch, locks_.get()},
             .virtual_cluster = "main",
             .user = "root",
-            .system = nullptr};
+            .system = nullptr,
+            .sequences = &sequences_};
   }
   std::unique_ptr<TestSession> NewSession() { return std::make_unique<TestSession>(Context()); }
 
   std::unique_ptr<LockTable> locks_ = LockTable::Create();
+  SequenceBlocks sequences_;
   KeyspaceRef keyspace_;
 };
 

@@ -52,7 +52,7 @@ absl::StatusOr<Transaction*> TransactionBlock::ForStatement(const BlockOptions& 
 
 absl::Status TransactionBlock::Finish(absl::Status status) {
   if (!status.ok()) {
-    transaction_.reset();
+    ResetTransaction();
     failed_ = kind_ != Kind::kNone;
     return status;
   }
@@ -73,14 +73,19 @@ absl::Status TransactionBlock::CommitTransaction() {
   if (!transaction_) return absl::OkStatus();
   const bool counts = transaction_->has_writes() || kind_ == Kind::kExplicit;
   const absl::StatusOr<Timestamp> committed = transaction_->Commit();
-  transaction_.reset();
+  ResetTransaction();
   RETURN_IF_ERROR(committed.status());
   if (counts) last_commit_ = *committed;
   return absl::OkStatus();
 }
 
-void TransactionBlock::End() {
+void TransactionBlock::ResetTransaction() {
   transaction_.reset();
+  unpublished_.Clear();
+}
+
+void TransactionBlock::End() {
+  ResetTransaction();
   kind_ = Kind::kNone;
   failed_ = false;
   options_ = BlockOptions();

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "absl/status/statusor.h"
+#include "sql/backfill.h"
 #include "sql/datum.h"
 #include "sql/session.h"
 
@@ -32,6 +33,10 @@ class TransactionBlock {
   TimestampTz time() const { return time_; }                       // of the transaction; now()
   Timestamp last_commit() const { return last_commit_; }           // zero: none yet
   Transaction* transaction() const { return transaction_.get(); }  // null: nothing has run in it
+  // Ids that the transaction made; null if it keeps its snapshot, and so would not see what is put under them.
+  UnpublishedIds* unpublished() {
+    return options_.isolation == IsolationLevel::kReadCommitted ? &unpublished_ : nullptr;
+  }
 
   // Opens an explicit block; an implicit one becomes it.
   absl::Status Begin(const BlockOptions& options);
@@ -51,6 +56,7 @@ class TransactionBlock {
 
  private:
   absl::Status CommitTransaction();
+  void ResetTransaction();
   void End();
 
   const TransactionContext& context_;
@@ -58,6 +64,7 @@ class TransactionBlock {
   bool failed_ = false;
   BlockOptions options_;
   std::unique_ptr<Transaction> transaction_;
+  UnpublishedIds unpublished_;
   TimestampTz time_;
   Timestamp last_commit_;
 };

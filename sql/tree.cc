@@ -26,12 +26,28 @@ const std::map<std::string_view, Names>& Understood() {
       {"SelectStmt",
        {"target_list", "from_clause", "where_clause", "group_clause", "having_clause", "values_lists", "sort_clause",
         "limit_offset", "limit_count", "limit_option", "op"}},
-      {"InsertStmt", {"relation", "cols", "select_stmt", "override"}},
-      {"UpdateStmt", {"relation", "target_list", "where_clause"}},
-      {"DeleteStmt", {"relation", "where_clause"}},
+      {"InsertStmt", {"relation", "cols", "select_stmt", "override", "returning_list"}},
+      {"UpdateStmt", {"relation", "target_list", "where_clause", "returning_list"}},
+      {"DeleteStmt", {"relation", "where_clause", "returning_list"}},
       {"CreateStmt", {"relation", "table_elts", "options", "oncommit", "if_not_exists"}},
       {"DropStmt", {"objects", "remove_type", "behavior", "missing_ok"}},
-      {"TruncateStmt", {"relations", "behavior"}},
+      {"TruncateStmt", {"relations", "behavior", "restart_seqs"}},
+      {"CreateTableAsStmt", {"query", "into", "objtype", "if_not_exists"}},
+      {"IntoClause", {"rel", "col_names", "options", "on_commit", "skip_data"}},
+      {"IndexStmt",
+       {"idxname", "relation", "access_method", "index_params", "options", "unique", "concurrent", "if_not_exists"}},
+      {"IndexElem", {"name", "expr", "ordering", "nulls_ordering"}},
+      {"AlterTableStmt", {"relation", "cmds", "objtype", "missing_ok"}},
+      {"AlterTableCmd", {"subtype", "name", "newowner", "def", "behavior", "missing_ok"}},
+      {"RenameStmt", {"rename_type", "relation_type", "relation", "subname", "newname", "behavior", "missing_ok"}},
+      {"CreateSeqStmt", {"sequence", "options", "if_not_exists"}},
+      {"AlterSeqStmt", {"sequence", "options", "missing_ok"}},
+      {"VacuumStmt", {"options", "rels", "is_vacuumcmd"}},
+      {"VacuumRelation", {"relation", "va_cols"}},
+      {"ClusterStmt", {"relation", "indexname", "params"}},
+      {"ReindexStmt", {"kind", "relation", "name", "params"}},
+      {"CommentStmt", {"objtype", "object", "comment"}},
+      {"CheckPointStmt", {}},
       {"CreateRoleStmt", {"stmt_type", "role", "options"}},
       {"AlterRoleStmt", {"role", "options", "action"}},
       {"DropRoleStmt", {"roles", "missing_ok"}},
@@ -44,7 +60,9 @@ const std::map<std::string_view, Names>& Understood() {
       {"VariableShowStmt", {"name"}},
       {"CopyStmt", {"relation", "attlist", "is_from", "options"}},
       {"ColumnDef", {"colname", "type_name", "is_local", "is_not_null", "constraints", "location"}},
-      {"Constraint", {"contype", "conname", "raw_expr", "keys", "location", "initially_valid"}},
+      {"Constraint",
+       {"contype", "conname", "raw_expr", "keys", "location", "initially_valid", "options", "generated_when", "indexname",
+        "skip_validation"}},
       {"RangeVar", {"catalogname", "schemaname", "relname", "inh", "relpersistence", "alias", "location"}},
       {"RangeFunction", {"functions", "alias"}},
       {"Alias", {"aliasname", "colnames"}},
@@ -132,7 +150,10 @@ const std::map<std::string_view, std::string_view>& FriendlyNames() {
       {"CreateStmt.of_typename", "CREATE TABLE OF"},
       {"CreateStmt.access_method", "USING in CREATE TABLE"},
       {"DropStmt.concurrent", "CONCURRENTLY"},
-      {"TruncateStmt.restart_seqs", "RESTART IDENTITY"},
+      {"IndexStmt.where_clause", "a partial index"},
+      {"IndexStmt.index_including_params", "INCLUDE"},
+      {"IndexElem.opclass", "an operator class"},
+      {"IndexElem.collation", "COLLATE"},
       {"TransactionStmt.chain", "AND CHAIN"},
       {"CopyStmt.query", "COPY (query)"},
       {"CopyStmt.filename", "COPY with a file"},
@@ -247,7 +268,17 @@ bool IsUnderstoodStatement(const pg_query::Node& node) {
     case pg_query::Node::kUpdateStmt:
     case pg_query::Node::kDeleteStmt:
     case pg_query::Node::kCreateStmt:
+    case pg_query::Node::kCreateTableAsStmt:
     case pg_query::Node::kTruncateStmt:
+    case pg_query::Node::kIndexStmt:
+    case pg_query::Node::kAlterTableStmt:
+    case pg_query::Node::kCreateSeqStmt:
+    case pg_query::Node::kAlterSeqStmt:
+    case pg_query::Node::kVacuumStmt:
+    case pg_query::Node::kClusterStmt:
+    case pg_query::Node::kReindexStmt:
+    case pg_query::Node::kCommentStmt:
+    case pg_query::Node::kCheckPointStmt:
     case pg_query::Node::kVariableSetStmt:
     case pg_query::Node::kVariableShowStmt:
     case pg_query::Node::kCopyStmt:
@@ -258,7 +289,15 @@ bool IsUnderstoodStatement(const pg_query::Node& node) {
     case pg_query::Node::kGrantStmt:
       return true;
     case pg_query::Node::kDropStmt:
-      return node.drop_stmt().remove_type() == pg_query::OBJECT_TABLE;
+      return node.drop_stmt().remove_type() == pg_query::OBJECT_TABLE ||
+             node.drop_stmt().remove_type() == pg_query::OBJECT_INDEX ||
+             node.drop_stmt().remove_type() == pg_query::OBJECT_SEQUENCE;
+    case pg_query::Node::kRenameStmt:
+      return node.rename_stmt().has_relation() && (node.rename_stmt().rename_type() == pg_query::OBJECT_TABLE ||
+                                                   node.rename_stmt().rename_type() == pg_query::OBJECT_COLUMN ||
+                                                   node.rename_stmt().rename_type() == pg_query::OBJECT_TABCONSTRAINT ||
+                                                   node.rename_stmt().rename_type() == pg_query::OBJECT_INDEX ||
+                                                   node.rename_stmt().rename_type() == pg_query::OBJECT_SEQUENCE);
     case pg_query::Node::kTransactionStmt:
       return node.transaction_stmt().kind() <= pg_query::TRANS_STMT_ROLLBACK;
     default:

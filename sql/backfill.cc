@@ -1,0 +1,207 @@
+#include "sql/backfill.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/status.h"
+#include "sql/constraint.h"
+#include "sql/error_field.h"
+#include "sql/row_codec.h"
+#include "storage/mvcc_reader.h"
+
+namespace anabranch {
+namespace {
+
+const TransactionContext& ContextOf(const Execution& execution) { return execution.evaluation.session->transaction; }
+
+UnpublishedIds::State* StateOf(uint64_t id, const Execution& execution) {
+  return execution.unpublished == nullptr ? nullptr : execution.unpublished->Find(id);
+}
+
+}  // namespace
+
+UnpublishedIds::State* UnpublishedIds::Find(uint64_t id) {
+  const auto found = states_.find(id);
+  return found == states_.end() ? nullptr : &found->second;
+}
+
+void NoteOrdinaryWrites(const Table& table, const Execution& execution) {
+  if (UnpublishedIds::State* state = StateOf(table.id, execution)) state->buffered = true;
+}
+
+bool BulkWriter::CanLoad(const Table& table, const Execution& execution) {
+  const UnpublishedIds::State* rows = StateOf(table.id, execution);
+  return rows != nullptr && !rows->buffered &&
+         std::all_of(table.indexes.begin(), table.indexes.end(),
+                     [&](const Index& index) { return StateOf(index.id, execution) != nullptr; });
+}
+
+BulkWriter::BulkWriter(const Table& table, const Index* only, Purpose purpose, const Execution& execution)
+    : table_(table), purpose_(purpose), execution_(execution) {
+  if (only == nullptr) targets_.push_back({.id = table.id});
+  for (const Index& index : table.indexes) {
+    if (only == nullptr || only == &index) targets_.push_back({.index = &index, .id = index.id});
+  }
+  for (Target& target : targets_) {
+    target.prefix = TablePrefix(target.id);
+    target.state = StateOf(target.id, execution);
+    batches_ = batches_ && target.state != nullptr && !target.state->buffered;
+  }
+}
+
+BulkWriter::~BulkWriter() {
+  if (in_flight_.valid()) in_flight_.wait();
+}
+
+absl::Status BulkWriter::AddRow(const Row& row) {
+  RETURN_IF_ERROR(CheckStop(execution_.stop));
+  std::string key;
+  if (!table_.primary_key.empty()) {
+    key = EncodeRowKey(table_, row);
+  } else if (batches_) {
+    key = EncodeHiddenRowKey(table_, targets_.front().state->next_row_id++);
+  } else {
+    ASSIGN_OR_RETURN(const Timestamp row_id, ContextOf(execution_).store->ReserveTimestamp());
+    key = EncodeHiddenRowKey(table_, row_id.ns);
+  }
+  for (size_t i = 1; i < targets_.size(); ++i) {
+    IndexEntry entry = EncodeIndexEntry(table_, *targets_[i].index, row, key);
+    RETURN_IF_ERROR(Put(targets_[i], std::move(entry.key), std::move(entry.value), row));
+  }
+  RETURN_IF_ERROR(Put(targets_.front(), std::move(key), EncodeRowValue(table_, row), row));
+  return batches_ && batch_bytes_ >= kBulkBatchBytes ? Flush() : absl::OkStatus();
+}
+
+absl::Status BulkWriter::AddEntry(const Row& row, std::string_view row_key) {
+  RETURN_IF_ERROR(CheckStop(execution_.stop));
+  const Target& target = targets_.front();
+  IndexEntry entry = EncodeIndexEntry(table_, *target.index, row, row_key);
+  RETURN_IF_ERROR(Put(target, std::move(entry.key), std::move(entry.value), row));
+  return batches_ && batch_bytes_ >= kBulkBatchBytes ? Flush() : absl::OkStatus();
+}
+
+absl::Status BulkWriter::Put(const Target& target, std::string key, std::string value, const Row& row) {
+  if (!batches_) {
+    ASSIGN_OR_RETURN(const std::optional<ReadVersion> taken, execution_.transaction->Get(key));
+    if (taken) return Duplicate(target, row);
+    RETURN_IF_ERROR(execution_.transaction->Lock(key, LockMode::kExclusive, execution_.stop));
+    return execution_.transaction->Put(key, std::move(value));
+  }
+  if (key.size() > kKeyBytesMax || value.size() > kValueBytesMax) {
+    const bool of_key = key.size() > kKeyBytesMax;
+    return SqlError(sqlstate::kProgramLimitExceeded,
+                    fmt::format("{} of {} bytes exceeds the limit of {} bytes", of_key ? "key" : "row",
+                                of_key ? key.size() : value.size(), of_key ? kKeyBytesMax : kValueBytesMax));
+  }
+  batch_bytes_ += key.size() + value.size();
+  const size_t before = batch_->size();
+  batch_->emplace_hint(batch_->end(), std::move(key), Write{WriteKind::kPut, std::move(value)});
+  return batch_->size() == before ? Duplicate(target, row) : absl::OkStatus();
+}
+
+absl::Status BulkWriter::Finish() {
+  if (!batches_) {
+    for (const Target& target : targets_) {
+      if (target.state != nullptr) target.state->buffered = true;
+    }
+    return absl::OkStatus();
+  }
+  if (!batch_->empty()) RETURN_IF_ERROR(Flush());
+  return Await();
+}
+
+// Hands the batch over and goes on with the next one while it is written.
+absl::Status BulkWriter::Flush() {
+  RETURN_IF_ERROR(Await());
+  RETURN_IF_ERROR(Record());
+  RETURN_IF_ERROR(CheckEarlierBatches());
+  const TransactionContext& context = ContextOf(execution_);
+  CommitRequest request{.keyspace = context.keyspace,
+                        .epoch = context.epoch,
+                        .writes = std::exchange(batch_, std::make_shared<WriteSet>()),
+                        .validate_spans = {},
+                        .validate_after = {}};
+  batch_bytes_ = 0;
+  in_flight_ = std::async(std::launch::async, [store = context.store, request = std::move(request)]() mutable {
+    return store->Commit(std::move(request));
+  });
+  return absl::OkStatus();
+}
+
+absl::Status BulkWriter::Await() {
+  if (!in_flight_.valid()) return absl::OkStatus();
+  const absl::Status status = in_flight_.get().status();
+  if (!IsFenced(status)) return status;
+  return SqlError(sqlstate::kAdminShutdown, "terminating connection because the virtual cluster's service was stopped");
+}
+
+absl::Status BulkWriter::Record() {
+  auto records = std::make_shared<WriteSet>();
+  for (const Target& target : targets_) {
+    if (!target.state->recorded) records->emplace(DroppedKey(target.id), Write{WriteKind::kPut, ""});
+  }
+  if (records->empty()) return absl::OkStatus();
+  const TransactionContext& context = ContextOf(execution_);
+  // The lock tells others that the id is in use; then the record is made, and the transaction takes it back.
+  for (const auto& [key, write] : *records) {
+    RETURN_IF_ERROR(execution_.transaction->Lock(key, LockMode::kExclusive, execution_.stop));
+    RETURN_IF_ERROR(execution_.transaction->Delete(key));
+  }
+  RETURN_IF_ERROR(context.store
+                      ->Commit({.keyspace = context.keyspace,
+                                .epoch = context.epoch,
+                                .writes = std::move(records),
+                                .validate_spans = {},
+                                .validate_after = {}})
+                      .status());
+  for (Target& target : targets_) target.state->recorded = true;
+  return absl::OkStatus();
+}
+
+absl::Status BulkWriter::CheckEarlierBatches() {
+  for (const Target& target : targets_) {
+    const bool unique = target.index == nullptr ? !table_.primary_key.empty() : target.index->unique;
+    if (unique) RETURN_IF_ERROR(CheckEarlierBatches(target));
+  }
+  return absl::OkStatus();
+}
+
+// Within the batch the set keeps keys apart. What comes in key order never meets an earlier batch.
+absl::Status BulkWriter::CheckEarlierBatches(const Target& target) {
+  const auto begin = batch_->lower_bound(target.prefix);
+  const auto end = batch_->lower_bound(PrefixEnd(target.prefix));
+  if (begin == end) return absl::OkStatus();
+  std::string& last = target.state->last_unique;
+  if (begin->first <= last) {
+    const TransactionContext& context = ContextOf(execution_);
+    ASSIGN_OR_RETURN(const auto reader,
+                     MvccReader::Open(context.store, context.keyspace, context.store->Resolved(*context.keyspace)));
+    for (auto at = begin; at != end && at->first <= last; ++at) {
+      ASSIGN_OR_RETURN(const Timestamp taken, reader->NewestTimestamp(at->first));
+      if (!taken.IsZero()) return DuplicateOf(target, at->first, at->second.value);
+    }
+  }
+  last = std::max(last, std::prev(end)->first);
+  return absl::OkStatus();
+}
+
+absl::Status BulkWriter::Duplicate(const Target& target, const Row& row) const {
+  const std::string& name = target.index == nullptr ? table_.primary_key_name : target.index->name;
+  const std::vector<int>& columns = target.index == nullptr ? table_.primary_key : target.index->columns;
+  if (purpose_ == Purpose::kLoad) return UniqueViolation(table_, name, columns, row);
+  absl::Status status = SqlError(sqlstate::kUniqueViolation, fmt::format("could not create unique index \"{}\"", name));
+  status = WithField(std::move(status), ErrorField::kConstraint, name);
+  return WithDetail(std::move(status), KeyText(table_, columns, row) + " is duplicated.");
+}
+
+absl::Status BulkWriter::DuplicateOf(const Target& target, std::string_view key, std::string_view value) const {
+  Row row(table_.columns.size());
+  if (target.index == nullptr) {
+    RETURN_IF_ERROR(DecodeRow(table_, key, value, &row));
+    return Duplicate(target, row);
+  }
+  RETURN_IF_ERROR(DecodeIndexParts(table_, *target.index, key, &row));
+  return Duplicate(target, row);
+}
+
+}  // namespace anabranch

@@ -1,0 +1,99 @@
+// Writing many rows at once under ids that nobody else can see yet: loads into a table that this transaction made or
+// truncated, indexes built over filled tables, tables rewritten under a new primary key.
+//
+// Such rows need no locks, and they need not wait for the transaction's commit: they are written in batches, each committed
+// by itself, so that memory stays bounded and there is no limit to their number. The descriptor that leads to them is
+// written by the transaction, so they come into sight all at once when it commits, on this cluster and on a standby.
+// Before the first batch the ids are recorded as garbage, durably, and the transaction's commit takes the record back: a
+// rollback or a kill at any moment leaves garbage that is known as such, and nothing else.
+#pragma once
+
+#include <future>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "sql/execution.h"
+#include "sql/index_entry.h"
+
+namespace anabranch {
+
+inline constexpr size_t kBulkBatchBytes = 4 << 20;
+
+// The ids that a transaction has made, with what is under them so far. Kept beside the transaction, cleared with it.
+class UnpublishedIds {
+ public:
+  struct State {
+    bool recorded = false;     // as garbage
+    bool buffered = false;     // the transaction itself holds writes under it: from now on all of them go there
+    uint64_t next_row_id = 1;  // of hidden row ids; far below those that a published table gets
+    std::string last_unique;   // the greatest key of the batches
+  };
+
+  void Add(uint64_t id) { states_.try_emplace(id); }
+  State* Find(uint64_t id);  // null: it is none of them
+  void Clear() { states_.clear(); }
+
+ private:
+  std::map<uint64_t, State> states_;
+};
+
+// Notes that the transaction writes rows of this table itself.
+void NoteOrdinaryWrites(const Table& table, const Execution& execution);
+
+// One load. Where batches are not possible (the transaction keeps its snapshot, or holds writes under the ids already) the
+// rows become writes of the transaction, with its limit.
+class BulkWriter {
+ public:
+  // kLoad: rows of a user; one that breaks a unique key is told so. kBuild: rows that are there already; then the key
+  // cannot be made.
+  enum class Purpose { kLoad, kBuild };
+  // `table` has the ids to write under, and outlives this, as `execution` does. `only`: an index to make entries of, of a
+  // table that has its rows; null: rows and entries of all indexes.
+  BulkWriter(const Table& table, const Index* only, Purpose purpose, const Execution& execution);
+  ~BulkWriter();
+  BulkWriter(const BulkWriter&) = delete;
+  BulkWriter& operator=(const BulkWriter&) = delete;
+
+  // Whether a load into this table would be written in batches.
+  static bool CanLoad(const Table& table, const Execution& execution);
+
+  // A row that satisfies the table's rules, with its entries. 23505, at once or later.
+  absl::Status AddRow(const Row& row);
+  // REQUIRES: `only`.
+  absl::Status AddEntry(const Row& row, std::string_view row_key);
+  // Everything is durable, and seen by the transaction's next statement.
+  absl::Status Finish();
+
+ private:
+  // A key of the table that rows are put under.
+  struct Target {
+    const Index* index = nullptr;  // null: the rows
+    uint64_t id = 0;
+    std::string prefix;
+    UnpublishedIds::State* state = nullptr;  // null: no batches
+  };
+
+  absl::Status Put(const Target& target, std::string key, std::string value, const Row& row);
+  absl::Status Flush();
+  absl::Status Record();
+  absl::Status CheckEarlierBatches();
+  absl::Status CheckEarlierBatches(const Target& target);
+  absl::Status Await();
+  absl::Status Duplicate(const Target& target, const Row& row) const;
+  absl::Status DuplicateOf(const Target& target, std::string_view key, std::string_view value) const;
+
+  const Table& table_;
+  const Purpose purpose_;
+  const Execution& execution_;
+  std::vector<Target> targets_;
+  bool batches_ = true;
+  std::shared_ptr<WriteSet> batch_ = std::make_shared<WriteSet>();
+  size_t batch_bytes_ = 0;
+  std::future<absl::StatusOr<Timestamp>> in_flight_;  // the batch before
+};
+
+}  // namespace anabranch

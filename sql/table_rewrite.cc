@@ -1,0 +1,141 @@
+#include "sql/table_rewrite.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "base/status.h"
+#include "sql/backfill.h"
+#include "sql/constraint.h"
+#include "sql/row_codec.h"
+
+namespace anabranch {
+namespace {
+
+class Rewrite {
+ public:
+  Rewrite(const TableRef& before, const TableRef& after, const Execution& execution)
+      : before_(before), after_(after), execution_(execution) {}
+
+  absl::Status Run() {
+    RETURN_IF_ERROR(Plan());
+    const bool rewrites = after_->id != before_->id;
+    if (!rewrites && new_indexes_.empty() && new_not_null_.empty() && new_checks_.empty()) return absl::OkStatus();
+    RETURN_IF_ERROR(CheckSnapshot());
+    std::vector<std::unique_ptr<BulkWriter>> writers;
+    if (rewrites) {
+      writers.push_back(std::make_unique<BulkWriter>(*after_, nullptr, BulkWriter::Purpose::kBuild, execution_));
+    } else {
+      for (const Index* index : new_indexes_) {
+        writers.push_back(std::make_unique<BulkWriter>(*after_, index, BulkWriter::Purpose::kBuild, execution_));
+      }
+    }
+    const std::string prefix = TablePrefix(before_->id);
+    const std::unique_ptr<MvccScan> scan = execution_.transaction->Scan({prefix, PrefixEnd(prefix)});
+    Row old_row(before_->columns.size());
+    Row row(after_->columns.size());
+    while (true) {
+      RETURN_IF_ERROR(CheckStop(execution_.stop));
+      ASSIGN_OR_RETURN(const bool found, scan->Next());
+      if (!found) break;
+      RETURN_IF_ERROR(DecodeRow(*before_, scan->key(), scan->value(), &old_row));
+      RETURN_IF_ERROR(Convert(&old_row, &row));
+      RETURN_IF_ERROR(Verify(row));
+      for (const auto& writer : writers) {
+        RETURN_IF_ERROR(rewrites ? writer->AddRow(row) : writer->AddEntry(row, scan->key()));
+      }
+    }
+    for (const auto& writer : writers) RETURN_IF_ERROR(writer->Finish());
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::Status Plan() {
+    ASSIGN_OR_RETURN(rules_, TableRules::Bind(after_));
+    for (size_t i = 0; i < after_->columns.size(); ++i) {
+      const Column& column = after_->columns[i];
+      const auto old = std::find_if(before_->columns.begin(), before_->columns.end(),
+                                    [&](const Column& c) { return c.id == column.id; });
+      sources_.push_back(old == before_->columns.end() ? -1 : static_cast<int>(old - before_->columns.begin()));
+      if (column.not_null && (sources_.back() < 0 || !old->not_null)) new_not_null_.push_back(i);
+    }
+    for (const Index& index : after_->indexes) {
+      const bool known = std::any_of(before_->indexes.begin(), before_->indexes.end(),
+                                     [&](const Index& old) { return old.id == index.id; });
+      if (!known) new_indexes_.push_back(&index);
+    }
+    for (const Check& check : after_->checks) {
+      const bool known = std::any_of(before_->checks.begin(), before_->checks.end(),
+                                     [&](const Check& old) { return old.name == check.name; });
+      if (known) continue;
+      ASSIGN_OR_RETURN(ExpressionRef condition, BindCheck(*after_, check.expression));
+      new_checks_.emplace_back(check.name, std::move(condition));
+    }
+    return absl::OkStatus();
+  }
+
+  // A transaction that keeps its snapshot may not see the newest rows.
+  absl::Status CheckSnapshot() const {
+    const TransactionContext& context = execution_.evaluation.session->transaction;
+    const bool current = execution_.unpublished != nullptr ||
+                         context.store->Resolved(*context.keyspace) == execution_.transaction->snapshot();
+    if (current) return absl::OkStatus();
+    const std::unique_ptr<Transaction> fresh = Transaction::Begin(context, IsolationLevel::kReadCommitted);
+    RETURN_IF_ERROR(fresh->BeginStatement());
+    const std::string prefix = TablePrefix(before_->id);
+    const std::unique_ptr<MvccScan> scan = fresh->Scan({prefix, PrefixEnd(prefix)});
+    while (true) {
+      RETURN_IF_ERROR(CheckStop(execution_.stop));
+      ASSIGN_OR_RETURN(const bool found, scan->Next());
+      if (!found) return absl::OkStatus();
+      if (scan->timestamp() <= execution_.transaction->snapshot()) continue;
+      return SqlError(
+          sqlstate::kSerializationFailure,
+          fmt::format("could not serialize access: table \"{}\" changed since the transaction began", before_->name));
+    }
+  }
+
+  absl::Status Convert(Row* old_row, Row* row) {
+    for (size_t i = 0; i < row->size(); ++i) {
+      if (sources_[i] >= 0) {
+        (*row)[i] = std::move((*old_row)[sources_[i]]);
+      } else if (after_->columns[i].missing_value) {
+        (*row)[i] = *after_->columns[i].missing_value;
+      } else {
+        ASSIGN_OR_RETURN((*row)[i], rules_->Default(static_cast<int>(i), execution_.evaluation));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Verify(const Row& row) const {
+    for (const size_t position : new_not_null_) {
+      if (!IsNull(row[position])) continue;
+      return SqlError(sqlstate::kNotNullViolation, fmt::format("column \"{}\" of relation \"{}\" contains null values",
+                                                               after_->columns[position].name, after_->name));
+    }
+    for (const auto& [name, condition] : new_checks_) {
+      ASSIGN_OR_RETURN(const Datum holds, Evaluate(*condition, row, execution_.evaluation));
+      if (IsNull(holds) || std::get<bool>(holds)) continue;
+      return SqlError(
+          "23514", fmt::format("check constraint \"{}\" of relation \"{}\" is violated by some row", name, after_->name));
+    }
+    return absl::OkStatus();
+  }
+
+  const TableRef& before_;
+  const TableRef& after_;
+  const Execution& execution_;
+  TableRulesRef rules_;
+  std::vector<int> sources_;  // of each column: where it was; -1: it is new
+  std::vector<size_t> new_not_null_;
+  std::vector<const Index*> new_indexes_;
+  std::vector<std::pair<std::string, ExpressionRef>> new_checks_;
+};
+
+}  // namespace
+
+absl::Status ApplyToRows(const TableRef& before, const TableRef& after, const Execution& execution) {
+  return Rewrite(before, after, execution).Run();
+}
+
+}  // namespace anabranch
