@@ -303,7 +303,10 @@ absl::StatusOr<std::vector<StatementRef>> ParseStatements(std::string_view query
     if (own.empty()) continue;
     if (statements.size() == kStatementsMax) return TooDeep(fmt::format("more than {} statements", kStatementsMax));
     const int start = own.front().start;
-    std::string part = text.substr(start, own.back().end - start);
+    // The scanner does not find the end of U&'...' and U&"...".
+    const bool endless = own.back().kind == pg_query::USCONST || own.back().kind == pg_query::UIDENT;
+    const size_t behind = i < tokens.size() ? tokens[i].start : text.size();
+    std::string part = text.substr(start, (endless ? behind : own.back().end) - start);
     for (Token& token : own) {
       token.start -= start;
       token.end -= start;
