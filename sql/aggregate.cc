@@ -11,7 +11,11 @@ constexpr auto kAggregates = std::to_array<AggregateFunction>({{"count", Aggrega
                                                                {"sum", AggregateKind::kSum},
                                                                {"min", AggregateKind::kMin},
                                                                {"max", AggregateKind::kMax},
-                                                               {"avg", AggregateKind::kAverage}});
+                                                               {"avg", AggregateKind::kAverage},
+                                                               {"bool_and", AggregateKind::kBoolAnd},
+                                                               {"every", AggregateKind::kBoolAnd},
+                                                               {"bool_or", AggregateKind::kBoolOr},
+                                                               {"string_agg", AggregateKind::kStringAgg}});
 
 }  // namespace
 
@@ -38,11 +42,16 @@ std::optional<SqlType> AggregateResult(AggregateKind kind, SqlType argument) {
     case AggregateKind::kMax:
       if (argument == SqlType::kBool) return std::nullopt;
       return argument == SqlType::kUnknown ? SqlType::kText : argument;
+    case AggregateKind::kBoolAnd:
+    case AggregateKind::kBoolOr:
+      return argument == SqlType::kBool ? std::optional(SqlType::kBool) : std::nullopt;
+    case AggregateKind::kStringAgg:
+      return argument == SqlType::kText ? std::optional(SqlType::kText) : std::nullopt;
   }
   return std::nullopt;
 }
 
-absl::Status Accumulator::Add(const Datum& value) {
+absl::Status Accumulator::Add(const Datum& value, const Datum& separator) {
   if (IsNull(value)) return absl::OkStatus();
   ++count_;
   switch (kind_) {
@@ -62,14 +71,26 @@ absl::Status Accumulator::Add(const Datum& value) {
     case AggregateKind::kMax:
       if (count_ == 1 || Compare(value, extreme_) > 0) extreme_ = value;
       break;
+    case AggregateKind::kBoolAnd:
+      extreme_ = std::get<bool>(value) && (count_ == 1 || std::get<bool>(extreme_));
+      break;
+    case AggregateKind::kBoolOr:
+      extreme_ = std::get<bool>(value) || (count_ > 1 && std::get<bool>(extreme_));
+      break;
+    case AggregateKind::kStringAgg:
+      if (count_ > 1 && !IsNull(separator)) text_ += std::get<std::string>(separator);
+      text_ += std::get<std::string>(value);
+      break;
   }
   return absl::OkStatus();
 }
 
 absl::StatusOr<Datum> Accumulator::Result(SqlType type) const {
   if (kind_ == AggregateKind::kCount) return Datum(count_);
-  if (kind_ == AggregateKind::kMin || kind_ == AggregateKind::kMax) return extreme_;
   if (count_ == 0) return Datum(Null{});
+  if (kind_ == AggregateKind::kStringAgg) return Datum(text_);
+  const bool sums = kind_ == AggregateKind::kSum || kind_ == AggregateKind::kAverage;
+  if (!sums) return extreme_;
   if (type == SqlType::kInt8) {
     const auto narrow = static_cast<int64_t>(integers_);
     if (narrow != integers_) return SqlError(sqlstate::kNumericValueOutOfRange, "bigint out of range");

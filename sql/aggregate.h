@@ -1,7 +1,8 @@
-// count, sum, min, max, avg.
+// count, sum, min, max, avg, bool_and, bool_or, string_agg.
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
@@ -9,7 +10,7 @@
 
 namespace anabranch {
 
-enum class AggregateKind { kCount, kSum, kMin, kMax, kAverage };
+enum class AggregateKind { kCount, kSum, kMin, kMax, kAverage, kBoolAnd, kBoolOr, kStringAgg };
 
 struct AggregateFunction {
   std::string_view name;
@@ -20,13 +21,18 @@ const AggregateFunction* FindAggregate(std::string_view name);
 // nullopt: there is no such aggregate of that type.
 std::optional<SqlType> AggregateResult(AggregateKind kind, SqlType argument);
 
+// Whether nulls are aggregated as other values are.
+constexpr bool KeepsNulls(AggregateKind) { return false; }
+// Whether the result grows with every value.
+constexpr bool KeepsValues(AggregateKind kind) { return kind == AggregateKind::kStringAgg; }
+
 // One aggregate over one group.
 class Accumulator {
  public:
   explicit Accumulator(AggregateKind kind) : kind_(kind) {}
 
-  // Nulls are not aggregated. For count(*) any value that is not null.
-  absl::Status Add(const Datum& value);
+  // Nulls are not aggregated. For count(*) any value that is not null. `separator`: of string_agg.
+  absl::Status Add(const Datum& value, const Datum& separator = {});
   absl::StatusOr<Datum> Result(SqlType type) const;
 
  private:
@@ -35,6 +41,7 @@ class Accumulator {
   __int128 integers_ = 0;  // sum of the integers: 2^64 of them fit
   Numeric numerics_;       // sum of the numerics
   Datum extreme_;
+  std::string text_;
 };
 
 }  // namespace anabranch

@@ -77,6 +77,15 @@ absl::StatusOr<ExpressionRef> Binder::Bind(const Node& node) {
       return BindCoalesce(node.coalesce_expr());
     case Node::kSqlvalueFunction:
       return BindSqlValue(node.sqlvalue_function());
+    case Node::kSubLink:
+      return BindSubquery(node.sub_link());
+    case Node::kCollateClause: {
+      const pg_query::CollateClause& clause = node.collate_clause();
+      const std::string& name = StringOf(clause.collname(clause.collname_size() - 1));
+      // Text is compared by its bytes, whatever the locale.
+      if (name == "C" || name == "POSIX" || name == "default") return BindKnown(clause.arg());
+      return UnsupportedError(fmt::format("COLLATE \"{}\"", name));
+    }
     case Node::kSetToDefault:
       return SqlError(sqlstate::kSyntaxError, "DEFAULT is not allowed in this context");
     default:
@@ -162,30 +171,71 @@ std::vector<SqlType> Binder::parameter_types() const {
   return types;
 }
 
-absl::StatusOr<ExpressionRef> Binder::BindColumn(const pg_query::ColumnRef& column) {
-  if (column.fields_size() > 2) return UnsupportedError("a column reference with a schema");
-  const Node& last = column.fields(column.fields_size() - 1);
-  if (last.has_a_star()) return SqlError(sqlstate::kSyntaxError, "* is not allowed in this context");
-  const std::string& name = StringOf(last);
-  if (column.fields_size() == 2) {
-    const std::string& relation = StringOf(column.fields(0));
-    if (scope_ == nullptr || relation != scope_->relation) {
-      return SqlError(sqlstate::kUndefinedTable, fmt::format("missing FROM-clause entry for table \"{}\"", relation));
+ExpressionRef Binder::UseColumn(const ScopeColumn& column) {
+  const auto note = [this](const Expression& expression, const auto& self) -> void {
+    if (expression.kind == ExpressionKind::kColumn) {
+      std::vector<bool>& used = level_->used;
+      if (used.size() <= static_cast<size_t>(expression.index)) used.resize(expression.index + 1);
+      used[expression.index] = true;
     }
-  }
-  std::optional<int> found;
-  for (size_t i = 0; scope_ != nullptr && i < scope_->columns.size(); ++i) {
-    if (scope_->columns[i].name != name) continue;
-    // A column of that name comes before the hidden one.
-    if (found && scope_->columns[i].hidden) continue;
-    if (found) {
+    for (const ExpressionRef& argument : expression.arguments) self(*argument, self);
+  };
+  ExpressionRef expression = column.value ? Clone(*column.value) : MakeColumn(column.type, column.slot, column.name);
+  note(*expression, note);
+  return expression;
+}
+
+absl::StatusOr<ExpressionRef> Binder::ResolveColumn(QueryLevel* level, const std::string* relation,
+                                                    const std::string& name) {
+  if (level == nullptr) return ExpressionRef();
+  const ScopeColumn* found = nullptr;
+  bool has_relation = false;
+  for (size_t i = 0; level->scope != nullptr && i < level->scope->columns.size(); ++i) {
+    const ScopeColumn& column = level->scope->columns[i];
+    if (relation != nullptr ? column.relation != *relation : column.merged) continue;
+    has_relation = true;
+    if (column.name != name) continue;
+    // A column of that name comes before a hidden one.
+    if (found != nullptr && column.hidden) continue;
+    if (found != nullptr && !found->hidden) {
       return SqlError(sqlstate::kAmbiguousColumn, fmt::format("column reference \"{}\" is ambiguous", name));
     }
-    found = static_cast<int>(i);
+    found = &column;
   }
-  if (found) return MakeColumn(scope_->columns[*found].type, *found, name);
-  const std::string shown = column.fields_size() == 2 ? StringOf(column.fields(0)) + "." + name : "\"" + name + "\"";
-  return SqlError(sqlstate::kUndefinedColumn, fmt::format("column {} does not exist", shown));
+  if (found != nullptr) {
+    QueryLevel* const present = std::exchange(level_, level);
+    ExpressionRef expression = UseColumn(*found);
+    level_ = present;
+    return expression;
+  }
+  if (relation != nullptr && has_relation) {
+    return SqlError(sqlstate::kUndefinedColumn, fmt::format("column {}.{} does not exist", *relation, name));
+  }
+  ASSIGN_OR_RETURN(ExpressionRef above, ResolveColumn(level->outer, relation, name));
+  if (!above) return above;
+  std::vector<ExpressionRef>& captures = level->captures;
+  size_t i = 0;
+  while (i < captures.size() && !(*captures[i] == *above)) ++i;
+  ExpressionRef expression = MakeExpression(ExpressionKind::kOuterColumn, above->type);
+  expression->index = static_cast<int>(i);
+  expression->name = above->name;
+  if (i == captures.size()) captures.push_back(std::move(above));
+  return expression;
+}
+
+absl::StatusOr<ExpressionRef> Binder::BindColumn(const pg_query::ColumnRef& column) {
+  const int fields = column.fields_size();
+  if (fields > 3) return UnsupportedError("a column reference with a database");
+  const Node& last = column.fields(fields - 1);
+  if (last.has_a_star()) return SqlError(sqlstate::kSyntaxError, "* is not allowed in this context");
+  const std::string& name = StringOf(last);
+  const std::string* relation = fields > 1 ? &StringOf(column.fields(fields - 2)) : nullptr;
+  ASSIGN_OR_RETURN(ExpressionRef found, ResolveColumn(level_, relation, name));
+  if (found) return found;
+  if (relation != nullptr) {
+    return SqlError(sqlstate::kUndefinedTable, fmt::format("missing FROM-clause entry for table \"{}\"", *relation));
+  }
+  return SqlError(sqlstate::kUndefinedColumn, fmt::format("column \"{}\" does not exist", name));
 }
 
 absl::StatusOr<ExpressionRef> Binder::BindConstant(const pg_query::A_Const& constant) {
@@ -308,6 +358,16 @@ absl::StatusOr<ExpressionRef> Binder::BindSqlValue(const pg_query::SQLValueFunct
 
 std::string ResultName(const Node& node) {
   switch (node.node_case()) {
+    case Node::kSubLink: {
+      const pg_query::SubLink& link = node.sub_link();
+      if (link.sub_link_type() == pg_query::EXISTS_SUBLINK) return "exists";
+      if (link.sub_link_type() == pg_query::ARRAY_SUBLINK) return "array";
+      if (link.sub_link_type() != pg_query::EXPR_SUBLINK) return "?column?";
+      const pg_query::SelectStmt& select = link.subselect().select_stmt();
+      if (select.target_list_size() != 1) return "?column?";
+      const pg_query::ResTarget& target = select.target_list(0).res_target();
+      return target.name().empty() ? ResultName(target.val()) : target.name();
+    }
     case Node::kColumnRef:
       return StringOf(node.column_ref().fields(node.column_ref().fields_size() - 1));
     case Node::kFuncCall:
@@ -323,6 +383,8 @@ std::string ResultName(const Node& node) {
       const std::string inner = node.case_expr().has_defresult() ? ResultName(node.case_expr().defresult()) : "?column?";
       return inner == "?column?" ? "case" : inner;
     }
+    case Node::kCollateClause:
+      return ResultName(node.collate_clause().arg());
     case Node::kSqlvalueFunction:
       switch (node.sqlvalue_function().op()) {
         case pg_query::SVFOP_CURRENT_TIMESTAMP:

@@ -2,6 +2,8 @@
 // explicit.
 #pragma once
 
+#include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,18 +14,37 @@
 
 namespace anabranch {
 
+struct Planning;
+
 inline constexpr int kParametersMax = 65535;
 
 struct ScopeColumn {
+  std::string relation;  // "t" of t.a; empty: its name alone is what it has
   std::string name;
   SqlType type = SqlType::kText;
+  int slot = 0;         // in the rows of FROM
   bool hidden = false;  // can be named, is not in *
+  bool merged = false;  // USING made one column of it and another: its name alone means that one, and * has only that
+  std::shared_ptr<const Expression> value = nullptr;  // of a column that USING made; null: what is in the slot
 };
 
-// What column names mean: one relation. No column: no FROM.
+// What column names mean, in the order of *. No column: no FROM.
 struct Scope {
-  std::string relation;
   std::vector<ScopeColumn> columns;
+};
+
+// A query of WITH.
+struct CommonTable;
+
+// One query among those nested in each other, while it is being bound.
+struct QueryLevel {
+  QueryLevel* outer = nullptr;
+  const Scope* scope = nullptr;  // null: no columns
+  std::vector<bool> used = {};   // by slot: whether an expression uses it
+  // What it uses of the queries around it, as expressions of the next one: its kOuterColumns are positions here.
+  std::vector<ExpressionRef> captures = {};
+  std::map<std::string, std::shared_ptr<CommonTable>> common_tables = {};
+  bool in_aggregate = false;
 };
 
 // Where a value goes, for conversions: what PostgreSQL does for operators and functions, for INSERT and UPDATE, for CAST.
@@ -38,7 +59,22 @@ class Binder {
  public:
   explicit Binder(std::vector<SqlType> parameter_hints) : parameters_(std::move(parameter_hints)) {}
 
-  void set_scope(const Scope* scope) { scope_ = scope; }  // not owned; null: no columns
+  // What subqueries are planned with; not owned. Without it they are refused.
+  void set_planning(const Planning* planning) { planning_ = planning; }
+  const Planning* planning() const { return planning_; }
+
+  void set_scope(const Scope* scope) { level_->scope = scope; }  // not owned; null: no columns
+  // Between them, names are those of `level` first; its `outer` is set. Not owned.
+  void Enter(QueryLevel* level) {
+    level->outer = level_;
+    level_ = level;
+  }
+  void Leave() { level_ = level_->outer; }
+  QueryLevel* level() { return level_; }
+
+  // Tables that the statement's queries read.
+  void NoteTable(TableRef table) { tables_.push_back(std::move(table)); }
+  const std::vector<TableRef>& tables() const { return tables_; }
 
   // The type may still be kUnknown (a string, NULL, a parameter).
   absl::StatusOr<ExpressionRef> Bind(const pg_query::Node& node);
@@ -57,6 +93,13 @@ class Binder {
   // A call of `function` on bound arguments; 42883 if none takes them.
   absl::StatusOr<ExpressionRef> BindCall(std::string_view function, std::vector<ExpressionRef> arguments, bool is_operator);
 
+  // The value of a column of the present scope.
+  ExpressionRef UseColumn(const ScopeColumn& column);
+  // left <compare> right; 42883 if the types have no such operator.
+  absl::StatusOr<ExpressionRef> Compare(CompareOperator compare, ExpressionRef left, ExpressionRef right);
+  // Converts all to the one type that fits them; `what` names the construct in the error.
+  absl::StatusOr<SqlType> Unify(std::vector<ExpressionRef*> expressions, std::string_view what);
+
   // The types of all parameters seen. Final once everything is bound.
   std::vector<SqlType> parameter_types() const;
 
@@ -65,6 +108,7 @@ class Binder {
   absl::StatusOr<ExpressionRef> BindConstant(const pg_query::A_Const& constant);
   absl::StatusOr<ExpressionRef> BindParameter(const pg_query::ParamRef& parameter);
   absl::StatusOr<ExpressionRef> BindOperator(const pg_query::A_Expr& node);
+  absl::StatusOr<ExpressionRef> BindBinary(const std::string& name, ExpressionRef left, ExpressionRef right);
   absl::StatusOr<ExpressionRef> BindArithmetic(const std::string& name, ExpressionRef left, ExpressionRef right);
   absl::StatusOr<ExpressionRef> BindIn(const pg_query::A_Expr& node);
   absl::StatusOr<ExpressionRef> BindBetween(const pg_query::A_Expr& node);
@@ -75,13 +119,15 @@ class Binder {
   absl::StatusOr<ExpressionRef> BindCase(const pg_query::CaseExpr& node);
   absl::StatusOr<ExpressionRef> BindCoalesce(const pg_query::CoalesceExpr& node);
   absl::StatusOr<ExpressionRef> BindSqlValue(const pg_query::SQLValueFunction& node);
-  absl::StatusOr<ExpressionRef> Compare(CompareOperator compare, ExpressionRef left, ExpressionRef right);
-  // Converts all to the one type that fits them; `what` names the construct in the error.
-  absl::StatusOr<SqlType> Unify(std::vector<ExpressionRef*> expressions, std::string_view what);
+  absl::StatusOr<ExpressionRef> BindSubquery(const pg_query::SubLink& node);
+  // nullptr: no level from this one outwards has such a column.
+  absl::StatusOr<ExpressionRef> ResolveColumn(QueryLevel* level, const std::string* relation, const std::string& name);
 
-  const Scope* scope_ = nullptr;
+  QueryLevel root_;
+  QueryLevel* level_ = &root_;
+  const Planning* planning_ = nullptr;
+  std::vector<TableRef> tables_;
   std::vector<SqlType> parameters_;
-  bool in_aggregate_ = false;
 };
 
 // The name of a result column that has no alias, as PostgreSQL chooses it.

@@ -144,6 +144,10 @@ absl::StatusOr<ExpressionRef> Binder::BindOperator(const pg_query::A_Expr& node)
   if (node.kind() == pg_query::AEXPR_NOT_DISTINCT) {
     return Compare(CompareOperator::kNotDistinct, std::move(left), std::move(right));
   }
+  return BindBinary(name, std::move(left), std::move(right));
+}
+
+absl::StatusOr<ExpressionRef> Binder::BindBinary(const std::string& name, ExpressionRef left, ExpressionRef right) {
   if (const auto compare = CompareOperatorNamed(name)) return Compare(*compare, std::move(left), std::move(right));
   return BindArithmetic(name, std::move(left), std::move(right));
 }
@@ -268,28 +272,6 @@ absl::StatusOr<ExpressionRef> Binder::BindFunction(const pg_query::FuncCall& nod
     arguments.push_back(std::move(bound));
   }
   return BindCall(name, std::move(arguments), false);
-}
-
-absl::StatusOr<ExpressionRef> Binder::BindAggregate(const AggregateFunction& aggregate, const pg_query::FuncCall& node) {
-  if (in_aggregate_) return SqlError(sqlstate::kGroupingError, "aggregate function calls cannot be nested");
-  ExpressionRef expression = MakeExpression(ExpressionKind::kAggregate, SqlType::kInt8);
-  expression->aggregate = &aggregate;
-  if (node.agg_star() && aggregate.kind == AggregateKind::kCount) return expression;
-  std::optional<SqlType> result;
-  if (node.args_size() == 1) {
-    in_aggregate_ = true;
-    absl::StatusOr<ExpressionRef> argument = BindKnown(node.args(0));
-    in_aggregate_ = false;
-    if (!argument.ok()) return std::move(argument).status();
-    result = AggregateResult(aggregate.kind, (*argument)->type);
-    expression->arguments.push_back(*std::move(argument));
-  }
-  if (!result) {
-    return SqlError(sqlstate::kUndefinedFunction,
-                    fmt::format("function {}({}) does not exist", aggregate.name, TypeList(expression->arguments, ", ")));
-  }
-  expression->type = *result;
-  return expression;
 }
 
 }  // namespace anabranch

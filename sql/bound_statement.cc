@@ -6,14 +6,18 @@
 #include "base/status.h"
 #include "sql/bind.h"
 #include "sql/statement.h"
+#include "sql/statement_run.h"
 
 namespace anabranch {
 namespace {
 
 using Node = pg_query::Node;
 
+// What EXPLAIN explains, or the statement itself.
+const Node& Explained(const Node& tree) { return tree.has_explain_stmt() ? tree.explain_stmt().query() : tree; }
+
 absl::Status Plan(const Statement& statement, const Planning& planning, BoundStatement* bound) {
-  const Node& tree = *statement.tree;
+  const Node& tree = Explained(*statement.tree);
   const SystemStatement* bracket = statement.bracket ? &*statement.bracket : nullptr;
   switch (tree.node_case()) {
     case Node::kInsertStmt: {
@@ -62,11 +66,42 @@ absl::StatusOr<std::string> Run(const UpdatePlan& plan, const Execution& executi
   return fmt::format("{} {}", plan.deletes ? "DELETE" : "UPDATE", rows);
 }
 
+// EXPLAIN ANALYZE runs the statement and shows no rows of it.
+class NoRowsSink final : public ResultSink {
+ public:
+  explicit NoRowsSink(ResultSink* sink) : sink_(*sink) {}
+  absl::Status Columns(const std::vector<ColumnDescription>&) override { return absl::OkStatus(); }
+  absl::Status AddRow(const Row&) override { return absl::OkStatus(); }
+  void Notice(std::string_view sqlstate, const std::string& message) override { sink_.Notice(sqlstate, message); }
+
+ private:
+  ResultSink& sink_;
+};
+
+absl::StatusOr<std::string> Explain(const BoundStatement& bound, const Execution& execution, ResultSink& sink) {
+  const ExplainOptions& options = *bound.explain;
+  Execution running = execution;
+  StatementRun run(&running, options.analyze ? StatementRun::Measure::kNodes : StatementRun::Measure::kNothing);
+  const int64_t begin = run.NowNs();
+  if (options.analyze) {
+    NoRowsSink no_rows(&sink);
+    RETURN_IF_ERROR(std::visit([&](const auto& plan) { return Run(plan, running, no_rows).status(); }, bound.plan));
+  }
+  const int64_t end = run.NowNs();
+  std::vector<std::string> lines = std::visit(
+      [&](const auto& plan) { return ExplainPlan(plan, options, options.analyze ? &run : nullptr); }, bound.plan);
+  if (options.summary && options.analyze) {
+    lines.push_back(fmt::format("Execution Time: {:.3f} ms", static_cast<double>(end - begin) / 1e6));
+  }
+  for (std::string& line : lines) RETURN_IF_ERROR(sink.AddRow({std::move(line)}));
+  return std::string("EXPLAIN");
+}
+
 }  // namespace
 
 bool IsBindable(const Statement& statement) {
   if (statement.kind != Statement::Kind::kPostgres) return false;
-  const Node& tree = *statement.tree;
+  const Node& tree = Explained(*statement.tree);
   return tree.has_select_stmt() || tree.has_insert_stmt() || tree.has_update_stmt() || tree.has_delete_stmt();
 }
 
@@ -76,10 +111,15 @@ absl::StatusOr<BoundStatementRef> BindStatement(const StatementRef& statement, s
   bound->statement = statement;
   Binder binder(std::move(hints));
   const Planning planning{.transaction = &transaction, .tables = tables, .binder = &binder, .system = system};
+  binder.set_planning(&planning);
   tables->Note(&bound->descriptors);
   const absl::Status planned = Plan(*statement, planning, bound.get());
   tables->Note(nullptr);
   RETURN_IF_ERROR(planned);
+  if (statement->tree->has_explain_stmt()) {
+    ASSIGN_OR_RETURN(bound->explain, ReadExplainOptions(statement->tree->explain_stmt()));
+    bound->columns = {{.name = "QUERY PLAN", .type = SqlType::kText}};
+  }
   bound->parameters = binder.parameter_types();
   return BoundStatementRef(std::move(bound));
 }
@@ -96,7 +136,10 @@ absl::StatusOr<bool> IsCurrent(const BoundStatement& bound, Transaction& transac
 
 absl::StatusOr<std::string> RunBound(const BoundStatement& bound, const Execution& execution, ResultSink& sink) {
   if (!bound.columns.empty()) RETURN_IF_ERROR(sink.Columns(bound.columns));
-  return std::visit([&](const auto& plan) { return Run(plan, execution, sink); }, bound.plan);
+  if (bound.explain) return Explain(bound, execution, sink);
+  Execution running = execution;
+  const StatementRun run(&running);
+  return std::visit([&](const auto& plan) { return Run(plan, running, sink); }, bound.plan);
 }
 
 }  // namespace anabranch

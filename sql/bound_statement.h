@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "sql/dml.h"
 #include "sql/execution.h"
+#include "sql/explain.h"
 #include "sql/select.h"
 #include "sql/session.h"
 
@@ -23,10 +25,11 @@ struct BoundStatement {
   std::vector<ColumnDescription> columns;  // of its rows; empty: it returns none
   std::vector<DescriptorUse> descriptors;  // what it was made from
   std::variant<SelectPlan, InsertPlan, UpdatePlan> plan;
+  std::optional<ExplainOptions> explain;  // of EXPLAIN: `plan` is what it explains
 };
 using BoundStatementRef = std::shared_ptr<const BoundStatement>;
 
-// Whether BindStatement is for it: SELECT, INSERT, UPDATE, DELETE.
+// Whether BindStatement is for it: SELECT, INSERT, UPDATE, DELETE, and EXPLAIN of these.
 bool IsBindable(const Statement& statement);
 
 // `hints`: parameter types given by the client, kUnknown where it gave none. REQUIRES: IsBindable.

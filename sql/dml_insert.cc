@@ -103,8 +103,9 @@ class InsertRun {
   // Rows that this statement inserts must not be found by it: of its own table, they are all read before the first is
   // written.
   absl::Status Selected() {
-    const TableRef& read_from = plan_.select->relation.table;
-    const bool holds_rows = read_from && read_from->id == plan_.table->id;
+    const std::vector<TableRef>& read = plan_.select->tables;
+    const bool holds_rows =
+        std::any_of(read.begin(), read.end(), [&](const TableRef& table) { return table->id == plan_.table->id; });
     std::vector<Row> held;
     MemoryAccount memory;
     RETURN_IF_ERROR(RunSelect(*plan_.select, execution_, [&](Row& selected) -> absl::Status {

@@ -140,6 +140,24 @@ ExpressionRef MakeColumn(SqlType type, int index, std::string name) {
   return expression;
 }
 
+ExpressionRef Clone(const Expression& expression) {
+  ExpressionRef clone = MakeExpression(expression.kind, expression.type);
+  clone->constant = expression.constant;
+  clone->index = expression.index;
+  clone->compare = expression.compare;
+  clone->truth = expression.truth;
+  clone->negated = expression.negated;
+  clone->function = expression.function;
+  clone->aggregate = expression.aggregate;
+  clone->distinct = expression.distinct;
+  clone->filtered = expression.filtered;
+  clone->subquery = expression.subquery;
+  clone->numeric = expression.numeric;
+  clone->name = expression.name;
+  for (const ExpressionRef& argument : expression.arguments) clone->arguments.push_back(Clone(*argument));
+  return clone;
+}
+
 absl::StatusOr<Datum> Evaluate(const Expression& expression, const Row& row, const EvaluationContext& context) {
   switch (expression.kind) {
     case ExpressionKind::kConstant:
@@ -148,6 +166,8 @@ absl::StatusOr<Datum> Evaluate(const Expression& expression, const Row& row, con
       return (*context.parameters)[expression.index];
     case ExpressionKind::kColumn:
       return row[expression.index];
+    case ExpressionKind::kOuterColumn:
+      return (*context.outer)[expression.index];
     case ExpressionKind::kCall:
       return EvaluateCall(expression, row, context);
     case ExpressionKind::kCompare:
@@ -175,6 +195,9 @@ absl::StatusOr<Datum> Evaluate(const Expression& expression, const Row& row, con
       return EvaluateCoalesce(expression, row, context);
     case ExpressionKind::kCast:
       return EvaluateCast(expression, row, context);
+    case ExpressionKind::kSubquery:
+      if (context.subqueries != nullptr) return context.subqueries->Run(expression, row, context);
+      return SqlError(sqlstate::kFeatureNotSupported, "a subquery is not supported here");
     case ExpressionKind::kAggregate:
       break;
   }
@@ -189,8 +212,8 @@ absl::StatusOr<bool> Holds(const Expression& condition, const Row& row, const Ev
 bool operator==(const Expression& a, const Expression& b) {
   return a.kind == b.kind && a.type == b.type && a.constant.index() == b.constant.index() && a.constant == b.constant &&
          a.index == b.index && a.compare == b.compare && a.truth == b.truth && a.negated == b.negated &&
-         a.function == b.function && a.aggregate == b.aggregate && a.numeric.precision == b.numeric.precision &&
-         a.numeric.scale == b.numeric.scale &&
+         a.function == b.function && a.aggregate == b.aggregate && a.distinct == b.distinct && a.filtered == b.filtered &&
+         a.subquery == b.subquery && a.numeric.precision == b.numeric.precision && a.numeric.scale == b.numeric.scale &&
          std::equal(a.arguments.begin(), a.arguments.end(), b.arguments.begin(), b.arguments.end(),
                     [](const ExpressionRef& x, const ExpressionRef& y) { return *x == *y; });
 }
@@ -204,7 +227,8 @@ bool IsFixed(const Expression& expression) {
 
 bool IsImmutable(const Expression& expression) {
   return Everywhere(expression, [](const Expression& e) {
-    return e.kind != ExpressionKind::kColumn && e.kind != ExpressionKind::kAggregate &&
+    return e.kind != ExpressionKind::kColumn && e.kind != ExpressionKind::kOuterColumn &&
+           e.kind != ExpressionKind::kSubquery && e.kind != ExpressionKind::kAggregate &&
            e.kind != ExpressionKind::kParameter &&
            (e.function == nullptr || e.function->volatility == Volatility::kImmutable);
   });

@@ -16,6 +16,16 @@ struct SessionContext;
 class SequenceSession;
 class Settings;
 struct AggregateFunction;
+struct Expression;
+struct Subquery;
+struct EvaluationContext;
+
+// Runs the subqueries of expressions. `row` and `context` are what the expression around it is evaluated with.
+class SubqueryRunner {
+ public:
+  virtual ~SubqueryRunner() = default;
+  virtual absl::StatusOr<Datum> Run(const Expression& subquery, const Row& row, const EvaluationContext& context) = 0;
+};
 
 // What an expression may ask of the statement it is part of.
 struct EvaluationContext {
@@ -25,6 +35,8 @@ struct EvaluationContext {
   TimestampTz statement_time;
   const SessionContext* session = nullptr;
   const Settings* settings = nullptr;
+  const Row* outer = nullptr;            // kOuterColumn: what the query around this one gave it
+  SubqueryRunner* subqueries = nullptr;  // kSubquery
   SequenceSession* sequences = nullptr;
 };
 
@@ -52,6 +64,7 @@ enum class ExpressionKind {
   kConstant,
   kParameter,
   kColumn,
+  kOuterColumn,  // of EvaluationContext::outer
   kCall,
   kCompare,
   kAnd,
@@ -63,6 +76,7 @@ enum class ExpressionKind {
   kCase,  // condition, result, condition, result ..., and the ELSE result if their number is odd
   kCoalesce,
   kCast,
+  kSubquery,   // arguments: see Subquery
   kAggregate,  // never evaluated: the planner puts a column in its place
 };
 
@@ -73,14 +87,17 @@ struct Expression {
   ExpressionKind kind = ExpressionKind::kConstant;
   SqlType type = SqlType::kUnknown;
   Datum constant;                                     // kConstant
-  int index = 0;                                      // kParameter (from 0), kColumn
+  int index = 0;                                      // kParameter (from 0), kColumn, kOuterColumn
   CompareOperator compare = CompareOperator::kEqual;  // kCompare
   TruthValue truth = TruthValue::kTrue;               // kBooleanTest
   bool negated = false;                               // kIsNull, kBooleanTest, kIn
   const ScalarFunction* function = nullptr;           // kCall
   const AggregateFunction* aggregate = nullptr;       // kAggregate; no argument: count(*)
+  bool distinct = false;                              // kAggregate
+  bool filtered = false;                              // kAggregate: the last argument is the condition of FILTER
+  std::shared_ptr<const Subquery> subquery;           // kSubquery
   NumericType numeric;                                // kCast to numeric(precision, scale)
-  std::string name;                                   // kColumn: for messages
+  std::string name;                                   // kColumn, kOuterColumn: for messages
   std::vector<std::unique_ptr<Expression>> arguments;
 };
 using ExpressionRef = std::unique_ptr<Expression>;
@@ -88,6 +105,7 @@ using ExpressionRef = std::unique_ptr<Expression>;
 ExpressionRef MakeExpression(ExpressionKind kind, SqlType type);
 ExpressionRef MakeConstant(SqlType type, Datum value);
 ExpressionRef MakeColumn(SqlType type, int index, std::string name);
+ExpressionRef Clone(const Expression& expression);  // subqueries are shared
 
 absl::StatusOr<Datum> Evaluate(const Expression& expression, const Row& row, const EvaluationContext& context);
 // Whether a condition holds; null does not.

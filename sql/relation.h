@@ -1,44 +1,79 @@
-// What stands in FROM, and its rows.
+// FROM: what its relations are, which names they give, and how they are joined.
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "sql/bind.h"
-#include "sql/execution.h"
+#include "sql/join_node.h"
+#include "sql/plan.h"
 #include "sql/system_statements.h"
 #include "sql/table_scan.h"
 
 namespace anabranch {
 
-struct Relation {
-  enum class Kind { kOneRow, kTable, kSeries, kSystem };  // kOneRow: no FROM
-  Kind kind = Kind::kOneRow;
-  Scope scope;
-  TableRef table;                              // kTable
-  std::vector<ExpressionRef> series;           // kSeries: start, stop and perhaps step
-  SystemStatements* system = nullptr;          // kSystem
-  const SystemStatement* statement = nullptr;  // kSystem; owned by the statement
-};
-
 // A statement of ours outside `system`: 42501.
 absl::Status NotInSystem();
 
-// The columns of a table in FROM, or that an UPDATE or DELETE sees.
+// The columns of a table that an UPDATE or DELETE sees.
 Scope TableScope(const Table& table, std::string_view alias);
 
-// `bracket`: what stands for kBracketRelation, if the statement has one.
-absl::StatusOr<Relation> PlanRelation(const pg_query::Node& item, const SystemStatement* bracket, const Planning& planning);
+// A relation in FROM, or a join of two.
+struct FromItem {
+  Slots slots;
+  // A relation: a table, or another's plan.
+  TableRef table;
+  std::string alias;
+  PlanRef node;
+  std::vector<int> needs;  // slots of relations before it that `node` reads: LATERAL
+  // A join.
+  JoinKind kind = JoinKind::kInner;
+  std::unique_ptr<FromItem> left;
+  std::unique_ptr<FromItem> right;
+  std::vector<ExpressionRef> on;
 
-class RowSource {
- public:
-  virtual ~RowSource() = default;
-  virtual absl::StatusOr<bool> Next(Row* row) = 0;  // false at the end
+  bool is_join() const { return left != nullptr; }
 };
+using FromItemRef = std::unique_ptr<FromItem>;
 
-// `plan` is for kTable. Must not outlive `relation` and `execution`.
-absl::StatusOr<std::unique_ptr<RowSource>> OpenRelation(const Relation& relation, ScanPlan plan,
-                                                        VersionColumn version_column, const Execution& execution);
+// Takes the items of a FROM clause one by one; names are bound at the binder's present level.
+class FromClause {
+ public:
+  explicit FromClause(const Planning& planning) : planning_(planning), binder_(*planning.binder) {}
+
+  // REQUIRES: the level's scope is null or scope().
+  absl::Status Add(const pg_query::Node& node);
+
+  const Scope* scope() const { return &scope_; }
+  int width() const { return width_; }
+  // All items, as one inner join. Ends the use of this.
+  std::vector<FromItemRef> TakeItems() { return std::move(items_); }
+  // The table whose columns these slots are; null: something else is.
+  const FromItem* TableAt(int slot) const;
+
+ private:
+  absl::StatusOr<FromItemRef> Plan(const pg_query::Node& node);
+  absl::StatusOr<FromItemRef> PlanTable(const pg_query::RangeVar& range);
+  absl::StatusOr<FromItemRef> PlanBracket(const pg_query::RangeVar& range);
+  absl::StatusOr<FromItemRef> PlanCommonTable(const std::shared_ptr<CommonTable>& table, const pg_query::RangeVar& range);
+  absl::StatusOr<FromItemRef> PlanSubquery(const pg_query::RangeSubselect& range);
+  absl::StatusOr<FromItemRef> PlanFunction(const pg_query::RangeFunction& range);
+  absl::StatusOr<FromItemRef> PlanSeries(const pg_query::RangeFunction& range, const pg_query::FuncCall& call);
+  absl::StatusOr<FromItemRef> PlanJoin(const pg_query::JoinExpr& join);
+  absl::Status MergeColumns(const pg_query::JoinExpr& join, size_t begin, size_t middle, FromItem* item);
+  absl::Status RenameJoin(const pg_query::Alias& alias, size_t begin);
+
+  // Gives a relation its slots and its columns their names. 42712, 42P10.
+  absl::Status AddColumns(const pg_query::Alias& alias, const std::string& name, std::vector<ScopeColumn> columns,
+                          FromItem* item);
+
+  const Planning& planning_;
+  Binder& binder_;
+  Scope scope_;
+  int width_ = 0;
+  std::vector<FromItemRef> items_;
+};
 
 }  // namespace anabranch

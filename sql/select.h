@@ -1,39 +1,48 @@
-// SELECT: relation -> WHERE -> aggregation -> HAVING -> ORDER BY -> OFFSET/LIMIT -> target list, one row at a time. Only
-// sorting and aggregation hold rows, within kQueryMemoryBytesMax.
+// Queries: SELECT, VALUES, UNION and the like, as plans.
 #pragma once
 
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "sql/bind.h"
+#include "sql/plan.h"
 #include "sql/relation.h"
 
 namespace anabranch {
 
-struct SortKey {
-  int target = -1;           // of this target, or
-  ExpressionRef expression;  // of this expression
-  bool descending = false;
-  bool nulls_first = false;
+// A query inside a statement.
+struct Query {
+  std::vector<ColumnDescription> columns;  // of type kUnknown where PlanQuery was asked to keep them
+  PlanRef root;
+  std::vector<ExpressionRef> captures;  // what it uses of the query around it, as that one's expressions
 };
 
-// Where nothing is grouped, expressions are over the relation's columns. Where it is, group_by and the arguments of the
-// aggregates are; all after them is over the row of the group: the values of group_by, then those of the aggregates.
-struct SelectPlan {
-  Relation relation;
-  ExpressionRef filter;
-  bool grouped = false;
-  std::vector<ExpressionRef> group_by;
-  std::vector<ExpressionRef> aggregates;
-  ExpressionRef having;
+struct CommonTable {
+  std::string name;
   std::vector<ColumnDescription> columns;
-  std::vector<ExpressionRef> targets;
-  std::vector<SortKey> order_by;
-  ExpressionRef limit;
-  ExpressionRef offset;
-  VersionColumn version_column = VersionColumn::kSkip;
+  std::shared_ptr<const PlanNode> root;
+  std::vector<ExpressionRef> captures;
+  const QueryLevel* level = nullptr;  // whose expressions `captures` are
+  int uses = 0;
 };
 
-// `assign_to`: the columns an INSERT puts the targets in; null: none.
+enum class UnknownColumns { kAsText, kKeep };
+
+// `assign_to`: the columns an INSERT puts the values in; null: none. The query may use columns of the binder's present
+// level, which becomes the one around it.
+absl::StatusOr<Query> PlanQuery(const pg_query::SelectStmt& select, const std::vector<const Column*>* assign_to,
+                                UnknownColumns unknown, const Planning& planning);
+
+// A SELECT statement, or that of an INSERT.
+struct SelectPlan {
+  std::vector<ColumnDescription> columns;
+  PlanRef root;
+  std::vector<TableRef> tables;  // that it reads
+};
+
+// `bracket`: what stands for kBracketRelation, if the statement has one.
 absl::StatusOr<SelectPlan> PlanSelect(const pg_query::SelectStmt& select, const SystemStatement* bracket,
                                       const std::vector<const Column*>* assign_to, const Planning& planning);
 

@@ -263,7 +263,8 @@ class Session final : public SqlSession {
 
   absl::StatusOr<std::string> RunOnData(const Call& call, Transaction& transaction) {
     const Node& tree = *call.statement->tree;
-    if (!tree.has_select_stmt() && (block_.read_only() || transaction.read_only())) {
+    const bool only_reads = tree.has_select_stmt() || (tree.has_explain_stmt() && WrittenTable(tree) == nullptr);
+    if (!only_reads && (block_.read_only() || transaction.read_only())) {
       return SqlError(sqlstate::kReadOnlySqlTransaction,
                       fmt::format("cannot execute {} in a read-only transaction", CommandName(tree)));
     }

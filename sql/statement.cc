@@ -11,6 +11,7 @@ const pg_query::RangeVar* WrittenTable(const Node& tree) {
   if (tree.has_update_stmt()) return &tree.update_stmt().relation();
   if (tree.has_delete_stmt()) return &tree.delete_stmt().relation();
   if (tree.has_copy_stmt()) return &tree.copy_stmt().relation();
+  if (tree.has_explain_stmt()) return WrittenTable(tree.explain_stmt().query());
   return nullptr;
 }
 
@@ -23,6 +24,8 @@ std::string_view CommandName(const Node& tree) {
       return "UPDATE";
     case Node::kDeleteStmt:
       return "DELETE";
+    case Node::kExplainStmt:
+      return CommandName(tree.explain_stmt().query());
     case Node::kCopyStmt:
       return "COPY FROM";
     case Node::kCreateStmt:

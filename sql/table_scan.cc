@@ -1,6 +1,7 @@
 #include "sql/table_scan.h"
 
 #include "sql/function.h"
+#include "sql/index_entry.h"
 #include "sql/row_codec.h"
 
 namespace anabranch {
@@ -11,9 +12,9 @@ absl::StatusOr<bool> TableScan::Next(Row* row) {
     if (scan_) {
       ASSIGN_OR_RETURN(const bool found, scan_->Next());
       if (found) {
-        key_ = scan_->key();
-        RETURN_IF_ERROR(Decode(scan_->value(), scan_->timestamp(), row));
-        return true;
+        ASSIGN_OR_RETURN(const bool read, ReadFound(scan_->key(), scan_->value(), scan_->timestamp(), row));
+        if (read) return true;
+        continue;
       }
       scan_.reset();
     }
@@ -25,15 +26,28 @@ absl::StatusOr<bool> TableScan::Next(Row* row) {
     }
     ASSIGN_OR_RETURN(const std::optional<ReadVersion> version, execution_.transaction->Get(span.start));
     if (!version) continue;
-    key_ = span.start;
-    RETURN_IF_ERROR(Decode(version->value, version->timestamp, row));
+    ASSIGN_OR_RETURN(const bool read, ReadFound(span.start, version->value, version->timestamp, row));
+    if (read) return true;
+  }
+}
+
+// A row, or an index's entry that leads to one. False: the row has gone, in this transaction, since the scan began.
+absl::StatusOr<bool> TableScan::ReadFound(std::string_view key, std::string_view value, Timestamp timestamp, Row* row) {
+  if (plan_.index == nullptr) {
+    key_ = key;
+    RETURN_IF_ERROR(Decode(value, timestamp, row));
     return true;
   }
+  ASSIGN_OR_RETURN(key_, RowKeyOfEntry(*table_, *plan_.index, key, value));
+  ASSIGN_OR_RETURN(const std::optional<ReadVersion> version, execution_.transaction->Get(key_));
+  if (!version) return false;
+  RETURN_IF_ERROR(Decode(version->value, version->timestamp, row));
+  return true;
 }
 
 absl::Status TableScan::Decode(std::string_view value, Timestamp timestamp, Row* row) {
   const size_t columns = table_->columns.size();
-  row->resize(columns + 1);
+  if (row->size() < columns + 1) row->resize(columns + 1);
   if (version_column_ == VersionColumn::kRead) {
     (*row)[columns] = timestamp.IsZero() ? Datum(Null{}) : Datum(HlcNumeric(timestamp));
   }

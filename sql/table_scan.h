@@ -1,4 +1,4 @@
-// The rows of a table in key order.
+// The rows of a table in the order of its primary key or of an index.
 #pragma once
 
 #include <memory>
@@ -28,6 +28,7 @@ class TableScan {
   std::string_view key() const { return key_; }  // of the row that Next returned
 
  private:
+  absl::StatusOr<bool> ReadFound(std::string_view key, std::string_view value, Timestamp timestamp, Row* row);
   absl::Status Decode(std::string_view value, Timestamp timestamp, Row* row);
 
   const TableRef table_;

@@ -25,10 +25,17 @@ const std::map<std::string_view, Names>& Understood() {
   static const std::map<std::string_view, Names> kUnderstood = {
       {"SelectStmt",
        {"target_list", "from_clause", "where_clause", "group_clause", "having_clause", "values_lists", "sort_clause",
-        "limit_offset", "limit_count", "limit_option", "op"}},
+        "limit_offset", "limit_count", "limit_option", "op", "distinct_clause", "with_clause", "all", "larg", "rarg"}},
+      {"JoinExpr", {"jointype", "is_natural", "larg", "rarg", "using_clause", "join_using_alias", "quals", "alias"}},
+      {"RangeSubselect", {"lateral", "subquery", "alias"}},
+      {"SubLink", {"sub_link_type", "testexpr", "oper_name", "subselect", "location"}},
+      {"WithClause", {"ctes", "recursive", "location"}},
+      {"CommonTableExpr", {"ctename", "aliascolnames", "ctematerialized", "ctequery", "location"}},
+      {"CollateClause", {"arg", "collname", "location"}},
       {"InsertStmt", {"relation", "cols", "select_stmt", "override", "returning_list"}},
       {"UpdateStmt", {"relation", "target_list", "where_clause", "returning_list"}},
       {"DeleteStmt", {"relation", "where_clause", "returning_list"}},
+      {"ExplainStmt", {"query", "options"}},
       {"CreateStmt", {"relation", "table_elts", "options", "oncommit", "if_not_exists"}},
       {"DropStmt", {"objects", "remove_type", "behavior", "missing_ok"}},
       {"TruncateStmt", {"relations", "behavior", "restart_seqs"}},
@@ -64,7 +71,7 @@ const std::map<std::string_view, Names>& Understood() {
        {"contype", "conname", "raw_expr", "keys", "location", "initially_valid", "options", "generated_when", "indexname",
         "skip_validation"}},
       {"RangeVar", {"catalogname", "schemaname", "relname", "inh", "relpersistence", "alias", "location"}},
-      {"RangeFunction", {"functions", "alias"}},
+      {"RangeFunction", {"lateral", "functions", "alias"}},
       {"Alias", {"aliasname", "colnames"}},
       {"ResTarget", {"name", "val", "location"}},
       {"ColumnRef", {"fields", "location"}},
@@ -72,7 +79,7 @@ const std::map<std::string_view, Names>& Understood() {
       {"BoolExpr", {"boolop", "args", "location"}},
       {"NullTest", {"arg", "nulltesttype", "location"}},
       {"BooleanTest", {"arg", "booltesttype", "location"}},
-      {"FuncCall", {"funcname", "args", "agg_star", "funcformat", "location"}},
+      {"FuncCall", {"funcname", "args", "agg_star", "agg_distinct", "agg_filter", "funcformat", "location"}},
       {"TypeCast", {"arg", "type_name", "location"}},
       {"TypeName", {"names", "typmods", "typemod", "array_bounds", "location"}},
       {"CaseExpr", {"arg", "args", "defresult", "location"}},
@@ -116,9 +123,6 @@ const std::vector<bool>* UnderstoodFields(const google::protobuf::Descriptor* me
 // For what the field's or the message's own name would not tell.
 const std::map<std::string_view, std::string_view>& FriendlyNames() {
   static const std::map<std::string_view, std::string_view> kNames = {
-      {"JoinExpr", "JOIN"},
-      {"SubLink", "a subquery in an expression"},
-      {"RangeSubselect", "a subquery in FROM"},
       {"RangeTableSample", "TABLESAMPLE"},
       {"RangeTableFunc", "XMLTABLE"},
       {"A_ArrayExpr", "ARRAY"},
@@ -126,7 +130,6 @@ const std::map<std::string_view, std::string_view>& FriendlyNames() {
       {"A_Indices", "a subscript"},
       {"RowExpr", "a row constructor"},
       {"MinMaxExpr", "GREATEST/LEAST"},
-      {"CollateClause", "COLLATE"},
       {"GroupingSet", "GROUPING SETS"},
       {"GroupingFunc", "GROUPING"},
       {"CurrentOfExpr", "WHERE CURRENT OF"},
@@ -135,11 +138,8 @@ const std::map<std::string_view, std::string_view>& FriendlyNames() {
       {"BitString", "a bit string"},
       {"NamedArgExpr", "a named argument"},
       {"XmlExpr", "XML"},
-      {"SelectStmt.distinct_clause", "SELECT DISTINCT"},
       {"SelectStmt.into_clause", "SELECT INTO"},
       {"SelectStmt.locking_clause", "SELECT FOR UPDATE/SHARE"},
-      {"SelectStmt.larg", "UNION/INTERSECT/EXCEPT"},
-      {"SelectStmt.rarg", "UNION/INTERSECT/EXCEPT"},
       {"SelectStmt.group_distinct", "GROUP BY DISTINCT"},
       {"UpdateStmt.from_clause", "UPDATE ... FROM"},
       {"DeleteStmt.using_clause", "DELETE ... USING"},
@@ -166,14 +166,11 @@ const std::map<std::string_view, std::string_view>& FriendlyNames() {
       {"Constraint.fk_attrs", "FOREIGN KEY"},
       {"Constraint.including", "INCLUDE"},
       {"Constraint.indexspace", "USING INDEX TABLESPACE"},
-      {"RangeFunction.lateral", "LATERAL"},
       {"RangeFunction.ordinality", "WITH ORDINALITY"},
       {"RangeFunction.is_rowsfrom", "ROWS FROM"},
       {"RangeFunction.coldeflist", "a column definition list"},
       {"ResTarget.indirection", "assigning to a field or element"},
       {"FuncCall.agg_order", "ORDER BY in an aggregate"},
-      {"FuncCall.agg_filter", "FILTER"},
-      {"FuncCall.agg_distinct", "DISTINCT in an aggregate"},
       {"FuncCall.agg_within_group", "WITHIN GROUP"},
       {"FuncCall.func_variadic", "VARIADIC"},
       {"FuncCall.over", "a window function"},
@@ -288,6 +285,10 @@ bool IsUnderstoodStatement(const pg_query::Node& node) {
     case pg_query::Node::kGrantRoleStmt:
     case pg_query::Node::kGrantStmt:
       return true;
+    case pg_query::Node::kExplainStmt: {
+      const pg_query::Node& query = node.explain_stmt().query();
+      return query.has_select_stmt() || query.has_insert_stmt() || query.has_update_stmt() || query.has_delete_stmt();
+    }
     case pg_query::Node::kDropStmt:
       return node.drop_stmt().remove_type() == pg_query::OBJECT_TABLE ||
              node.drop_stmt().remove_type() == pg_query::OBJECT_INDEX ||

@@ -1,0 +1,113 @@
+// Binder: what has a query or an aggregation in it.
+#include <algorithm>
+
+#include "base/status.h"
+#include "sql/aggregate.h"
+#include "sql/bind.h"
+#include "sql/execution.h"
+#include "sql/select.h"
+#include "sql/statement_run.h"
+#include "sql/tree.h"
+
+namespace anabranch {
+namespace {
+
+bool Contains(const Expression& expression, ExpressionKind kind) {
+  return expression.kind == kind || std::any_of(expression.arguments.begin(), expression.arguments.end(),
+                                                [&](const ExpressionRef& argument) { return Contains(*argument, kind); });
+}
+
+std::string ArgumentTypes(const std::vector<ExpressionRef>& arguments) {
+  std::string list;
+  for (const ExpressionRef& argument : arguments)
+    list += (list.empty() ? "" : ", ") + std::string(TypeName(argument->type));
+  return list;
+}
+
+}  // namespace
+
+absl::StatusOr<ExpressionRef> Binder::BindSubquery(const pg_query::SubLink& node) {
+  if (planning_ == nullptr) return UnsupportedError("a subquery here");
+  if (node.testexpr().has_row_expr()) return UnsupportedError("a subquery compared with a row");
+  auto subquery = std::make_shared<Subquery>();
+  switch (node.sub_link_type()) {
+    case pg_query::EXISTS_SUBLINK:
+      subquery->kind = Subquery::Kind::kExists;
+      break;
+    case pg_query::EXPR_SUBLINK:
+      break;
+    case pg_query::ANY_SUBLINK:
+      subquery->kind = Subquery::Kind::kAny;
+      break;
+    case pg_query::ALL_SUBLINK:
+      subquery->kind = Subquery::Kind::kAll;
+      break;
+    default:
+      return UnsupportedError("this kind of subquery");
+  }
+  ExpressionRef expression = MakeExpression(ExpressionKind::kSubquery, SqlType::kBool);
+  ExpressionRef value;
+  if (subquery->values() > 0) {
+    ASSIGN_OR_RETURN(value, Bind(node.testexpr()));
+  }
+  ASSIGN_OR_RETURN(Query query, PlanQuery(node.subselect().select_stmt(), nullptr, UnknownColumns::kAsText, *planning_));
+  if (subquery->kind != Subquery::Kind::kExists && query.columns.size() != 1) {
+    return SqlError(sqlstate::kSyntaxError, subquery->kind == Subquery::Kind::kScalar
+                                                ? "subquery must return only one column"
+                                                : "subquery has too many columns");
+  }
+  if (subquery->kind == Subquery::Kind::kScalar) expression->type = query.columns[0].type;
+  if (value) {
+    const std::string name = node.oper_name_size() == 0 ? "=" : StringOf(node.oper_name(node.oper_name_size() - 1));
+    const SqlType type = query.columns[0].type;
+    if (value->type == SqlType::kUnknown) {
+      ASSIGN_OR_RETURN(value, Convert(std::move(value), type, Conversion::kImplicit));
+    }
+    ASSIGN_OR_RETURN(subquery->test, BindBinary(name, MakeColumn(value->type, 0, ""), MakeColumn(type, 1, "")));
+    if (subquery->test->type != SqlType::kBool) {
+      return SqlError(sqlstate::kDatatypeMismatch, "op ANY/ALL requires operator to yield boolean");
+    }
+    expression->arguments.push_back(std::move(value));
+  }
+  for (ExpressionRef& capture : query.captures) expression->arguments.push_back(std::move(capture));
+  subquery->plan = std::move(query.root);
+  expression->subquery = std::move(subquery);
+  return expression;
+}
+
+absl::StatusOr<ExpressionRef> Binder::BindAggregate(const AggregateFunction& aggregate, const pg_query::FuncCall& node) {
+  if (level_->in_aggregate) return SqlError(sqlstate::kGroupingError, "aggregate function calls cannot be nested");
+  ExpressionRef expression = MakeExpression(ExpressionKind::kAggregate, SqlType::kInt8);
+  expression->aggregate = &aggregate;
+  expression->distinct = node.agg_distinct();
+  level_->in_aggregate = true;
+  const absl::Status bound = [&]() -> absl::Status {
+    for (const pg_query::Node& argument : node.args()) {
+      ASSIGN_OR_RETURN(ExpressionRef value, BindKnown(argument));
+      expression->arguments.push_back(std::move(value));
+    }
+    if (!node.has_agg_filter()) return absl::OkStatus();
+    expression->filtered = true;
+    ASSIGN_OR_RETURN(ExpressionRef condition, BindClause(node.agg_filter(), SqlType::kBool, "FILTER"));
+    expression->arguments.push_back(std::move(condition));
+    return absl::OkStatus();
+  }();
+  level_->in_aggregate = false;
+  RETURN_IF_ERROR(bound);
+  if (Contains(*expression, ExpressionKind::kOuterColumn) && !Contains(*expression, ExpressionKind::kColumn)) {
+    return UnsupportedError("an aggregate of an outer query's columns in a subquery");
+  }
+  if (node.agg_star() && aggregate.kind == AggregateKind::kCount) return expression;
+  const int expected = aggregate.kind == AggregateKind::kStringAgg ? 2 : 1;
+  const std::optional<SqlType> result =
+      node.args_size() == expected ? AggregateResult(aggregate.kind, expression->arguments[0]->type) : std::nullopt;
+  if (!result) {
+    if (expression->filtered) expression->arguments.pop_back();
+    return SqlError(sqlstate::kUndefinedFunction,
+                    fmt::format("function {}({}) does not exist", aggregate.name, ArgumentTypes(expression->arguments)));
+  }
+  expression->type = *result;
+  return expression;
+}
+
+}  // namespace anabranch
