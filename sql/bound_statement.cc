@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 #include "sql/bind.h"
+#include "sql/privilege.h"
 #include "sql/statement.h"
 #include "sql/statement_run.h"
 
@@ -97,6 +98,35 @@ absl::StatusOr<std::string> Explain(const BoundStatement& bound, const Execution
   return std::string("EXPLAIN");
 }
 
+bool ReadsColumns(const Expression* expression) {
+  if (expression == nullptr) return false;
+  if (expression->kind == ExpressionKind::kColumn) return true;
+  return std::any_of(expression->arguments.begin(), expression->arguments.end(),
+                     [](const ExpressionRef& argument) { return ReadsColumns(argument.get()); });
+}
+
+absl::Status CheckWrites(const SelectPlan&, const Authorization&) { return absl::OkStatus(); }
+
+absl::Status CheckWrites(const InsertPlan& plan, const Authorization& authorization) {
+  RETURN_IF_ERROR(authorization.Check(*plan.table, Privilege::kInsert));
+  return plan.returning.columns.empty() ? absl::OkStatus() : authorization.Check(*plan.table, Privilege::kSelect);
+}
+
+absl::Status CheckWrites(const UpdatePlan& plan, const Authorization& authorization) {
+  RETURN_IF_ERROR(authorization.Check(*plan.table, plan.deletes ? Privilege::kDelete : Privilege::kUpdate));
+  const bool reads = !plan.returning.columns.empty() || ReadsColumns(plan.filter.get()) ||
+                     std::any_of(plan.assignments.begin(), plan.assignments.end(),
+                                 [](const auto& assignment) { return ReadsColumns(assignment.second.get()); });
+  return reads ? authorization.Check(*plan.table, Privilege::kSelect) : absl::OkStatus();
+}
+
+// Whether the user may do what was planned. Done once: the descriptors it looked at are among those the plan depends on.
+absl::Status CheckPrivileges(const BoundStatement& bound, const std::vector<TableRef>& read,
+                             const Authorization& authorization) {
+  for (const TableRef& table : read) RETURN_IF_ERROR(authorization.Check(*table, Privilege::kSelect));
+  return std::visit([&](const auto& plan) { return CheckWrites(plan, authorization); }, bound.plan);
+}
+
 }  // namespace
 
 bool IsBindable(const Statement& statement) {
@@ -106,14 +136,15 @@ bool IsBindable(const Statement& statement) {
 }
 
 absl::StatusOr<BoundStatementRef> BindStatement(const StatementRef& statement, std::vector<SqlType> hints,
-                                                Transaction& transaction, TableReader* tables, SystemStatements* system) {
+                                                Transaction& transaction, TableReader* tables, const SessionContext& session) {
   auto bound = std::make_shared<BoundStatement>();
   bound->statement = statement;
   Binder binder(std::move(hints));
-  const Planning planning{.transaction = &transaction, .tables = tables, .binder = &binder, .system = system};
+  const Planning planning{.transaction = &transaction, .tables = tables, .binder = &binder, .system = session.system};
   binder.set_planning(&planning);
   tables->Note(&bound->descriptors);
-  const absl::Status planned = Plan(*statement, planning, bound.get());
+  absl::Status planned = Plan(*statement, planning, bound.get());
+  if (planned.ok()) planned = CheckPrivileges(*bound, binder.tables(), Authorization(&session.user, &transaction, tables));
   tables->Note(nullptr);
   RETURN_IF_ERROR(planned);
   if (statement->tree->has_explain_stmt()) {

@@ -167,7 +167,7 @@ absl::Status TruncateTables(const pg_query::TruncateStmt& truncate, const Execut
   }
   RETURN_IF_ERROR(change.Begin(names));
   for (const std::string& name : names) {
-    ASSIGN_OR_RETURN(const TableRef table, change.GetTable(name));
+    ASSIGN_OR_RETURN(const TableRef table, change.GetTableFor(name, Privilege::kTruncate));
     Table emptied = *table;
     RETURN_IF_ERROR(change.Discard(table->id));
     ASSIGN_OR_RETURN(emptied.id, change.NewId());

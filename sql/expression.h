@@ -15,6 +15,7 @@ namespace anabranch {
 struct SessionContext;
 class SequenceSession;
 class Settings;
+class Catalog;
 struct AggregateFunction;
 struct Expression;
 struct Subquery;
@@ -35,6 +36,7 @@ struct EvaluationContext {
   TimestampTz statement_time;
   const SessionContext* session = nullptr;
   const Settings* settings = nullptr;
+  Catalog* catalog = nullptr;
   const Row* outer = nullptr;            // kOuterColumn: what the query around this one gave it
   SubqueryRunner* subqueries = nullptr;  // kSubquery
   SequenceSession* sequences = nullptr;

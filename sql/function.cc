@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "base/status.h"
+#include "sql/function_catalog.h"
 #include "sql/sequence.h"
 #include "sql/session.h"
 #include "sql/settings.h"
@@ -277,6 +278,8 @@ std::vector<ScalarFunction> AllFunctions() {
                             {"setval", {kText, kInt8, kBool}, kInt8, SetValueCalled, Volatility::kVolatile},
                             {"random", {}, kNumeric, RandomNumber, Volatility::kVolatile},
                         });
+  const std::vector<ScalarFunction> catalog = CatalogFunctions();
+  all.insert(all.end(), catalog.begin(), catalog.end());
   return all;
 }
 

@@ -7,6 +7,7 @@
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/wire_format_lite.h"
 #include "pg_query.h"
+#include "sql/show.h"
 #include "sql/statement.h"
 #include "sql/tree.h"
 
@@ -153,6 +154,7 @@ class StatementParser {
         return StatementRef(statement);
       }
     }
+    RETURN_IF_ERROR(ReplaceShow());
     NestingCheck nesting;
     for (const Token& token : tokens_) RETURN_IF_ERROR(nesting.Add(token.kind));
     RETURN_IF_ERROR(CutBracket(statement.get()));
@@ -179,6 +181,18 @@ class StatementParser {
     static constexpr std::array<std::string_view, 9> kNever = {"select", "insert", "update",   "delete", "begin",
                                                                "commit", "end",    "rollback", "copy"};
     return std::none_of(kNever.begin(), kNever.end(), [&](std::string_view word) { return Is(0, word); });
+  }
+
+  // SHOW TABLES and the like stand for queries.
+  absl::Status ReplaceShow() {
+    if (!Is(0, "show")) return absl::OkStatus();
+    std::vector<std::string_view> words;
+    for (size_t i = 0; i < tokens_.size(); ++i) words.push_back(TextOf(i));
+    std::optional<std::string> query = ShowQuery(words);
+    if (!query) return absl::OkStatus();
+    text_ = *std::move(query);
+    ASSIGN_OR_RETURN(tokens_, Scan(text_));
+    return absl::OkStatus();
   }
 
   absl::Status CutBracket(Statement* statement) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/status.h"
+#include "sql/catalog_node.h"
 #include "sql/relation_node.h"
 #include "sql/select.h"
 #include "sql/statement.h"
@@ -138,11 +139,28 @@ absl::StatusOr<FromItemRef> FromClause::PlanTable(const pg_query::RangeVar& rang
       if (found != level->common_tables.end()) return PlanCommonTable(found->second, range);
     }
   }
+  if (const CatalogRelation* catalog = FindCatalogRelation(range.schemaname(), range.relname())) {
+    return PlanCatalog(*catalog, range);
+  }
+  if (IsCatalogSchema(range.schemaname())) {
+    return SqlError(sqlstate::kUndefinedTable,
+                    fmt::format("relation \"{}.{}\" does not exist", range.schemaname(), range.relname()));
+  }
   ASSIGN_OR_RETURN(const std::string name, RelationName(range));
   auto item = std::make_unique<FromItem>();
   ASSIGN_OR_RETURN(item->table, planning_.tables->Get(*planning_.transaction, name));
   binder_.NoteTable(item->table);
   RETURN_IF_ERROR(AddColumns(range.alias(), item->table->name, TableColumns(*item->table), item.get()));
+  return item;
+}
+
+absl::StatusOr<FromItemRef> FromClause::PlanCatalog(const CatalogRelation& catalog, const pg_query::RangeVar& range) {
+  if (!range.inh()) return UnsupportedError("ONLY");
+  std::vector<ScopeColumn> columns;
+  for (const CatalogColumn& column : catalog.columns) columns.push_back({.relation = {}, .name = column.name, .type = column.type});
+  auto item = std::make_unique<FromItem>();
+  RETURN_IF_ERROR(AddColumns(range.alias(), catalog.name, std::move(columns), item.get()));
+  item->node = std::make_unique<CatalogNode>(&catalog, item->alias, item->slots);
   return item;
 }
 

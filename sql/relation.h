@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "sql/bind.h"
+#include "sql/catalog_relation.h"
 #include "sql/join_node.h"
 #include "sql/plan.h"
 #include "sql/system_statements.h"
@@ -56,6 +57,7 @@ class FromClause {
  private:
   absl::StatusOr<FromItemRef> Plan(const pg_query::Node& node);
   absl::StatusOr<FromItemRef> PlanTable(const pg_query::RangeVar& range);
+  absl::StatusOr<FromItemRef> PlanCatalog(const CatalogRelation& catalog, const pg_query::RangeVar& range);
   absl::StatusOr<FromItemRef> PlanBracket(const pg_query::RangeVar& range);
   absl::StatusOr<FromItemRef> PlanCommonTable(const std::shared_ptr<CommonTable>& table, const pg_query::RangeVar& range);
   absl::StatusOr<FromItemRef> PlanSubquery(const pg_query::RangeSubselect& range);

@@ -138,6 +138,7 @@ absl::StatusOr<std::string> Rename(const pg_query::RenameStmt& rename, const Exe
   RETURN_IF_ERROR(change.Begin({name}));
   ASSIGN_OR_RETURN(const std::optional<Descriptor> found, change.Find(name));
   if (found) {
+    RETURN_IF_ERROR(change.CheckOwner(*found));
     RETURN_IF_ERROR(Renaming(rename, &change).Run(name, *found));
   } else if (rename.missing_ok()) {
     sink.Notice("00000", fmt::format("relation \"{}\" does not exist, skipping", name));

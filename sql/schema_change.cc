@@ -19,6 +19,10 @@ std::string MakeName(std::string first, std::string second, const std::string& s
   return first + (second.empty() ? "" : "_" + second) + "_" + suffix;
 }
 
+Authorization AuthorizationOf(const Execution& execution) {
+  return Authorization(&execution.evaluation.session->user, execution.transaction, nullptr);
+}
+
 }  // namespace
 
 absl::Status UndefinedRelation(std::string_view name) {
@@ -42,13 +46,36 @@ absl::StatusOr<std::optional<Descriptor>> SchemaChange::Find(const std::string& 
 absl::StatusOr<TableRef> SchemaChange::GetTable(const std::string& name) {
   ASSIGN_OR_RETURN(const LockedRow locked, execution_.transaction->LockRow(DescriptorKey(name), execution_.stop));
   if (!locked.row) return UndefinedRelation(name);
-  return DecodeTable(name, locked.row->value);
+  ASSIGN_OR_RETURN(TableRef table, DecodeTable(name, locked.row->value));
+  RETURN_IF_ERROR(CheckOwner(table));
+  return table;
+}
+
+absl::StatusOr<TableRef> SchemaChange::GetTableFor(const std::string& name, Privilege privilege) {
+  ASSIGN_OR_RETURN(const LockedRow locked, execution_.transaction->LockRow(DescriptorKey(name), execution_.stop));
+  if (!locked.row) return UndefinedRelation(name);
+  ASSIGN_OR_RETURN(TableRef table, DecodeTable(name, locked.row->value));
+  RETURN_IF_ERROR(AuthorizationOf(execution_).Check(*table, privilege));
+  return table;
 }
 
 absl::StatusOr<SequenceRef> SchemaChange::GetSequence(const std::string& name) {
   ASSIGN_OR_RETURN(const LockedRow locked, execution_.transaction->LockRow(DescriptorKey(name), execution_.stop));
   if (!locked.row) return UndefinedRelation(name);
-  return DecodeSequence(name, locked.row->value);
+  ASSIGN_OR_RETURN(SequenceRef sequence, DecodeSequence(name, locked.row->value));
+  RETURN_IF_ERROR(CheckOwner(sequence));
+  return sequence;
+}
+
+absl::Status SchemaChange::CheckOwner(const Descriptor& descriptor) const {
+  const Authorization authorization = AuthorizationOf(execution_);
+  if (const auto* table = std::get_if<TableRef>(&descriptor)) {
+    return authorization.CheckOwner("table", (*table)->name, (*table)->owner);
+  }
+  if (const auto* sequence = std::get_if<SequenceRef>(&descriptor)) {
+    return authorization.CheckOwner("sequence", (*sequence)->name, (*sequence)->owner);
+  }
+  return absl::OkStatus();
 }
 
 absl::Status SchemaChange::CheckFree(const std::string& name) {

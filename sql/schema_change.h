@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "pg_query/pg_query.pb.h"
 #include "sql/execution.h"
+#include "sql/privilege.h"
 
 namespace anabranch {
 
@@ -27,8 +28,12 @@ class SchemaChange {
   absl::Status Begin(const std::vector<std::string>& names);
   // What the name stands for now; locks it. nullopt: nothing.
   absl::StatusOr<std::optional<Descriptor>> Find(const std::string& name);
-  absl::StatusOr<TableRef> GetTable(const std::string& name);        // 42P01, 42809
-  absl::StatusOr<SequenceRef> GetSequence(const std::string& name);  // 42P01, 42809
+  // What only its owner may change: 42P01, 42809, 42501.
+  absl::StatusOr<TableRef> GetTable(const std::string& name);
+  absl::StatusOr<SequenceRef> GetSequence(const std::string& name);
+  absl::Status CheckOwner(const Descriptor& descriptor) const;  // an index has that of its table, which is judged with it
+  // What the privilege suffices for.
+  absl::StatusOr<TableRef> GetTableFor(const std::string& name, Privilege privilege);
   // 42P07 if the name stands for something.
   absl::Status CheckFree(const std::string& name);
   // "<table>_<column>_<suffix>", with a number after it if that is taken. The name is locked.

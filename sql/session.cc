@@ -5,10 +5,12 @@
 #include "base/status.h"
 #include "base/system_time.h"
 #include "sql/bound_statement.h"
+#include "sql/catalog_relation.h"
 #include "sql/copy.h"
 #include "sql/ddl.h"
 #include "sql/function.h"
 #include "sql/parse.h"
+#include "sql/privilege.h"
 #include "sql/sequence.h"
 #include "sql/session_settings.h"
 #include "sql/settings.h"
@@ -291,6 +293,7 @@ class Session final : public SqlSession {
 
   Execution MakeExecution(Transaction& transaction, std::stop_token stop) {
     const bool in_block = block_.transaction() == &transaction;
+    catalog_.BeginStatement(&transaction);
     sequences_.BeginStatement(&transaction, &context_.transaction, context_.sequences, stop);
     const TimestampTz now{static_cast<int64_t>(context_.transaction.store->clock()->WallNs() / 1000)};
     return {.transaction = &transaction,
@@ -300,6 +303,7 @@ class Session final : public SqlSession {
                            .statement_time = now,
                            .session = &context_,
                            .settings = &settings_.current(),
+                           .catalog = &catalog_,
                            .sequences = &sequences_},
             .stop = std::move(stop),
             .unpublished = in_block ? block_.unpublished() : nullptr};
@@ -333,7 +337,7 @@ class Session final : public SqlSession {
 
   absl::StatusOr<BoundStatementRef> Bind(const StatementRef& statement, std::vector<SqlType> hints,
                                          Transaction& transaction) {
-    return BindStatement(statement, std::move(hints), transaction, &tables_, context_.system);
+    return BindStatement(statement, std::move(hints), transaction, &tables_, context_);
   }
 
   absl::StatusOr<StatementDescription> DescribeStatement(const StatementRef& statement, std::vector<SqlType> hints) {
@@ -381,6 +385,7 @@ class Session final : public SqlSession {
 
   const SessionContext context_;
   SessionSettings settings_;
+  Catalog catalog_{&context_, &settings_.current()};
   TransactionBlock block_;
   TableReader tables_;
   SequenceSession sequences_;
@@ -432,6 +437,7 @@ absl::StatusOr<std::unique_ptr<CopyIn>> Session::BeginCopy(const StatementRef& s
     }
     RETURN_IF_ERROR(BeginStatement(*statement->tree, *transaction, stop));
     ASSIGN_OR_RETURN(const TableRef table, tables_.Get(*transaction, name));
+    RETURN_IF_ERROR(Authorization(&context_.user, transaction, nullptr).Check(*table, Privilege::kInsert));
     ASSIGN_OR_RETURN(TableRulesRef rules, TableRules::Bind(table));
     std::vector<std::string> names;
     for (const Node& column : tree.attlist()) names.push_back(StringOf(column));

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/status.h"
+#include "sql/catalog_relation.h"
 
 namespace anabranch {
 namespace {
@@ -355,8 +356,9 @@ absl::Status RefuseUnsupported(const pg_query::Node& statement, std::string_view
 absl::StatusOr<std::string> RelationName(const pg_query::RangeVar& relation) {
   if (!relation.inh()) return UnsupportedError("ONLY");
   if (!relation.catalogname().empty()) return UnsupportedError("a cross-database reference");
-  if (relation.schemaname() == "pg_catalog" || relation.schemaname() == "information_schema") {
-    return UnsupportedError(fmt::format("system catalog {}.{}", relation.schemaname(), relation.relname()));
+  if (IsCatalogSchema(relation.schemaname())) {
+    return SqlError(sqlstate::kInsufficientPrivilege,
+                    fmt::format("permission denied: \"{}\" is a system catalog", relation.relname()));
   }
   if (!relation.schemaname().empty() && relation.schemaname() != "public") {
     return SqlError("3F000", fmt::format("schema \"{}\" does not exist", relation.schemaname()));

@@ -1,0 +1,176 @@
+#include "sql/show.h"
+
+#include <algorithm>
+
+#include "base/status.h"
+#include "sql/catalog_object.h"
+#include "sql/settings.h"
+
+namespace anabranch {
+namespace {
+
+bool Same(std::string_view word, std::string_view lower) {
+  return std::equal(word.begin(), word.end(), lower.begin(), lower.end(),
+                    [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a - 'A' + 'a' : a) == b; });
+}
+
+bool IsOneOf(std::string_view word, std::initializer_list<std::string_view> all) {
+  return std::any_of(all.begin(), all.end(), [&](std::string_view known) { return Same(word, known); });
+}
+
+// "public . t" -> regclassin('public.t'). nullopt: not a name.
+std::optional<std::string> Regclass(const std::vector<std::string_view>& words, size_t begin) {
+  if (words.size() != begin + 1 && (words.size() != begin + 3 || words[begin + 1] != ".")) return std::nullopt;
+  std::string quoted = "regclassin('";
+  for (size_t i = begin; i < words.size(); ++i) {
+    for (const char c : words[i]) quoted += c == '\'' ? "''" : std::string(1, c);
+  }
+  return quoted + "')";
+}
+
+std::string IndexesWith(const Table& table, int position) {
+  std::vector<std::string> names;
+  for (const IndexView& index : IndexesOf(table)) {
+    // Rows are the primary key's entries: it has every column.
+    if (index.primary || std::find(index.columns->begin(), index.columns->end(), position) != index.columns->end()) {
+      names.emplace_back(std::string(index.name));
+    }
+  }
+  return ToText(ArrayValue(names));
+}
+
+void MakeTables(const CatalogSnapshot& snapshot, CatalogRows* rows) {
+  for (const TableRef& table : snapshot.tables) {
+    rows->Add().Set("table_name", table->name).Set("type", std::string("table")).Set("owner", table->owner);
+  }
+  for (const SequenceRef& sequence : snapshot.sequences) {
+    rows->Add().Set("table_name", sequence->name).Set("type", std::string("sequence")).Set("owner", sequence->owner);
+  }
+}
+
+void MakeColumns(const CatalogSnapshot& snapshot, CatalogRows* rows) {
+  for (const TableRef& table : snapshot.tables) {
+    for (size_t i = 0; i < table->columns.size(); ++i) {
+      const Column& column = table->columns[i];
+      rows->Add()
+          .Set("table_oid", TableOid(*table))
+          .Set("column_name", column.name)
+          .Set("data_type", TypeTextOf(column))
+          .Set("is_nullable", !column.not_null)
+          .Set("indices", IndexesWith(*table, static_cast<int>(i)));
+      if (!column.default_expression.empty()) rows->Set("column_default", column.default_expression);
+    }
+  }
+}
+
+void MakeIndexes(const CatalogSnapshot& snapshot, CatalogRows* rows) {
+  for (const TableRef& table : snapshot.tables) {
+    for (const IndexView& index : IndexesOf(*table)) {
+      int64_t sequence = 0;
+      for (const int position : *index.columns) {
+        rows->Add()
+            .Set("table_oid", TableOid(*table))
+            .Set("table_name", table->name)
+            .Set("index_name", std::string(index.name))
+            .Set("non_unique", !index.unique)
+            .Set("seq_in_index", ++sequence)
+            .Set("column_name", table->columns[position].name)
+            .Set("definition", QuoteIdentifier(table->columns[position].name));
+      }
+    }
+  }
+}
+
+void MakeCreate(const CatalogSnapshot& snapshot, CatalogRows* rows) {
+  for (const TableRef& table : snapshot.tables) {
+    rows->Add()
+        .Set("table_oid", TableOid(*table))
+        .Set("table_name", table->name)
+        .Set("create_statement", TableDefinition(*table));
+  }
+}
+
+void MakeUsers(const CatalogSnapshot& snapshot, CatalogRows* rows) {
+  for (const UserRef& user : snapshot.users) {
+    std::vector<std::string_view> options;
+    if (user->create_db) options.emplace_back("CREATEDB");
+    if (user->create_role) options.emplace_back("CREATEROLE");
+    if (!user->login) options.emplace_back("NOLOGIN");
+    if (user->superuser) options.emplace_back("SUPERUSER");
+    std::vector<std::string> roles;
+    for (const Membership& membership : user->roles) roles.emplace_back(membership.role);
+    rows->Add()
+        .Set("username", user->name)
+        .Set("options", fmt::format("{}", fmt::join(options, ", ")))
+        .Set("member_of", ArrayValue(roles));
+  }
+}
+
+void MakeDatabases(const CatalogSnapshot&, CatalogRows* rows) {
+  rows->Add().Set("database_name", std::string(kDatabaseName));
+}
+
+void MakeSchemas(const CatalogSnapshot&, CatalogRows* rows) {
+  for (const char* name : {"crdb_internal", "information_schema", "pg_catalog", "public"}) {
+    rows->Add().Set("schema_name", std::string(name));
+  }
+}
+
+}  // namespace
+
+std::span<const CatalogDefinition> ShowCatalogs() {
+  static const CatalogDefinition kAll[] = {
+      {"show_tables", 0,
+       "schema_name text = public, table_name text, type text, owner text, estimated_row_count int8, locality text",
+       MakeTables},
+      {"show_columns", 0,
+       "table_oid oid, column_name text, data_type text, is_nullable bool, column_default text, "
+       "generation_expression text = '', indices text, is_hidden bool = f",
+       MakeColumns},
+      {"show_indexes", 0,
+       "table_oid oid, table_name text, index_name text, non_unique bool, seq_in_index int8, column_name text, "
+       "definition text, direction text = ASC, storing bool = f, implicit bool = f, visible bool = t",
+       MakeIndexes},
+      {"show_create", 0, "table_oid oid, table_name text, create_statement text", MakeCreate},
+      {"show_users", 0, "username text, options text, member_of text[]", MakeUsers},
+      {"show_databases", 0,
+       "database_name text, owner text = root, primary_region text, secondary_region text, regions text[], "
+       "survival_goal text",
+       MakeDatabases},
+      {"show_schemas", 0, "schema_name text, owner text = root", MakeSchemas},
+  };
+  return kAll;
+}
+
+std::optional<std::string> ShowQuery(const std::vector<std::string_view>& words) {
+  if (words.size() < 2 || !Same(words[0], "show")) return std::nullopt;
+  if (words.size() == 2) {
+    for (const std::string_view what : {"tables", "users", "databases", "schemas"}) {
+      if (Same(words[1], what)) return fmt::format("SELECT * FROM crdb_internal.show_{}", what);
+    }
+    return Same(words[1], "roles") ? std::optional<std::string>("SELECT * FROM crdb_internal.show_users") : std::nullopt;
+  }
+  if (Same(words[1], "create")) {
+    const std::optional<std::string> table = Regclass(words, Same(words[2], "table") && words.size() > 3 ? 3 : 2);
+    if (!table) return std::nullopt;
+    return fmt::format("SELECT table_name, create_statement FROM crdb_internal.show_create WHERE table_oid = {}", *table);
+  }
+  if (!Same(words[2], "from")) return std::nullopt;
+  const std::optional<std::string> table = Regclass(words, 3);
+  if (!table) return std::nullopt;
+  if (Same(words[1], "columns")) {
+    return fmt::format(
+        "SELECT column_name, data_type, is_nullable, column_default, generation_expression, indices, is_hidden FROM "
+        "crdb_internal.show_columns WHERE table_oid = {}",
+        *table);
+  }
+  if (IsOneOf(words[1], {"index", "indexes", "keys"})) {
+    return fmt::format(
+        "SELECT table_name, index_name, non_unique, seq_in_index, column_name, definition, direction, storing, implicit, "
+        "visible FROM crdb_internal.show_indexes WHERE table_oid = {}",
+        *table);
+  }
+  return std::nullopt;
+}
+
+}  // namespace anabranch
