@@ -9,6 +9,7 @@
 #include "rocksdb/utilities/table_properties_collectors.h"
 #include "rocksdb/write_buffer_manager.h"
 #include "storage/rocks_files.h"
+#include "storage/rocks_log.h"
 
 namespace anabranch {
 namespace {
@@ -63,8 +64,7 @@ RocksOptions::RocksOptions(const StoreOptions& options, rocksdb::Env* base) : en
   db_.env = env_.get();
   db_.create_if_missing = true;
   db_.create_missing_column_families = true;
-  db_.info_log_level = rocksdb::WARN_LEVEL;
-  db_.keep_log_file_num = 4;
+  db_.info_log = MakeRocksLog();
   db_.max_background_jobs = 4;
   db_.bytes_per_sync = 1 << 20;
   db_.avoid_unnecessary_blocking_io = true;

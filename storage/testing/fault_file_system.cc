@@ -22,8 +22,6 @@ std::string FolderOf(const std::string& path) {
   const size_t slash = path.rfind('/');
   return slash == 0 ? "/" : path.substr(0, slash);
 }
-std::string BaseOf(const std::string& path) { return path.substr(path.rfind('/') + 1); }
-bool IsInfoLog(const std::string& path) { return BaseOf(path).starts_with("LOG"); }
 
 // "/a//b/" -> "/a/b"
 std::string Normal(const std::string& path) {
@@ -237,7 +235,7 @@ uint64_t FaultFileSystem::Occupied() const {
   std::set<const File*> counted;  // a file may have two names
   uint64_t bytes = 0;
   for (const auto& [path, file] : seen_) {
-    if (!IsInfoLog(path) && counted.insert(file.get()).second) bytes += file->bytes.size();
+    if (counted.insert(file.get()).second) bytes += file->bytes.size();
   }
   return bytes;
 }
@@ -300,7 +298,6 @@ IOStatus FaultFileSystem::Full() {
 }
 
 IOStatus FaultFileSystem::Point(PointKind kind, const std::string& path) {
-  if (IsInfoLog(path)) return IOStatus::OK();
   if (stopped_) return IOStatus::IOError("the machine stopped");
   ++points_;
   if (full_ && kind == PointKind::kWrite) {
@@ -327,7 +324,7 @@ IOStatus FaultFileSystem::Done() {
 IOStatus FaultFileSystem::Append(const std::string& path, File& file, const Slice& data) {
   std::lock_guard lock(mutex_);
   IOStatus status = Point(PointKind::kWrite, path);
-  if (status.ok() && !IsInfoLog(path) && !Fits(data.size())) status = Full();
+  if (status.ok() && !Fits(data.size())) status = Full();
   if (!status.ok()) return status;
   file.bytes.append(data.data(), data.size());
   if (path.ends_with(".log")) log_bytes_ += data.size();

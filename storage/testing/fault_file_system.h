@@ -4,7 +4,7 @@
 // become durable by its sync, a name (created, renamed, linked, deleted) by the sync of its folder, as POSIX says and no
 // better. Every change is a numbered point; the machine can be stopped at any of them.
 //
-// Thread-safe. RocksDB's info log ("LOG*") is kept, but it is no point and takes no fault.
+// Thread-safe.
 #pragma once
 
 #include <cstdint>
