@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "base/status.h"
 #include "sql/bind.h"
@@ -64,7 +65,9 @@ class Alteration {
         if (index.id != 0) RETURN_IF_ERROR(change_->Discard(index.id));
         index.id = 0;
       }
-      for (Column& column : table.columns) written_missing_.emplace_back(std::move(column.missing_value));
+      for (Column& column : table.columns) {
+        written_missing_.push_back(std::exchange(column.missing_value, std::nullopt));
+      }
     }
     RETURN_IF_ERROR(builder_.Finish());
     // While rows are rewritten, those of before still lack the columns; afterwards none does.

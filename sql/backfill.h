@@ -73,7 +73,7 @@ class BulkWriter {
   struct Target {
     const Index* index = nullptr;  // null: the rows
     uint64_t id = 0;
-    std::string prefix;
+    std::string prefix = {};
     UnpublishedIds::State* state = nullptr;  // null: no batches
   };
 

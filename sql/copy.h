@@ -1,4 +1,4 @@
-// COPY FROM STDIN, text format: rows as lines, fields between tabs, \N for NULL, backslash escapes.
+// COPY table FROM STDIN and COPY ... TO STDOUT, in the formats text and csv.
 #pragma once
 
 #include <string>
@@ -6,19 +6,20 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "sql/copy_format.h"
 #include "sql/dml.h"
 
 namespace anabranch {
 
 inline constexpr size_t kCopyLineBytesMax = 2 * kValueBytesMax;
 
-// 0A000 for every form and option but that one; the table's name else.
-absl::StatusOr<std::string> CopyTarget(const pg_query::CopyStmt& copy);
-
 class CopyReader {
  public:
-  CopyReader(TableRulesRef rules, std::vector<int> positions, const Execution& execution)
-      : table_(rules->table()), positions_(std::move(positions)), execution_(execution),
+  CopyReader(TableRulesRef rules, std::vector<int> positions, CopyFormat format, const Execution& execution)
+      : table_(rules->table()),
+        positions_(std::move(positions)),
+        format_(std::move(format)),
+        execution_(execution),
         inserter_(rules, execution_, RowInserter::Mode::kLoad) {}
   CopyReader(const CopyReader&) = delete;
   CopyReader& operator=(const CopyReader&) = delete;
@@ -30,15 +31,25 @@ class CopyReader {
 
  private:
   absl::Status Line(std::string_view line);
-  absl::Status Field(size_t index, std::string_view raw, Row* row);
+  absl::Status Insert();
 
   const TableRef table_;
   const std::vector<int> positions_;
+  const CopyFormat format_;
   Execution execution_;
   RowInserter inserter_;
+  CopyFields fields_;    // of the line
   std::string pending_;  // a line whose end has not come
+  bool quoted_ = false;  // it ends within quotes
+  uint64_t lines_ = 0;
   uint64_t rows_ = 0;
   bool ended_ = false;  // by \.
 };
+
+// The query whose rows a COPY TO sends.
+absl::StatusOr<pg_query::SelectStmt> CopiedQuery(const pg_query::CopyStmt& copy);
+// The number of rows.
+absl::StatusOr<uint64_t> CopyOut(const SelectPlan& plan, const CopyFormat& format, const Execution& execution,
+                                 ResultSink& sink);
 
 }  // namespace anabranch

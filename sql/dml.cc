@@ -63,11 +63,9 @@ absl::StatusOr<Returning> PlanReturning(const google::protobuf::RepeatedPtrField
 absl::Status ReturnRow(const Returning& returning, const Row& row, const Execution& execution,
                        const RowConsumer& returned) {
   if (returning.columns.empty()) return absl::OkStatus();
-  Row over = row;
-  over.emplace_back();  // kVersionColumn: not committed yet
   Row values;
   for (const ExpressionRef& target : returning.targets) {
-    ASSIGN_OR_RETURN(Datum value, Evaluate(*target, over, execution.evaluation));
+    ASSIGN_OR_RETURN(Datum value, Evaluate(*target, row, execution.evaluation));
     values.push_back(std::move(value));
   }
   return returned(values);

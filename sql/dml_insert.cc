@@ -83,10 +83,9 @@ absl::Status PlanSource(const pg_query::InsertStmt& insert, const std::vector<st
 class InsertRun {
  public:
   InsertRun(const InsertPlan& plan, const Execution& execution, const RowConsumer& returned)
-      : plan_(plan),
-        execution_(execution),
-        returned_(returned),
-        inserter_(plan.rules, execution, plan.select ? RowInserter::Mode::kLoad : RowInserter::Mode::kRows) {}
+      : plan_(plan), execution_(execution), returned_(returned), inserter_(plan.rules, execution, Mode(plan)) {
+    if (plan.conflict) resolver_.emplace(*plan.conflict, *plan.rules, inserter_.writer(), execution);
+  }
 
   absl::Status Values() {
     for (const std::vector<ExpressionRef>& values : plan_.rows) {
@@ -116,16 +115,27 @@ class InsertRun {
       held.push_back(std::move(row));
       return absl::OkStatus();
     }));
-    for (const Row& row : held) RETURN_IF_ERROR(Insert(row));
+    for (Row& row : held) RETURN_IF_ERROR(Insert(row));
     return inserter_.Finish();
   }
 
   uint64_t count() const { return count_; }
 
  private:
-  absl::Status Insert(const Row& row) {
-    RETURN_IF_ERROR(inserter_.Insert(row));
+  static RowInserter::Mode Mode(const InsertPlan& plan) {
+    return plan.select && !plan.conflict ? RowInserter::Mode::kLoad : RowInserter::Mode::kRows;
+  }
+
+  absl::Status Insert(Row& row) {
+    if (resolver_) {
+      ASSIGN_OR_RETURN(const ConflictResolver::Outcome outcome, resolver_->Insert(&row));
+      if (outcome == ConflictResolver::Outcome::kSkipped) return absl::OkStatus();
+    } else {
+      RETURN_IF_ERROR(inserter_.Insert(row));
+    }
     ++count_;
+    if (plan_.returning.columns.empty()) return absl::OkStatus();
+    row.emplace_back();  // kVersionColumn: not committed yet
     return ReturnRow(plan_.returning, row, execution_, returned_);
   }
 
@@ -133,6 +143,7 @@ class InsertRun {
   const Execution& execution_;
   const RowConsumer& returned_;
   RowInserter inserter_;
+  std::optional<ConflictResolver> resolver_;
   uint64_t count_ = 0;
 };
 
@@ -176,7 +187,12 @@ absl::StatusOr<InsertPlan> PlanInsert(const pg_query::InsertStmt& insert, const 
   for (const Node& column : insert.cols()) names.push_back(column.res_target().name());
   ASSIGN_OR_RETURN(plan.positions, NamedColumns(*plan.table, names));
   RETURN_IF_ERROR(PlanSource(insert, names, bracket, planning, &plan));
-  const Scope scope = TableScope(*plan.table, insert.relation().alias().aliasname());
+  const std::string& alias = insert.relation().alias().aliasname();
+  if (insert.has_on_conflict_clause()) {
+    ASSIGN_OR_RETURN(plan.conflict,
+                     PlanConflict(insert.on_conflict_clause(), *plan.table, alias, plan.positions, planning));
+  }
+  const Scope scope = TableScope(*plan.table, alias);
   ASSIGN_OR_RETURN(plan.returning, PlanReturning(insert.returning_list(), scope, planning));
   return plan;
 }

@@ -1,9 +1,12 @@
 #include <algorithm>
+#include <set>
 
 #include "base/status.h"
 #include "sql/dml.h"
 #include "sql/function.h"
+#include "sql/join_planner.h"
 #include "sql/row_codec.h"
+#include "sql/statement_run.h"
 #include "sql/tree.h"
 
 namespace anabranch {
@@ -11,18 +14,32 @@ namespace {
 
 using Node = pg_query::Node;
 
-// Finds a table to change, and binds the WHERE clause over it.
-absl::StatusOr<UpdatePlan> PlanTarget(const pg_query::RangeVar& relation, const Node* where, const Scope& scope,
-                                      TableRef table, const Planning& planning) {
+using Nodes = google::protobuf::RepeatedPtrField<Node>;
+
+// Finds the table to change and what it is joined with, and binds the WHERE clause over them. `from` gives the names, as
+// long as it lives.
+absl::Status PlanTarget(const pg_query::RangeVar& relation, const Nodes& others, const Node* where, FromClause* from,
+                        const Planning& planning, UpdatePlan* plan) {
   if (relation.alias().colnames_size() > 0) return UnsupportedError("a column alias list of a table");
-  UpdatePlan plan;
-  plan.table = std::move(table);
-  ASSIGN_OR_RETURN(plan.rules, TableRules::Bind(plan.table));
-  planning.binder->set_scope(&scope);
-  if (where != nullptr) {
-    ASSIGN_OR_RETURN(plan.filter, planning.binder->BindClause(*where, SqlType::kBool, "WHERE"));
+  ASSIGN_OR_RETURN(const std::string name, RelationName(relation));
+  ASSIGN_OR_RETURN(plan->table, planning.tables->Get(*planning.transaction, name));
+  ASSIGN_OR_RETURN(plan->rules, TableRules::Bind(plan->table));
+  if (!others.empty() && plan->table->primary_key.empty()) {
+    return UnsupportedError("UPDATE ... FROM or DELETE ... USING of a table without a primary key");
   }
-  return plan;
+  Node target;
+  *target.mutable_range_var() = relation;
+  RETURN_IF_ERROR(from->Add(target));
+  for (const Node& other : others) RETURN_IF_ERROR(from->Add(other));
+  planning.binder->set_scope(from->scope());
+  if (where != nullptr) {
+    ASSIGN_OR_RETURN(plan->filter, planning.binder->BindClause(*where, SqlType::kBool, "WHERE"));
+  }
+  if (others.empty()) return absl::OkStatus();
+  plan->joined = PlanJoins(from->TakeItems(), from->width(), plan->filter ? Clone(*plan->filter) : ExpressionRef(), {},
+                           std::vector<bool>(from->width(), true))
+                     .root;
+  return absl::OkStatus();
 }
 
 // One run of an UPDATE or DELETE.
@@ -31,13 +48,38 @@ class UpdateRun {
   UpdateRun(const UpdatePlan& plan, const Execution& execution, const RowConsumer& returned)
       : plan_(plan), execution_(execution), returned_(returned), writer_(plan.rules, execution) {}
 
-  absl::Status Run() {
+  absl::Status Run() { return plan_.joined ? RunJoined() : RunAlone(); }
+
+  uint64_t count() const { return count_; }
+
+ private:
+  // All rows are found before the first is changed; a row that is found several times is changed once.
+  absl::Status RunJoined() {
+    ASSIGN_OR_RETURN(const RowSourceRef source, plan_.joined->Open(execution_, {}));
+    std::vector<std::pair<std::string, Row>> held;
+    std::set<std::string> known;
+    MemoryAccount memory(HeldBytes(execution_));
+    Row row;
+    while (true) {
+      RETURN_IF_ERROR(CheckStop(execution_.stop));
+      ASSIGN_OR_RETURN(const bool found, source->Next(&row));
+      if (!found) break;
+      std::string key = EncodeRowKey(*plan_.table, row);
+      if (!known.insert(key).second) continue;
+      RETURN_IF_ERROR(memory.Add(2 * key.size() + RowBytes(row)));
+      held.emplace_back(std::move(key), row);
+    }
+    for (auto& [key, held_row] : held) RETURN_IF_ERROR(Change(key, &held_row));
+    return absl::OkStatus();
+  }
+
+  absl::Status RunAlone() {
     ASSIGN_OR_RETURN(ScanPlan spans, PlanSpans(*plan_.table, plan_.filter.get(), execution_.evaluation));
     // A row that moves in a key that it is found by must not be met again there. Within one span the scan sees to it; over
     // several, all rows are found before the first moves.
     const bool holds_rows = spans.spans.size() > 1 && MovesRows();
     std::vector<std::pair<std::string, Row>> held;
-    MemoryAccount memory;
+    MemoryAccount memory(HeldBytes(execution_));
     TableScan scan(plan_.table, std::move(spans), VersionColumn::kRead, execution_);
     Row row;
     while (true) {
@@ -59,9 +101,6 @@ class UpdateRun {
     return absl::OkStatus();
   }
 
-  uint64_t count() const { return count_; }
-
- private:
   bool MovesRows() const {
     const Table& table = *plan_.table;
     const auto within = [](const std::vector<int>& columns, int position) {
@@ -85,7 +124,11 @@ class UpdateRun {
       RETURN_IF_ERROR(Assign(plan_.assignments, *plan_.rules, *found, execution_, &row));
       RETURN_IF_ERROR(writer_.Update(key, *found, row));
     }
-    return ReturnRow(plan_.returning, row, execution_, returned_);
+    if (!plan_.deletes) {
+      std::move(row.begin(), row.end(), found->begin());
+      (*found)[plan_.table->columns.size()] = Null{};  // kVersionColumn: not committed yet
+    }
+    return ReturnRow(plan_.returning, *found, execution_, returned_);
   }
 
   // Locks a row that the scan found and judges it again if it changed. False: it does not count any more.
@@ -94,7 +137,8 @@ class UpdateRun {
     if (!locked.row) return false;
     if (!locked.changed_since_snapshot) return true;
     RETURN_IF_ERROR(DecodeRow(*plan_.table, key, locked.row->value, row));
-    row->back() = locked.row->timestamp.IsZero() ? Datum(Null{}) : Datum(HlcNumeric(locked.row->timestamp));
+    (*row)[plan_.table->columns.size()] =
+        locked.row->timestamp.IsZero() ? Datum(Null{}) : Datum(HlcNumeric(locked.row->timestamp));
     if (!plan_.filter) return true;
     return Holds(*plan_.filter, *row, execution_.evaluation);
   }
@@ -109,26 +153,22 @@ class UpdateRun {
 }  // namespace
 
 absl::StatusOr<UpdatePlan> PlanUpdate(const pg_query::UpdateStmt& update, const Planning& planning) {
-  ASSIGN_OR_RETURN(const std::string name, RelationName(update.relation()));
-  ASSIGN_OR_RETURN(TableRef table, planning.tables->Get(*planning.transaction, name));
-  const Scope scope = TableScope(*table, update.relation().alias().aliasname());
-  ASSIGN_OR_RETURN(
-      UpdatePlan plan,
-      PlanTarget(update.relation(), update.has_where_clause() ? &update.where_clause() : nullptr, scope, table, planning));
-  ASSIGN_OR_RETURN(plan.assignments, PlanAssignments(update.target_list(), *table, planning));
-  ASSIGN_OR_RETURN(plan.returning, PlanReturning(update.returning_list(), scope, planning));
+  UpdatePlan plan;
+  FromClause from(planning);
+  const Node* where = update.has_where_clause() ? &update.where_clause() : nullptr;
+  RETURN_IF_ERROR(PlanTarget(update.relation(), update.from_clause(), where, &from, planning, &plan));
+  ASSIGN_OR_RETURN(plan.assignments, PlanAssignments(update.target_list(), *plan.table, planning));
+  ASSIGN_OR_RETURN(plan.returning, PlanReturning(update.returning_list(), *from.scope(), planning));
   return plan;
 }
 
 absl::StatusOr<UpdatePlan> PlanDelete(const pg_query::DeleteStmt& statement, const Planning& planning) {
-  ASSIGN_OR_RETURN(const std::string name, RelationName(statement.relation()));
-  ASSIGN_OR_RETURN(TableRef table, planning.tables->Get(*planning.transaction, name));
-  const Scope scope = TableScope(*table, statement.relation().alias().aliasname());
-  ASSIGN_OR_RETURN(UpdatePlan plan,
-                   PlanTarget(statement.relation(), statement.has_where_clause() ? &statement.where_clause() : nullptr,
-                              scope, table, planning));
+  UpdatePlan plan;
   plan.deletes = true;
-  ASSIGN_OR_RETURN(plan.returning, PlanReturning(statement.returning_list(), scope, planning));
+  FromClause from(planning);
+  const Node* where = statement.has_where_clause() ? &statement.where_clause() : nullptr;
+  RETURN_IF_ERROR(PlanTarget(statement.relation(), statement.using_clause(), where, &from, planning, &plan));
+  ASSIGN_OR_RETURN(plan.returning, PlanReturning(statement.returning_list(), *from.scope(), planning));
   return plan;
 }
 

@@ -82,7 +82,8 @@ TEST_F(IndexTest, UniqueIndexRefusesASecondRowAndAllowsNulls) {
 TEST_F(IndexTest, SecondInsertOfAUniqueValueWaitsForTheFirst) {
   session_->Run("CREATE TABLE t (id int PRIMARY KEY, a int UNIQUE)");
   for (const bool commits : {true, false}) {
-    session_->Run("TRUNCATE t; BEGIN; INSERT INTO t VALUES (1, 7)");
+    session_->Run("TRUNCATE t");
+    session_->Run("BEGIN; INSERT INTO t VALUES (1, 7)");
     const auto other = NewSession();
     std::string result;
     std::thread waiting([&] { result = other->Run("INSERT INTO t VALUES (2, 7)"); });

@@ -159,7 +159,9 @@ class StatementParser {
     for (const Token& token : tokens_) RETURN_IF_ERROR(nesting.Add(token.kind));
     RETURN_IF_ERROR(CutBracket(statement.get()));
     RETURN_IF_ERROR(CutAsOf(statement.get()));
-    RETURN_IF_ERROR(ParseTree(statement.get()));
+    const bool upserts = Is(0, "upsert");
+    if (upserts) Replace(0, 0, "INSERT");
+    RETURN_IF_ERROR(ParseTree(statement.get(), upserts));
     return StatementRef(statement);
   }
 
@@ -272,7 +274,17 @@ class StatementParser {
     tokens_.erase(tokens_.begin() + first + (by.empty() ? 0 : 1), tokens_.begin() + last + 1);
   }
 
-  absl::Status ParseTree(Statement* statement) {
+  // UPSERT: INSERT ... ON CONFLICT with the primary key.
+  static absl::Status MarkUpsert(pg_query::Node* tree) {
+    if (!tree->has_insert_stmt()) return SyntaxError("syntax error at or near \"UPSERT\"");
+    if (tree->insert_stmt().has_on_conflict_clause()) return SyntaxError("syntax error at or near \"ON\"");
+    pg_query::OnConflictClause* conflict = tree->mutable_insert_stmt()->mutable_on_conflict_clause();
+    conflict->set_action(pg_query::ONCONFLICT_UPDATE);
+    conflict->mutable_infer()->set_conname(std::string(kUpsertConstraint));
+    return absl::OkStatus();
+  }
+
+  absl::Status ParseTree(Statement* statement, bool upserts) {
     const TreeResult parsed(pg_query_parse_protobuf(text_.c_str()));
     if (const PgQueryError* error = parsed.result.error) {
       const bool deep = std::string_view(error->message).find("stack depth") != std::string_view::npos ||
@@ -285,6 +297,7 @@ class StatementParser {
     auto* tree = google::protobuf::Arena::CreateMessage<pg_query::ParseResult>(&statement->arena);
     if (!tree->ParseFromCodedStream(&in)) return TooDeep("its parse tree nests too deeply");
     if (tree->stmts_size() != 1) return SyntaxError("syntax error: one statement expected");
+    if (upserts) RETURN_IF_ERROR(MarkUpsert(tree->mutable_stmts(0)->mutable_stmt()));
     statement->tree = &tree->stmts(0).stmt();
     return RefuseUnsupported(*statement->tree, statement->text);
   }

@@ -371,12 +371,15 @@ void AppendCommandComplete(std::string* out, std::string_view tag) {
   PutString(out, tag);
 }
 
-void AppendCopyInResponse(std::string* out, size_t columns) {
-  Message message(out, 'G');
+void AppendCopyResponse(std::string* out, char type, size_t columns) {
+  Message message(out, type);
   out->push_back(0);  // text
   Put16(out, static_cast<uint16_t>(columns));
   for (size_t i = 0; i < columns; ++i) Put16(out, 0);
 }
+
+void AppendCopyInResponse(std::string* out, size_t columns) { AppendCopyResponse(out, 'G', columns); }
+void AppendCopyOutResponse(std::string* out, size_t columns) { AppendCopyResponse(out, 'H', columns); }
 
 void AppendCopyBothResponse(std::string* out) {
   Message message(out, 'W');

@@ -100,6 +100,7 @@ void AppendDataRow(std::string* out, const Row& row, const std::vector<ColumnDes
                    const std::vector<Format>& formats);
 void AppendCommandComplete(std::string* out, std::string_view tag);
 void AppendCopyInResponse(std::string* out, size_t columns);
+void AppendCopyOutResponse(std::string* out, size_t columns);
 void AppendCopyBothResponse(std::string* out);
 void AppendCopyDataHeader(std::string* out, size_t body_bytes);  // the caller sends the body after it
 // Messages without a body.

@@ -46,6 +46,19 @@ class StreamingSink : public ResultSink {
   void Notice(std::string_view sqlstate, const std::string& message) override {
     AppendNotice(connection_->out(), sqlstate, message);
   }
+  absl::Status BeginCopyOut(size_t columns) override {
+    AppendCopyOutResponse(connection_->out(), columns);
+    return absl::OkStatus();
+  }
+  absl::Status CopyData(std::string_view line) override {
+    AppendCopyDataHeader(connection_->out(), line.size());
+    connection_->out()->append(line);
+    return connection_->FlushIfFull();
+  }
+  absl::Status EndCopyOut() override {
+    AppendBare(connection_->out(), BareMessage::kCopyDone);
+    return absl::OkStatus();
+  }
 
  private:
   PgConnection* connection_;

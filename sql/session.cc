@@ -280,7 +280,7 @@ class Session final : public SqlSession {
     }
     if (IsUserStatement(tree)) return RunUserStatement(tree, execution, call.sink);
     if (tree.has_copy_stmt()) {
-      RETURN_IF_ERROR(CopyTarget(tree.copy_stmt()).status());
+      if (!tree.copy_stmt().is_from()) return RunCopyOut(call, execution);
       return SqlError(sqlstate::kProtocolViolation, "COPY FROM STDIN needs the copy protocol");
     }
     RETURN_IF_ERROR(BeginStatement(tree, transaction, call.stop));
@@ -289,6 +289,21 @@ class Session final : public SqlSession {
     execution.evaluation.parameters = &parameters;
     execution.evaluation.snapshot = transaction.snapshot();
     return RunBound(*bound, execution, call.sink);
+  }
+
+  absl::StatusOr<std::string> RunCopyOut(const Call& call, Execution& execution) {
+    ASSIGN_OR_RETURN(const CopyFormat format, ReadCopyFormat(call.statement->tree->copy_stmt()));
+    RETURN_IF_ERROR(execution.transaction->BeginStatement());
+    execution.evaluation.snapshot = execution.transaction->snapshot();
+    Binder binder({});
+    const Planning planning{.transaction = execution.transaction,
+                            .tables = &tables_,
+                            .binder = &binder,
+                            .system = context_.system};
+    ASSIGN_OR_RETURN(const pg_query::SelectStmt query, CopiedQuery(call.statement->tree->copy_stmt()));
+    ASSIGN_OR_RETURN(const SelectPlan plan, PlanSelect(query, nullptr, nullptr, planning));
+    ASSIGN_OR_RETURN(const uint64_t rows, CopyOut(plan, format, execution, call.sink));
+    return fmt::format("COPY {}", rows);
   }
 
   Execution MakeExecution(Transaction& transaction, std::stop_token stop) {
@@ -394,8 +409,9 @@ class Session final : public SqlSession {
 // Keeps the statement of a COPY open; what is not Done() is undone.
 class SessionCopy final : public CopyIn {
  public:
-  SessionCopy(Session* session, TableRulesRef rules, std::vector<int> positions, const Execution& execution)
-      : session_(session), reader_(std::move(rules), std::move(positions), execution) {}
+  SessionCopy(Session* session, TableRulesRef rules, std::vector<int> positions, CopyFormat format,
+              const Execution& execution)
+      : session_(session), reader_(std::move(rules), std::move(positions), std::move(format), execution) {}
   ~SessionCopy() override {
     if (!over_) End(SqlError(sqlstate::kQueryCanceled, "COPY from stdin failed")).IgnoreError();
   }
@@ -431,7 +447,8 @@ absl::StatusOr<std::unique_ptr<CopyIn>> Session::BeginCopy(const StatementRef& s
   absl::StatusOr<std::unique_ptr<CopyIn>> copy = [&]() -> absl::StatusOr<std::unique_ptr<CopyIn>> {
     ASSIGN_OR_RETURN(Transaction* const transaction, block_.ForStatement(DefaultOptions()));
     const pg_query::CopyStmt& tree = statement->tree->copy_stmt();
-    ASSIGN_OR_RETURN(const std::string name, CopyTarget(tree));
+    ASSIGN_OR_RETURN(const std::string name, RelationName(tree.relation()));
+    ASSIGN_OR_RETURN(CopyFormat format, ReadCopyFormat(tree));
     if (block_.read_only()) {
       return SqlError(sqlstate::kReadOnlySqlTransaction, "cannot execute COPY FROM in a read-only transaction");
     }
@@ -442,13 +459,18 @@ absl::StatusOr<std::unique_ptr<CopyIn>> Session::BeginCopy(const StatementRef& s
     std::vector<std::string> names;
     for (const Node& column : tree.attlist()) names.push_back(StringOf(column));
     ASSIGN_OR_RETURN(std::vector<int> positions, NamedColumns(*table, names));
-    return std::make_unique<SessionCopy>(this, std::move(rules), std::move(positions), MakeExecution(*transaction, stop));
+    return std::make_unique<SessionCopy>(this, std::move(rules), std::move(positions), std::move(format),
+                                         MakeExecution(*transaction, stop));
   }();
   if (!copy.ok()) return block_.Finish(std::move(copy).status());
   return copy;
 }
 
 }  // namespace
+
+absl::Status ResultSink::BeginCopyOut(size_t) { return UnsupportedError("COPY TO STDOUT in this place"); }
+absl::Status ResultSink::CopyData(std::string_view) { return UnsupportedError("COPY TO STDOUT in this place"); }
+absl::Status ResultSink::EndCopyOut() { return UnsupportedError("COPY TO STDOUT in this place"); }
 
 std::unique_ptr<SqlSession> SqlSession::Create(SessionContext context) {
   return std::make_unique<Session>(std::move(context));

@@ -36,6 +36,12 @@ class ResultSink {
   virtual absl::Status Columns(const std::vector<ColumnDescription>& columns) = 0;  // once, before the first row
   virtual absl::Status AddRow(const Row& row) = 0;
   virtual void Notice(std::string_view sqlstate, const std::string& message) = 0;  // severity WARNING or NOTICE by class
+
+  // COPY ... TO STDOUT: the lines that come between Begin and End, each with its line feed. 0A000 where there is no way to
+  // send them.
+  virtual absl::Status BeginCopyOut(size_t columns);
+  virtual absl::Status CopyData(std::string_view line);
+  virtual absl::Status EndCopyOut();
 };
 
 // A parsed statement; immutable and shared. `text` is its part of the query string.

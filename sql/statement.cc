@@ -10,7 +10,7 @@ const pg_query::RangeVar* WrittenTable(const Node& tree) {
   if (tree.has_insert_stmt()) return &tree.insert_stmt().relation();
   if (tree.has_update_stmt()) return &tree.update_stmt().relation();
   if (tree.has_delete_stmt()) return &tree.delete_stmt().relation();
-  if (tree.has_copy_stmt()) return &tree.copy_stmt().relation();
+  if (tree.has_copy_stmt() && tree.copy_stmt().is_from()) return &tree.copy_stmt().relation();
   if (tree.has_explain_stmt()) return WrittenTable(tree.explain_stmt().query());
   return nullptr;
 }

@@ -15,6 +15,9 @@ namespace anabranch {
 // What a FROM [SHOW ...] bracket is replaced by before PostgreSQL's grammar sees the statement.
 inline constexpr std::string_view kBracketRelation = "[show]";
 
+// The constraint that an UPSERT, as an INSERT, has its conflicts with: the table's primary key.
+inline constexpr std::string_view kUpsertConstraint = "[upsert]";
+
 class Statement {
  public:
   enum class Kind { kPostgres, kSystem, kShowCommitTimestamp };

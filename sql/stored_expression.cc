@@ -121,6 +121,12 @@ void StripRegclass(pg_query::Node* expression) {
   }
 }
 
+void StripQualifiers(pg_query::Node* expression) {
+  VisitColumns(expression, [](pg_query::ColumnRef* reference) {
+    reference->mutable_fields()->DeleteSubrange(0, reference->fields_size() - 1);
+  });
+}
+
 bool NamesColumn(const pg_query::Node& expression, std::string_view column) {
   pg_query::Node copy = expression;
   bool found = false;

@@ -35,6 +35,8 @@ std::string UnquoteName(std::string_view text);
 // Puts the name in the place of 'name'::regclass, which is how PostgreSQL prints the argument of nextval.
 void StripRegclass(pg_query::Node* expression);
 
+// Leaves of t.a only a: for an expression over one table, whatever that is called.
+void StripQualifiers(pg_query::Node* expression);
 // Whether a column of this name is in it.
 bool NamesColumn(const pg_query::Node& expression, std::string_view column);
 void RenameColumn(std::string_view from, const std::string& to, pg_query::Node* expression);

@@ -242,8 +242,11 @@ absl::Status TableBuilder::AddIndex(std::string name, std::vector<int> columns, 
 absl::Status TableBuilder::AddCheck(const pg_query::Constraint& constraint) {
   if (constraint.skip_validation()) return UnsupportedError("NOT VALID");
   Check check{.name = constraint.conname(), .expression = {}};
-  ASSIGN_OR_RETURN(check.expression, ExpressionSql(constraint.raw_expr()));
-  RETURN_IF_ERROR(BindCheck(table_, check.expression).status());
+  ASSIGN_OR_RETURN(const std::string given, ExpressionSql(constraint.raw_expr()));
+  RETURN_IF_ERROR(BindCheck(table_, given).status());
+  Node expression = constraint.raw_expr();
+  StripQualifiers(&expression);
+  ASSIGN_OR_RETURN(check.expression, ExpressionSql(expression));
   if (!check.name.empty()) {
     RETURN_IF_ERROR(CheckConstraintName(check.name));
     table_.checks.push_back(std::move(check));

@@ -79,15 +79,17 @@ class Rewrite {
     const bool current = execution_.unpublished != nullptr ||
                          context.store->Resolved(*context.keyspace) == execution_.transaction->snapshot();
     if (current) return absl::OkStatus();
-    const std::unique_ptr<Transaction> fresh = Transaction::Begin(context, IsolationLevel::kReadCommitted);
-    RETURN_IF_ERROR(fresh->BeginStatement());
-    const std::string prefix = TablePrefix(before_->id);
-    const std::unique_ptr<MvccScan> scan = fresh->Scan({prefix, PrefixEnd(prefix)});
+    ASSIGN_OR_RETURN(const auto then, Transaction::BeginAsOf(context, execution_.transaction->snapshot()));
+    ASSIGN_OR_RETURN(const auto now, Transaction::BeginAsOf(context, context.store->Resolved(*context.keyspace)));
+    const Span span{TablePrefix(before_->id), PrefixEnd(TablePrefix(before_->id))};
+    const std::unique_ptr<MvccScan> old_rows = then->Scan(span);
+    const std::unique_ptr<MvccScan> rows = now->Scan(span);
     while (true) {
       RETURN_IF_ERROR(CheckStop(execution_.stop));
-      ASSIGN_OR_RETURN(const bool found, scan->Next());
-      if (!found) return absl::OkStatus();
-      if (scan->timestamp() <= execution_.transaction->snapshot()) continue;
+      ASSIGN_OR_RETURN(const bool old_found, old_rows->Next());
+      ASSIGN_OR_RETURN(const bool found, rows->Next());
+      if (!found && !old_found) return absl::OkStatus();
+      if (found && old_found && rows->key() == old_rows->key() && rows->timestamp() == old_rows->timestamp()) continue;
       return SqlError(
           sqlstate::kSerializationFailure,
           fmt::format("could not serialize access: table \"{}\" changed since the transaction began", before_->name));

@@ -30,10 +30,17 @@ class TextSink final : public ResultSink {
   void Notice(std::string_view sqlstate, const std::string& message) override {
     notices += fmt::format("{} {}\n", sqlstate, message);
   }
+  absl::Status BeginCopyOut(size_t) override { return absl::OkStatus(); }
+  absl::Status CopyData(std::string_view line) override {
+    copied += line;
+    return absl::OkStatus();
+  }
+  absl::Status EndCopyOut() override { return absl::OkStatus(); }
 
   std::string columns;
   std::string rows;
   std::string notices;
+  std::string copied;
   size_t count = 0;
 };
 
