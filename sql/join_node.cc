@@ -101,8 +101,8 @@ class HashSource final : public RowSource {
       if (!has_key && spec_.kind != JoinKind::kFull) continue;
       Held held;
       for (const Slots slots : spec_.inner_slots) {
-        held.columns.insert(held.columns.end(), std::make_move_iterator(row.begin() + slots.begin),
-                            std::make_move_iterator(row.begin() + slots.end));
+        // Copied: a join below goes on from this row.
+        held.columns.insert(held.columns.end(), row.begin() + slots.begin, row.begin() + slots.end);
       }
       RETURN_IF_ERROR(memory_.Add(sizeof(Held) + RowBytes(held.columns)));
       if (has_key) {

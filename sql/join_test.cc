@@ -48,6 +48,12 @@ TEST_F(JoinTest, OuterJoinsFillWithNulls) {
   EXPECT_EQ(Run("SELECT a.id, b.id FROM a FULL JOIN b ON false ORDER BY 1, 2"), "1|~\n2|~\n3|~\n~|1\n~|2\n~|3\n~|4\n~|5");
 }
 
+TEST_F(JoinTest, JoinOfJoinsKeepsTheColumnsOfARowThatMatchesTwice) {
+  EXPECT_EQ(
+      Run("SELECT a.n, b.y, c.id FROM a LEFT JOIN b ON a.x = b.a_id * 10 RIGHT JOIN a AS c ON a.x = c.x ORDER BY 3, 2"),
+      "one|10|1\none|11|1\ntwo|20|2\n~|~|3");
+}
+
 TEST_F(JoinTest, UsingMakesOneColumn) {
   EXPECT_EQ(Run("SELECT * FROM a JOIN b USING (id) ORDER BY id"), "1|10|one|1|10\n2|20|two|1|11\n3|~|three|2|20");
   EXPECT_EQ(session_->last().columns, "id,x,n,a_id,y");
