@@ -1,8 +1,11 @@
 #include "sql/aggregate.h"
 
 #include <array>
+#include <cmath>
 
 #include "base/status.h"
+#include "sql/conversion.h"
+#include "sql/datetime.h"
 
 namespace anabranch {
 namespace {
@@ -16,6 +19,29 @@ constexpr auto kAggregates = std::to_array<AggregateFunction>({{"count", Aggrega
                                                                {"every", AggregateKind::kBoolAnd},
                                                                {"bool_or", AggregateKind::kBoolOr},
                                                                {"string_agg", AggregateKind::kStringAgg}});
+
+// PostgreSQL has no min and max of these.
+bool HasExtremes(SqlType type) {
+  switch (type) {
+    case SqlType::kBool:
+    case SqlType::kBytea:
+    case SqlType::kUuid:
+    case SqlType::kJson:
+    case SqlType::kJsonb:
+    case SqlType::kVoid:
+    case SqlType::kRegclass:
+    case SqlType::kRegtype:
+    case SqlType::kRegproc:
+      return false;
+    default:
+      return true;
+  }
+}
+SqlType ExtremeType(SqlType type) {
+  const bool text =
+      type == SqlType::kUnknown || type == SqlType::kVarchar || type == SqlType::kName || type == SqlType::kChar;
+  return text ? SqlType::kText : type;
+}
 
 }  // namespace
 
@@ -31,17 +57,17 @@ std::optional<SqlType> AggregateResult(AggregateKind kind, SqlType argument) {
     case AggregateKind::kCount:
       return SqlType::kInt8;
     case AggregateKind::kSum:
-      if (argument == SqlType::kInt4) return SqlType::kInt8;
+      if (argument == SqlType::kInt2 || argument == SqlType::kInt4) return SqlType::kInt8;
+      if (argument == SqlType::kFloat4) return SqlType::kFloat4;
       [[fallthrough]];
     case AggregateKind::kAverage:
-      if (argument == SqlType::kInt4 || argument == SqlType::kInt8 || argument == SqlType::kNumeric) {
-        return SqlType::kNumeric;
-      }
+      if (IsInteger(argument) || argument == SqlType::kNumeric) return SqlType::kNumeric;
+      if (argument == SqlType::kFloat4 || argument == SqlType::kFloat8) return SqlType::kFloat8;
+      if (argument == SqlType::kInterval) return SqlType::kInterval;
       return std::nullopt;
     case AggregateKind::kMin:
     case AggregateKind::kMax:
-      if (argument == SqlType::kBool) return std::nullopt;
-      return argument == SqlType::kUnknown ? SqlType::kText : argument;
+      return HasExtremes(argument) ? std::optional(ExtremeType(argument)) : std::nullopt;
     case AggregateKind::kBoolAnd:
     case AggregateKind::kBoolOr:
       return argument == SqlType::kBool ? std::optional(SqlType::kBool) : std::nullopt;
@@ -61,6 +87,12 @@ absl::Status Accumulator::Add(const Datum& value, const Datum& separator) {
     case AggregateKind::kAverage:
       if (const int64_t* integer = std::get_if<int64_t>(&value)) {
         integers_ += *integer;
+      } else if (const double* number = std::get_if<double>(&value)) {
+        return AddFloat(*number);
+      } else if (const float* narrow = std::get_if<float>(&value)) {
+        return AddFloat(*narrow);
+      } else if (const Interval* interval = std::get_if<Interval>(&value)) {
+        ASSIGN_OR_RETURN(intervals_, Plus(intervals_, *interval));
       } else {
         ASSIGN_OR_RETURN(numerics_, anabranch::Add(numerics_, std::get<Numeric>(value)));
       }
@@ -85,12 +117,28 @@ absl::Status Accumulator::Add(const Datum& value, const Datum& separator) {
   return absl::OkStatus();
 }
 
+absl::Status Accumulator::AddFloat(double value) {
+  const bool infinite = std::isinf(value) || std::isinf(floats_);
+  floats_ += value;
+  if (!std::isinf(floats_) || infinite) return absl::OkStatus();
+  return SqlError(sqlstate::kNumericValueOutOfRange, "value out of range: overflow");
+}
+
 absl::StatusOr<Datum> Accumulator::Result(SqlType type) const {
   if (kind_ == AggregateKind::kCount) return Datum(count_);
   if (count_ == 0) return Datum(Null{});
   if (kind_ == AggregateKind::kStringAgg) return Datum(text_);
   const bool sums = kind_ == AggregateKind::kSum || kind_ == AggregateKind::kAverage;
   if (!sums) return extreme_;
+  if (type == SqlType::kFloat4) return CastDatum(Datum(floats_), SqlType::kFloat8, type);
+  if (type == SqlType::kFloat8) {
+    return Datum(kind_ == AggregateKind::kSum ? floats_ : floats_ / static_cast<double>(count_));
+  }
+  if (type == SqlType::kInterval) {
+    if (kind_ == AggregateKind::kSum) return Datum(intervals_);
+    ASSIGN_OR_RETURN(const Interval average, Times(intervals_, 1.0 / static_cast<double>(count_)));
+    return Datum(average);
+  }
   if (type == SqlType::kInt8) {
     const auto narrow = static_cast<int64_t>(integers_);
     if (narrow != integers_) return SqlError(sqlstate::kNumericValueOutOfRange, "bigint out of range");

@@ -36,10 +36,14 @@ class Accumulator {
   absl::StatusOr<Datum> Result(SqlType type) const;
 
  private:
+  absl::Status AddFloat(double value);
+
   const AggregateKind kind_;
   int64_t count_ = 0;
   __int128 integers_ = 0;  // sum of the integers: 2^64 of them fit
   Numeric numerics_;       // sum of the numerics
+  double floats_ = 0;      // sum of float4 and float8
+  Interval intervals_;     // sum of the intervals
   Datum extreme_;
   std::string text_;
 };

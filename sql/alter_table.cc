@@ -232,17 +232,25 @@ class Alteration {
                                           TypeName(column.type), TypeName(type.type)));
     }
     column.type = type.type;
-    column.numeric = type.numeric;
+    column.modifier = type.modifier;
     return absl::OkStatus();
   }
 
   static bool IsWidening(const Column& column, const ColumnType& type) {
     if (type.type == SqlType::kNumeric && column.type == SqlType::kNumeric) {
-      return type.numeric.precision == 0 ||
-             (type.numeric.scale == column.numeric.scale && type.numeric.precision >= column.numeric.precision &&
-              column.numeric.precision != 0);
+      if (type.modifier == kNoModifier || column.modifier == kNoModifier) return type.modifier == kNoModifier;
+      const NumericType to = NumericTypeOf(type.modifier);
+      const NumericType from = NumericTypeOf(column.modifier);
+      return to.scale == from.scale && to.precision >= from.precision;
     }
-    return type.type == column.type || (column.type == SqlType::kInt4 && type.type == SqlType::kInt8);
+    if (type.type == SqlType::kVarchar || type.type == SqlType::kText) {
+      // Longer, or of any length.
+      if (column.type != SqlType::kVarchar && column.type != SqlType::kText) return false;
+      if (type.modifier == kNoModifier || column.modifier == kNoModifier) return type.modifier == kNoModifier;
+      return type.modifier >= column.modifier;
+    }
+    if (type.type == column.type) return type.modifier == column.modifier || type.modifier == kNoModifier;
+    return IsInteger(column.type) && IsInteger(type.type) && TypeLength(column.type) < TypeLength(type.type);
   }
 
   absl::Status ChangeOwner(const Command& command) {

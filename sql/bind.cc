@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "sql/aggregate.h"
 #include "sql/function.h"
+#include "sql/regclass.h"
 #include "sql/tree.h"
 
 namespace anabranch {
@@ -18,20 +19,7 @@ ExpressionRef MakeTest(ExpressionKind kind, ExpressionRef argument) {
   return expression;
 }
 
-bool IsNumber(SqlType type) { return IsInteger(type) || type == SqlType::kNumeric; }
-int NumberRank(SqlType type) { return type == SqlType::kInt4 ? 0 : type == SqlType::kInt8 ? 1 : 2; }
-
 }  // namespace
-
-bool CanConvert(SqlType from, SqlType to, Conversion conversion) {
-  if (from == to) return true;
-  if (IsNumber(from) && IsNumber(to)) return conversion != Conversion::kImplicit || NumberRank(from) < NumberRank(to);
-  if (conversion == Conversion::kImplicit) return false;
-  if (to == SqlType::kText) return true;
-  if (conversion == Conversion::kAssignment) return false;
-  return from == SqlType::kText || (from == SqlType::kBool && to == SqlType::kInt4) ||
-         (from == SqlType::kInt4 && to == SqlType::kBool);
-}
 
 bool ContainsAggregate(const Expression& expression) {
   return expression.kind == ExpressionKind::kAggregate ||
@@ -79,15 +67,16 @@ absl::StatusOr<ExpressionRef> Binder::Bind(const Node& node) {
       return BindSqlValue(node.sqlvalue_function());
     case Node::kSubLink:
       return BindSubquery(node.sub_link());
-    case Node::kCollateClause: {
-      const pg_query::CollateClause& clause = node.collate_clause();
-      const std::string& name = StringOf(clause.collname(clause.collname_size() - 1));
-      // Text is compared by its bytes, whatever the locale.
-      if (name == "C" || name == "POSIX" || name == "default") return BindKnown(clause.arg());
-      return UnsupportedError(fmt::format("COLLATE \"{}\"", name));
-    }
+    case Node::kAArrayExpr:
+      return BindArray(node.a_array_expr());
+    case Node::kMinMaxExpr:
+      return BindMinMax(node.min_max_expr());
+    case Node::kCollateClause:
+      return BindCollate(node.collate_clause());
     case Node::kSetToDefault:
       return SqlError(sqlstate::kSyntaxError, "DEFAULT is not allowed in this context");
+    case Node::kRowExpr:
+      return UnsupportedError("a row constructor");
     default:
       return UnsupportedError("this kind of expression");
   }
@@ -124,23 +113,23 @@ absl::StatusOr<ExpressionRef> Binder::BindAssignment(const Node& node, const Col
 
 absl::StatusOr<ExpressionRef> Binder::Assign(ExpressionRef expression, const Column& column) {
   const SqlType from = expression->type;
-  ASSIGN_OR_RETURN(expression, Convert(std::move(expression), column.type, Conversion::kAssignment));
+  ASSIGN_OR_RETURN(expression,
+                   Convert(std::move(expression), ColumnType{column.type, column.modifier}, Conversion::kAssignment));
   if (!expression) {
     return SqlError(sqlstate::kDatatypeMismatch,
                     fmt::format("column \"{}\" is of type {} but expression is of type {}", column.name,
                                 TypeName(column.type), TypeName(from)),
                     "You will need to rewrite or cast the expression.");
   }
-  if (column.numeric.precision == 0) return expression;
-  ExpressionRef fitted = MakeExpression(ExpressionKind::kCast, column.type);
-  fitted->numeric = column.numeric;
-  fitted->arguments.push_back(std::move(expression));
-  return fitted;
+  return expression;
 }
 
 absl::StatusOr<ExpressionRef> Binder::Convert(ExpressionRef expression, SqlType to, Conversion conversion) {
   const SqlType from = expression->type;
   if (from == to) return expression;
+  if (to == SqlType::kRegclass && (from == SqlType::kUnknown || CanConvert(from, to, conversion))) {
+    return ConvertToRegclass(*this, std::move(expression), conversion);
+  }
   if (from == SqlType::kUnknown) {
     if (expression->kind == ExpressionKind::kParameter) {
       SqlType& known = parameters_[expression->index];
@@ -163,6 +152,20 @@ absl::StatusOr<ExpressionRef> Binder::Convert(ExpressionRef expression, SqlType 
   ExpressionRef cast = MakeExpression(ExpressionKind::kCast, to);
   cast->arguments.push_back(std::move(expression));
   return cast;
+}
+
+absl::StatusOr<ExpressionRef> Binder::Convert(ExpressionRef expression, ColumnType to, Conversion conversion) {
+  ASSIGN_OR_RETURN(expression, Convert(std::move(expression), to.type, conversion));
+  if (!expression || to.modifier == kNoModifier) return expression;
+  if (expression->kind == ExpressionKind::kConstant) {
+    ASSIGN_OR_RETURN(expression->constant, FitModifier(std::move(expression->constant), to, conversion));
+    return expression;
+  }
+  ExpressionRef fitted = MakeExpression(ExpressionKind::kCast, to.type);
+  fitted->modifier = to.modifier;
+  fitted->conversion = conversion;
+  fitted->arguments.push_back(std::move(expression));
+  return fitted;
 }
 
 std::vector<SqlType> Binder::parameter_types() const {
@@ -278,15 +281,11 @@ absl::StatusOr<ExpressionRef> Binder::BindCast(const pg_query::TypeCast& node) {
   ASSIGN_OR_RETURN(const ColumnType to, ResolveType(node.type_name()));
   ASSIGN_OR_RETURN(ExpressionRef expression, Bind(node.arg()));
   const SqlType from = expression->type;
-  ASSIGN_OR_RETURN(expression, Convert(std::move(expression), to.type, Conversion::kExplicit));
+  ASSIGN_OR_RETURN(expression, Convert(std::move(expression), to, Conversion::kExplicit));
   if (!expression) {
     return SqlError("42846", fmt::format("cannot cast type {} to {}", TypeName(from), TypeName(to.type)));
   }
-  if (to.numeric.precision == 0) return expression;
-  ExpressionRef fitted = MakeExpression(ExpressionKind::kCast, to.type);
-  fitted->numeric = to.numeric;
-  fitted->arguments.push_back(std::move(expression));
-  return fitted;
+  return expression;
 }
 
 absl::StatusOr<ExpressionRef> Binder::BindCase(const pg_query::CaseExpr& node) {
@@ -348,12 +347,30 @@ absl::StatusOr<ExpressionRef> Binder::BindSqlValue(const pg_query::SQLValueFunct
     case pg_query::SVFOP_CURRENT_SCHEMA:
       return BindCall("current_schema", {}, false);
     case pg_query::SVFOP_CURRENT_DATE:
-      return UnsupportedError("CURRENT_DATE");
+      return BindSqlTime(SqlType::kDate, kNoModifier);
     case pg_query::SVFOP_CURRENT_TIMESTAMP_N:
-      return UnsupportedError("CURRENT_TIMESTAMP with a precision");
+      return BindSqlTime(SqlType::kTimestampTz, node.typmod());
+    case pg_query::SVFOP_LOCALTIMESTAMP:
+      return BindSqlTime(SqlType::kTimestamp, kNoModifier);
+    case pg_query::SVFOP_LOCALTIMESTAMP_N:
+      return BindSqlTime(SqlType::kTimestamp, node.typmod());
     default:
-      return UnsupportedError("CURRENT_TIME, LOCALTIME and LOCALTIMESTAMP");
+      return UnsupportedError("CURRENT_TIME and LOCALTIME");
   }
+}
+
+// The transaction's time as another type.
+absl::StatusOr<ExpressionRef> Binder::BindSqlTime(SqlType type, int32_t precision) {
+  ASSIGN_OR_RETURN(ExpressionRef now, BindCall("now", {}, false));
+  return Convert(std::move(now), ColumnType{type, precision}, Conversion::kExplicit);
+}
+
+absl::StatusOr<ExpressionRef> Binder::BindCollate(const pg_query::CollateClause& node) {
+  const std::string& name = StringOf(node.collname(node.collname_size() - 1));
+  if (name != "default" && name != "C" && name != "POSIX" && name != "ucs_basic") {
+    return UnsupportedError(fmt::format("collation \"{}\"", name));
+  }
+  return Bind(node.arg());
 }
 
 std::string ResultName(const Node& node) {
@@ -368,6 +385,12 @@ std::string ResultName(const Node& node) {
       const pg_query::ResTarget& target = select.target_list(0).res_target();
       return target.name().empty() ? ResultName(target.val()) : target.name();
     }
+    case Node::kAArrayExpr:
+      return "array";
+    case Node::kMinMaxExpr:
+      return node.min_max_expr().op() == pg_query::IS_GREATEST ? "greatest" : "least";
+    case Node::kAExpr:
+      return node.a_expr().kind() == pg_query::AEXPR_NULLIF ? "nullif" : "?column?";
     case Node::kColumnRef:
       return StringOf(node.column_ref().fields(node.column_ref().fields_size() - 1));
     case Node::kFuncCall:
@@ -388,7 +411,13 @@ std::string ResultName(const Node& node) {
     case Node::kSqlvalueFunction:
       switch (node.sqlvalue_function().op()) {
         case pg_query::SVFOP_CURRENT_TIMESTAMP:
+        case pg_query::SVFOP_CURRENT_TIMESTAMP_N:
           return "current_timestamp";
+        case pg_query::SVFOP_CURRENT_DATE:
+          return "current_date";
+        case pg_query::SVFOP_LOCALTIMESTAMP:
+        case pg_query::SVFOP_LOCALTIMESTAMP_N:
+          return "localtimestamp";
         case pg_query::SVFOP_CURRENT_ROLE:
           return "current_role";
         case pg_query::SVFOP_SESSION_USER:

@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "pg_query/pg_query.pb.h"
+#include "sql/conversion.h"
 #include "sql/expression.h"
 
 namespace anabranch {
@@ -47,12 +48,6 @@ struct QueryLevel {
   bool in_aggregate = false;
 };
 
-// Where a value goes, for conversions: what PostgreSQL does for operators and functions, for INSERT and UPDATE, for CAST.
-enum class Conversion { kImplicit, kAssignment, kExplicit };
-
-bool CanConvert(SqlType from, SqlType to, Conversion conversion);
-inline bool IsInteger(SqlType type) { return type == SqlType::kInt4 || type == SqlType::kInt8; }
-
 // Binds the expressions of one statement. A parameter's type is what the client said, else what the first place that needs
 // one says, else text.
 class Binder {
@@ -89,6 +84,8 @@ class Binder {
 
   // nullptr if there is no such conversion.
   absl::StatusOr<ExpressionRef> Convert(ExpressionRef expression, SqlType to, Conversion conversion);
+  // The same, and what the modifier of the type asks for.
+  absl::StatusOr<ExpressionRef> Convert(ExpressionRef expression, ColumnType to, Conversion conversion);
 
   // A call of `function` on bound arguments; 42883 if none takes them.
   absl::StatusOr<ExpressionRef> BindCall(std::string_view function, std::vector<ExpressionRef> arguments, bool is_operator);
@@ -109,16 +106,29 @@ class Binder {
   absl::StatusOr<ExpressionRef> BindParameter(const pg_query::ParamRef& parameter);
   absl::StatusOr<ExpressionRef> BindOperator(const pg_query::A_Expr& node);
   absl::StatusOr<ExpressionRef> BindBinary(const std::string& name, ExpressionRef left, ExpressionRef right);
-  absl::StatusOr<ExpressionRef> BindArithmetic(const std::string& name, ExpressionRef left, ExpressionRef right);
+  absl::StatusOr<ExpressionRef> BindConcatenation(ExpressionRef left, ExpressionRef right);
+  absl::StatusOr<ExpressionRef> BindItems(const pg_query::A_Expr& node);
+  absl::StatusOr<ExpressionRef> BindNullIf(const pg_query::A_Expr& node);
+  absl::StatusOr<ExpressionRef> BindRowComparison(const pg_query::A_Expr& node);
+  absl::StatusOr<ExpressionRef> BindRowIn(const pg_query::A_Expr& node);
+  absl::StatusOr<ExpressionRef> CompareRows(CompareOperator compare, const pg_query::RowExpr& left,
+                                            const pg_query::RowExpr& right, int first);
   absl::StatusOr<ExpressionRef> BindIn(const pg_query::A_Expr& node);
   absl::StatusOr<ExpressionRef> BindBetween(const pg_query::A_Expr& node);
   absl::StatusOr<ExpressionRef> BindLogic(const pg_query::BoolExpr& node);
   absl::StatusOr<ExpressionRef> BindFunction(const pg_query::FuncCall& node);
   absl::StatusOr<ExpressionRef> BindAggregate(const AggregateFunction& aggregate, const pg_query::FuncCall& node);
   absl::StatusOr<ExpressionRef> BindCast(const pg_query::TypeCast& node);
+  absl::StatusOr<ExpressionRef> BindArray(const pg_query::A_ArrayExpr& node);
+  absl::StatusOr<ExpressionRef> BindMinMax(const pg_query::MinMaxExpr& node);
+  absl::StatusOr<ExpressionRef> BindCollate(const pg_query::CollateClause& node);
   absl::StatusOr<ExpressionRef> BindCase(const pg_query::CaseExpr& node);
   absl::StatusOr<ExpressionRef> BindCoalesce(const pg_query::CoalesceExpr& node);
+  absl::StatusOr<ExpressionRef> BindSqlTime(SqlType type, int32_t precision);
   absl::StatusOr<ExpressionRef> BindSqlValue(const pg_query::SQLValueFunction& node);
+  absl::StatusOr<ExpressionRef> MakeCall(const ScalarFunction& function, std::vector<ExpressionRef> arguments);
+  // Converts all to the one type that the comparison operator `name` has for them.
+  absl::Status MatchTypes(std::string_view name, std::vector<ExpressionRef>* arguments);
   absl::StatusOr<ExpressionRef> BindSubquery(const pg_query::SubLink& node);
   // nullptr: no level from this one outwards has such a column.
   absl::StatusOr<ExpressionRef> ResolveColumn(QueryLevel* level, const std::string* relation, const std::string& name);

@@ -1,8 +1,7 @@
-// Binder: operators, logic, function calls.
+// Binder: operators, logic.
 #include <algorithm>
 
 #include "base/status.h"
-#include "sql/aggregate.h"
 #include "sql/bind.h"
 #include "sql/function.h"
 #include "sql/tree.h"
@@ -19,8 +18,6 @@ ExpressionRef MakeBoolean(ExpressionKind kind, ExpressionRef left, ExpressionRef
   return expression;
 }
 
-bool IsTime(SqlType type) { return type == SqlType::kTimestampTz || type == SqlType::kInterval; }
-
 std::optional<CompareOperator> CompareOperatorNamed(std::string_view name) {
   if (name == "=") return CompareOperator::kEqual;
   if (name == "<>") return CompareOperator::kNotEqual;
@@ -31,77 +28,46 @@ std::optional<CompareOperator> CompareOperatorNamed(std::string_view name) {
   return std::nullopt;
 }
 
-std::string TypeList(const std::vector<ExpressionRef>& arguments, std::string_view separator) {
-  std::string list;
-  for (const ExpressionRef& argument : arguments) {
-    if (!list.empty()) list += separator;
-    list += TypeName(argument->type);
-  }
-  return list;
-}
-
-absl::Status NoOperator(std::string_view name, const std::vector<ExpressionRef>& arguments) {
-  if (arguments.size() == 1) {
-    return SqlError(sqlstate::kUndefinedFunction,
-                    fmt::format("operator does not exist: {} {}", name, TypeName(arguments[0]->type)));
-  }
-  return SqlError(
-      sqlstate::kUndefinedFunction,
-      fmt::format("operator does not exist: {} {} {}", TypeName(arguments[0]->type), name, TypeName(arguments[1]->type)));
-}
-
-bool Accepts(const ScalarFunction& function, const std::vector<ExpressionRef>& arguments, bool exactly) {
-  if (function.arguments.size() != arguments.size()) return false;
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    const SqlType from = arguments[i]->type;
-    if (from == SqlType::kUnknown) continue;
-    if (exactly ? from != function.arguments[i] : !CanConvert(from, function.arguments[i], Conversion::kImplicit))
-      return false;
-  }
-  return true;
+absl::Status NoOperator(std::string_view name, SqlType left, SqlType right) {
+  return SqlError(sqlstate::kUndefinedFunction,
+                  fmt::format("operator does not exist: {} {} {}", TypeName(left), name, TypeName(right)),
+                  "No operator matches the given name and argument types. You might need to add explicit type casts.");
 }
 
 }  // namespace
 
 absl::StatusOr<SqlType> Binder::Unify(std::vector<ExpressionRef*> expressions, std::string_view what) {
   SqlType common = SqlType::kUnknown;
+  const auto mismatch = [&](SqlType type) {
+    return SqlError(sqlstate::kDatatypeMismatch,
+                    fmt::format("{} types {} and {} cannot be matched", what, TypeName(common), TypeName(type)));
+  };
   for (const ExpressionRef* expression : expressions) {
-    const SqlType type = (*expression)->type;
-    if (type == SqlType::kUnknown || type == common) continue;
-    if (common == SqlType::kUnknown || CanConvert(common, type, Conversion::kImplicit)) {
-      common = type;
-    } else if (!CanConvert(type, common, Conversion::kImplicit)) {
-      return SqlError(sqlstate::kDatatypeMismatch,
-                      fmt::format("{} types {} and {} cannot be matched", what, TypeName(common), TypeName(type)));
-    }
+    const std::optional<SqlType> next = CommonType(common, (*expression)->type);
+    if (!next) return mismatch((*expression)->type);
+    common = *next;
   }
   if (common == SqlType::kUnknown) common = SqlType::kText;
   for (ExpressionRef* expression : expressions) {
-    // int4 and int8 are the same value.
-    if (IsInteger(common) && IsInteger((*expression)->type)) continue;
     const SqlType from = (*expression)->type;
+    if (from != SqlType::kUnknown && HoldSameValues(from, common)) continue;
     ASSIGN_OR_RETURN(*expression, Convert(std::move(*expression), common, Conversion::kImplicit));
     // A parameter's type may have been settled by an earlier member of the same list.
-    if (!*expression) {
-      return SqlError(sqlstate::kDatatypeMismatch,
-                      fmt::format("{} types {} and {} cannot be matched", what, TypeName(common), TypeName(from)));
-    }
+    if (!*expression) return mismatch(from);
   }
   return common;
 }
 
 absl::StatusOr<ExpressionRef> Binder::Compare(CompareOperator compare, ExpressionRef left, ExpressionRef right) {
-  static constexpr std::string_view kNames[] = {
-      "=", "<>", "<", "<=", ">", ">=", "IS DISTINCT FROM", "IS NOT DISTINCT FROM"};
-  const SqlType left_type = left->type;
-  const SqlType right_type = right->type;
-  if (absl::Status status = Unify({&left, &right}, "comparison").status(); !status.ok()) {
-    if (SqlStateOf(status) != sqlstate::kDatatypeMismatch) return status;
-    return SqlError(sqlstate::kUndefinedFunction,
-                    fmt::format("operator does not exist: {} {} {}", TypeName(left_type), kNames[static_cast<int>(compare)],
-                                TypeName(right_type)),
-                    "No operator matches the given argument types. You might need to add explicit type casts.");
+  static constexpr std::string_view kNames[] = {"=", "<>", "<", "<=", ">", ">=", "=", "="};
+  const SqlType types[] = {left->type, right->type};
+  const std::optional<SqlType> common = ComparisonType(types[0], types[1]);
+  for (ExpressionRef* side : {&left, &right}) {
+    if (!common) break;
+    if ((*side)->type != SqlType::kUnknown && HoldSameValues((*side)->type, *common)) continue;
+    ASSIGN_OR_RETURN(*side, Convert(std::move(*side), *common, Conversion::kExplicit));
   }
+  if (!common || !left || !right) return NoOperator(kNames[static_cast<int>(compare)], types[0], types[1]);
   ExpressionRef expression = MakeBoolean(ExpressionKind::kCompare, std::move(left), std::move(right));
   expression->compare = compare;
   return expression;
@@ -114,24 +80,21 @@ absl::StatusOr<ExpressionRef> Binder::BindOperator(const pg_query::A_Expr& node)
       return BindIn(node);
     case pg_query::AEXPR_BETWEEN:
     case pg_query::AEXPR_NOT_BETWEEN:
+    case pg_query::AEXPR_BETWEEN_SYM:
+    case pg_query::AEXPR_NOT_BETWEEN_SYM:
       return BindBetween(node);
-    case pg_query::AEXPR_OP:
-    case pg_query::AEXPR_LIKE:
-    case pg_query::AEXPR_ILIKE:
-    case pg_query::AEXPR_DISTINCT:
-    case pg_query::AEXPR_NOT_DISTINCT:
-      break;
     case pg_query::AEXPR_OP_ANY:
     case pg_query::AEXPR_OP_ALL:
-      return UnsupportedError("ANY/ALL");
+      return BindItems(node);
     case pg_query::AEXPR_NULLIF:
-      return UnsupportedError("NULLIF");
+      return BindNullIf(node);
     case pg_query::AEXPR_SIMILAR:
       return UnsupportedError("SIMILAR TO");
     default:
-      return UnsupportedError("BETWEEN SYMMETRIC");
+      break;
   }
   if (node.rexpr().has_list() || node.lexpr().has_list()) return UnsupportedError("a row comparison");
+  if (node.rexpr().has_row_expr() && node.lexpr().has_row_expr()) return BindRowComparison(node);
   ASSIGN_OR_RETURN(ExpressionRef right, Bind(node.rexpr()));
   if (!node.has_lexpr()) {
     std::vector<ExpressionRef> arguments;
@@ -149,38 +112,36 @@ absl::StatusOr<ExpressionRef> Binder::BindOperator(const pg_query::A_Expr& node)
 
 absl::StatusOr<ExpressionRef> Binder::BindBinary(const std::string& name, ExpressionRef left, ExpressionRef right) {
   if (const auto compare = CompareOperatorNamed(name)) return Compare(*compare, std::move(left), std::move(right));
-  return BindArithmetic(name, std::move(left), std::move(right));
-}
-
-absl::StatusOr<ExpressionRef> Binder::BindArithmetic(const std::string& name, ExpressionRef left, ExpressionRef right) {
-  if (IsTime(left->type) || IsTime(right->type)) {
-    if (name != "||") return UnsupportedError(fmt::format("operator {} on timestamps and intervals", name));
-  }
-  if (name == "||") {
-    // One side is text, the other anything.
-    for (ExpressionRef* side : {&left, &right}) {
-      const SqlType other = side == &left ? right->type : left->type;
-      if ((*side)->type == SqlType::kText || (other != SqlType::kText && (*side)->type != SqlType::kUnknown)) continue;
-      ASSIGN_OR_RETURN(*side, Convert(std::move(*side), SqlType::kText, Conversion::kExplicit));
-    }
-    if (left->type == SqlType::kText && right->type != SqlType::kText) {
-      ASSIGN_OR_RETURN(right, Convert(std::move(right), SqlType::kText, Conversion::kExplicit));
-    } else if (right->type == SqlType::kText && left->type != SqlType::kText) {
-      ASSIGN_OR_RETURN(left, Convert(std::move(left), SqlType::kText, Conversion::kExplicit));
-    }
-  } else if (left->type == SqlType::kUnknown && right->type != SqlType::kUnknown) {
-    ASSIGN_OR_RETURN(left, Convert(std::move(left), right->type, Conversion::kImplicit));
-  } else if (right->type == SqlType::kUnknown && left->type != SqlType::kUnknown) {
-    ASSIGN_OR_RETURN(right, Convert(std::move(right), left->type, Conversion::kImplicit));
-  }
+  if (name == "||") return BindConcatenation(std::move(left), std::move(right));
   std::vector<ExpressionRef> arguments;
   arguments.push_back(std::move(left));
   arguments.push_back(std::move(right));
   return BindCall(name, std::move(arguments), true);
 }
 
+// One side is text, the other anything.
+absl::StatusOr<ExpressionRef> Binder::BindConcatenation(ExpressionRef left, ExpressionRef right) {
+  const SqlType types[] = {left->type, right->type};
+  const auto is_text = [](SqlType type) { return type == SqlType::kUnknown || TypeCategory(type) == 'S'; };
+  for (const SqlType type : types) {
+    if (IsArray(type) || type == SqlType::kJsonb) return UnsupportedError(fmt::format("operator || of {}", TypeName(type)));
+  }
+  const bool bytes = types[0] == SqlType::kBytea || types[1] == SqlType::kBytea;
+  if (!bytes && !is_text(types[0]) && !is_text(types[1])) return NoOperator("||", types[0], types[1]);
+  const SqlType to = bytes && (types[0] == types[1] || types[0] == SqlType::kUnknown || types[1] == SqlType::kUnknown)
+                         ? SqlType::kBytea
+                         : SqlType::kText;
+  std::vector<ExpressionRef> arguments;
+  for (ExpressionRef* side : {&left, &right}) {
+    ASSIGN_OR_RETURN(*side, Convert(std::move(*side), to, Conversion::kExplicit));
+    arguments.push_back(std::move(*side));
+  }
+  return BindCall("||", std::move(arguments), true);
+}
+
 absl::StatusOr<ExpressionRef> Binder::BindIn(const pg_query::A_Expr& node) {
   if (!node.rexpr().has_list()) return UnsupportedError("IN with anything but a list");
+  if (node.lexpr().has_row_expr()) return BindRowIn(node);
   ExpressionRef in = MakeExpression(ExpressionKind::kIn, SqlType::kBool);
   in->negated = StringOf(node.name(0)) == "<>";
   ASSIGN_OR_RETURN(ExpressionRef value, Bind(node.lexpr()));
@@ -189,23 +150,150 @@ absl::StatusOr<ExpressionRef> Binder::BindIn(const pg_query::A_Expr& node) {
     ASSIGN_OR_RETURN(ExpressionRef candidate, Bind(item));
     in->arguments.push_back(std::move(candidate));
   }
-  std::vector<ExpressionRef*> all;
-  for (ExpressionRef& argument : in->arguments) all.push_back(&argument);
-  RETURN_IF_ERROR(Unify(std::move(all), "IN").status());
+  RETURN_IF_ERROR(MatchTypes(in->negated ? "<>" : "=", &in->arguments));
   return in;
 }
 
-absl::StatusOr<ExpressionRef> Binder::BindBetween(const pg_query::A_Expr& node) {
-  const bool negated = node.kind() == pg_query::AEXPR_NOT_BETWEEN;
-  ExpressionRef bounds[2];
-  for (int i = 0; i < 2; ++i) {
-    ASSIGN_OR_RETURN(ExpressionRef value, Bind(node.lexpr()));
-    ASSIGN_OR_RETURN(ExpressionRef bound, Bind(node.rexpr().list().items(i)));
-    const CompareOperator inside = i == 0 ? CompareOperator::kGreaterEqual : CompareOperator::kLessEqual;
-    const CompareOperator outside = i == 0 ? CompareOperator::kLess : CompareOperator::kGreater;
-    ASSIGN_OR_RETURN(bounds[i], Compare(negated ? outside : inside, std::move(value), std::move(bound)));
+// Of a value and what it is compared with.
+absl::Status Binder::MatchTypes(std::string_view name, std::vector<ExpressionRef>* arguments) {
+  SqlType common = SqlType::kUnknown;
+  for (const ExpressionRef& argument : *arguments) {
+    if (argument->type == SqlType::kUnknown) continue;
+    const std::optional<SqlType> next = ComparisonType(common, argument->type);
+    if (!next) return NoOperator(name, common, argument->type);
+    common = *next;
   }
-  return MakeBoolean(negated ? ExpressionKind::kOr : ExpressionKind::kAnd, std::move(bounds[0]), std::move(bounds[1]));
+  if (common == SqlType::kUnknown) common = SqlType::kText;
+  for (ExpressionRef& argument : *arguments) {
+    const SqlType from = argument->type;
+    if (from != SqlType::kUnknown && HoldSameValues(from, common)) continue;
+    ASSIGN_OR_RETURN(argument, Convert(std::move(argument), common, Conversion::kExplicit));
+    if (!argument) return NoOperator(name, common, from);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ExpressionRef> Binder::BindItems(const pg_query::A_Expr& node) {
+  const bool any = node.kind() == pg_query::AEXPR_OP_ANY;
+  const std::string& name = StringOf(node.name(node.name_size() - 1));
+  const auto compare = CompareOperatorNamed(name);
+  if (!compare) return UnsupportedError(fmt::format("{} {}", name, any ? "ANY" : "ALL"));
+  ASSIGN_OR_RETURN(ExpressionRef value, Bind(node.lexpr()));
+  ASSIGN_OR_RETURN(ExpressionRef array, Bind(node.rexpr()));
+  if (value->type == SqlType::kUnknown && array->type == SqlType::kUnknown) {
+    ASSIGN_OR_RETURN(value, Convert(std::move(value), SqlType::kText, Conversion::kImplicit));
+  }
+  if (array->type == SqlType::kUnknown) {
+    const SqlType element = ComparisonType(value->type, SqlType::kUnknown).value_or(value->type);
+    const SqlType type = ArrayTypeOf(element);
+    if (type == SqlType::kUnknown) return UnsupportedError(fmt::format("an array of {}", TypeName(element)));
+    ASSIGN_OR_RETURN(array, Convert(std::move(array), type, Conversion::kImplicit));
+  }
+  if (!IsArray(array->type)) {
+    return SqlError("42809", fmt::format("op ANY/ALL (array) requires array on right side"));
+  }
+  // `= ANY (ARRAY[...])` is IN, which can be looked up by key.
+  if (any && *compare == CompareOperator::kEqual && array->kind == ExpressionKind::kArray) {
+    ExpressionRef in = MakeExpression(ExpressionKind::kIn, SqlType::kBool);
+    in->arguments.push_back(std::move(value));
+    for (ExpressionRef& item : array->arguments) in->arguments.push_back(std::move(item));
+    RETURN_IF_ERROR(MatchTypes(name, &in->arguments));
+    return in;
+  }
+  const SqlType element = ElementType(array->type);
+  const SqlType from = value->type;
+  const std::optional<SqlType> common = ComparisonType(from, element);
+  if (!common) return NoOperator(name, from, element);
+  if (from == SqlType::kUnknown || !HoldSameValues(from, *common)) {
+    ASSIGN_OR_RETURN(value, Convert(std::move(value), *common, Conversion::kExplicit));
+  }
+  if (!HoldSameValues(element, *common)) {
+    const SqlType type = ArrayTypeOf(*common);
+    if (type == SqlType::kUnknown) return NoOperator(name, from, element);
+    ASSIGN_OR_RETURN(array, Convert(std::move(array), type, Conversion::kExplicit));
+  }
+  if (!value || !array) return NoOperator(name, from, element);
+  ExpressionRef items =
+      MakeBoolean(any ? ExpressionKind::kAnyItem : ExpressionKind::kAllItems, std::move(value), std::move(array));
+  items->compare = *compare;
+  return items;
+}
+
+// CASE WHEN a = b THEN NULL ELSE a END.
+absl::StatusOr<ExpressionRef> Binder::BindNullIf(const pg_query::A_Expr& node) {
+  ASSIGN_OR_RETURN(ExpressionRef value, BindKnown(node.lexpr()));
+  ASSIGN_OR_RETURN(ExpressionRef left, Bind(node.lexpr()));
+  ASSIGN_OR_RETURN(ExpressionRef right, Bind(node.rexpr()));
+  ExpressionRef expression = MakeExpression(ExpressionKind::kCase, value->type);
+  ASSIGN_OR_RETURN(ExpressionRef equal, Compare(CompareOperator::kEqual, std::move(left), std::move(right)));
+  expression->arguments.push_back(std::move(equal));
+  expression->arguments.push_back(MakeConstant(value->type, Null{}));
+  expression->arguments.push_back(std::move(value));
+  return expression;
+}
+
+absl::StatusOr<ExpressionRef> Binder::BindBetween(const pg_query::A_Expr& node) {
+  const bool negated = node.kind() == pg_query::AEXPR_NOT_BETWEEN || node.kind() == pg_query::AEXPR_NOT_BETWEEN_SYM;
+  const bool symmetric = node.kind() == pg_query::AEXPR_BETWEEN_SYM || node.kind() == pg_query::AEXPR_NOT_BETWEEN_SYM;
+  const auto between = [&](int low, int high) -> absl::StatusOr<ExpressionRef> {
+    ExpressionRef bounds[2];
+    for (const bool lower : {true, false}) {
+      ASSIGN_OR_RETURN(ExpressionRef value, Bind(node.lexpr()));
+      ASSIGN_OR_RETURN(ExpressionRef bound, Bind(node.rexpr().list().items(lower ? low : high)));
+      const CompareOperator inside = lower ? CompareOperator::kGreaterEqual : CompareOperator::kLessEqual;
+      const CompareOperator outside = lower ? CompareOperator::kLess : CompareOperator::kGreater;
+      ASSIGN_OR_RETURN(bounds[lower ? 0 : 1], Compare(negated ? outside : inside, std::move(value), std::move(bound)));
+    }
+    return MakeBoolean(negated ? ExpressionKind::kOr : ExpressionKind::kAnd, std::move(bounds[0]), std::move(bounds[1]));
+  };
+  ASSIGN_OR_RETURN(ExpressionRef straight, between(0, 1));
+  if (!symmetric) return straight;
+  ASSIGN_OR_RETURN(ExpressionRef swapped, between(1, 0));
+  return MakeBoolean(negated ? ExpressionKind::kAnd : ExpressionKind::kOr, std::move(straight), std::move(swapped));
+}
+
+// (a, b) < (c, d) as a < c OR (a = c AND b < d); = and <> column by column.
+absl::StatusOr<ExpressionRef> Binder::CompareRows(CompareOperator compare, const pg_query::RowExpr& left,
+                                                  const pg_query::RowExpr& right, int first) {
+  if (left.args_size() != right.args_size() || left.args_size() == 0) {
+    return SqlError(sqlstate::kSyntaxError, "unequal number of entries in row expressions");
+  }
+  const auto item = [&](CompareOperator op) -> absl::StatusOr<ExpressionRef> {
+    ASSIGN_OR_RETURN(ExpressionRef a, Bind(left.args(first)));
+    ASSIGN_OR_RETURN(ExpressionRef b, Bind(right.args(first)));
+    return Compare(op, std::move(a), std::move(b));
+  };
+  if (first == left.args_size() - 1) return item(compare);
+  ASSIGN_OR_RETURN(ExpressionRef rest, CompareRows(compare, left, right, first + 1));
+  const bool equality = compare == CompareOperator::kEqual || compare == CompareOperator::kNotEqual;
+  if (equality) {
+    ASSIGN_OR_RETURN(ExpressionRef here, item(compare));
+    return MakeBoolean(compare == CompareOperator::kEqual ? ExpressionKind::kAnd : ExpressionKind::kOr, std::move(here),
+                       std::move(rest));
+  }
+  const bool less = compare == CompareOperator::kLess || compare == CompareOperator::kLessEqual;
+  ASSIGN_OR_RETURN(ExpressionRef strict, item(less ? CompareOperator::kLess : CompareOperator::kGreater));
+  ASSIGN_OR_RETURN(ExpressionRef equal, item(CompareOperator::kEqual));
+  return MakeBoolean(ExpressionKind::kOr, std::move(strict),
+                     MakeBoolean(ExpressionKind::kAnd, std::move(equal), std::move(rest)));
+}
+
+absl::StatusOr<ExpressionRef> Binder::BindRowComparison(const pg_query::A_Expr& node) {
+  const auto compare = CompareOperatorNamed(StringOf(node.name(node.name_size() - 1)));
+  if (!compare || node.kind() != pg_query::AEXPR_OP) return UnsupportedError("this comparison of rows");
+  return CompareRows(*compare, node.lexpr().row_expr(), node.rexpr().row_expr(), 0);
+}
+
+absl::StatusOr<ExpressionRef> Binder::BindRowIn(const pg_query::A_Expr& node) {
+  const bool negated = StringOf(node.name(0)) == "<>";
+  ExpressionRef in = MakeExpression(negated ? ExpressionKind::kAnd : ExpressionKind::kOr, SqlType::kBool);
+  for (const Node& item : node.rexpr().list().items()) {
+    if (!item.has_row_expr()) return UnsupportedError("IN of a row with anything but rows");
+    ASSIGN_OR_RETURN(ExpressionRef match, CompareRows(negated ? CompareOperator::kNotEqual : CompareOperator::kEqual,
+                                                      node.lexpr().row_expr(), item.row_expr(), 0));
+    in->arguments.push_back(std::move(match));
+  }
+  return in;
 }
 
 absl::StatusOr<ExpressionRef> Binder::BindLogic(const pg_query::BoolExpr& node) {
@@ -226,52 +314,37 @@ absl::StatusOr<ExpressionRef> Binder::BindLogic(const pg_query::BoolExpr& node) 
   return logic;
 }
 
-absl::StatusOr<ExpressionRef> Binder::BindCall(std::string_view name, std::vector<ExpressionRef> arguments,
-                                               bool is_operator) {
-  const std::vector<const ScalarFunction*>& candidates = FunctionsNamed(name);
-  if (is_operator && candidates.empty()) return UnsupportedError(fmt::format("operator {}", name));
-  const ScalarFunction* chosen = nullptr;
-  for (const bool exactly : {true, false}) {
-    const auto found = std::find_if(candidates.begin(), candidates.end(),
-                                    [&](const ScalarFunction* f) { return Accepts(*f, arguments, exactly); });
-    if (chosen == nullptr && found != candidates.end()) chosen = *found;
+absl::StatusOr<ExpressionRef> Binder::BindArray(const pg_query::A_ArrayExpr& node) {
+  ExpressionRef array = MakeExpression(ExpressionKind::kArray, SqlType::kUnknown);
+  for (const Node& item : node.elements()) {
+    if (item.has_a_array_expr()) return UnsupportedError("an array of more than one dimension");
+    ASSIGN_OR_RETURN(ExpressionRef value, Bind(item));
+    array->arguments.push_back(std::move(value));
   }
-  if (chosen == nullptr) {
-    if (is_operator) return NoOperator(name, arguments);
-    return SqlError(sqlstate::kUndefinedFunction,
-                    fmt::format("function {}({}) does not exist", name, TypeList(arguments, ", ")),
-                    "No function matches the given name and argument types.");
+  if (array->arguments.empty()) {
+    return SqlError("42P18", "cannot determine type of empty array",
+                    "Explicitly cast to the desired type, for example ARRAY[]::integer[].");
   }
-  ExpressionRef call = MakeExpression(ExpressionKind::kCall, chosen->result);
-  call->function = chosen;
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    if (!(IsInteger(arguments[i]->type) && IsInteger(chosen->arguments[i]))) {
-      ASSIGN_OR_RETURN(arguments[i], Convert(std::move(arguments[i]), chosen->arguments[i], Conversion::kImplicit));
-      if (!arguments[i]) {
-        return SqlError(sqlstate::kUndefinedFunction, fmt::format("argument {} of {} has the wrong type", i + 1, name));
-      }
-    }
-    call->arguments.push_back(std::move(arguments[i]));
-  }
-  return call;
+  std::vector<ExpressionRef*> all;
+  for (ExpressionRef& argument : array->arguments) all.push_back(&argument);
+  ASSIGN_OR_RETURN(const SqlType element, Unify(std::move(all), "ARRAY"));
+  array->type = ArrayTypeOf(element);
+  if (array->type == SqlType::kUnknown) return UnsupportedError(fmt::format("an array of {}", TypeName(element)));
+  return array;
 }
 
-absl::StatusOr<ExpressionRef> Binder::BindFunction(const pg_query::FuncCall& node) {
-  const std::string& name = StringOf(node.funcname(node.funcname_size() - 1));
-  if (node.funcname_size() > 1 && StringOf(node.funcname(0)) != "pg_catalog") {
-    return SqlError("3F000", fmt::format("schema \"{}\" does not exist", StringOf(node.funcname(0))));
-  }
-  if (const AggregateFunction* aggregate = FindAggregate(name)) return BindAggregate(*aggregate, node);
-  if (name == "generate_series") return UnsupportedError("generate_series outside FROM");
-  if (node.agg_star()) {
-    return SqlError("42809", fmt::format("{}(*) specified, but {} is not an aggregate function", name, name));
-  }
-  std::vector<ExpressionRef> arguments;
+absl::StatusOr<ExpressionRef> Binder::BindMinMax(const pg_query::MinMaxExpr& node) {
+  const bool greatest = node.op() == pg_query::IS_GREATEST;
+  ExpressionRef expression =
+      MakeExpression(greatest ? ExpressionKind::kGreatest : ExpressionKind::kLeast, SqlType::kUnknown);
   for (const Node& argument : node.args()) {
     ASSIGN_OR_RETURN(ExpressionRef bound, Bind(argument));
-    arguments.push_back(std::move(bound));
+    expression->arguments.push_back(std::move(bound));
   }
-  return BindCall(name, std::move(arguments), false);
+  std::vector<ExpressionRef*> all;
+  for (ExpressionRef& argument : expression->arguments) all.push_back(&argument);
+  ASSIGN_OR_RETURN(expression->type, Unify(std::move(all), greatest ? "GREATEST" : "LEAST"));
+  return expression;
 }
 
 }  // namespace anabranch

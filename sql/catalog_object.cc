@@ -235,9 +235,7 @@ int64_t DefaultOid(const Table& table, const Column& column) {
 }
 
 int32_t ModifierOf(const Column& column) {
-  constexpr int32_t kHeader = 4;
-  if (column.numeric.precision == 0) return kNoTypeModifier;
-  return (column.numeric.precision << 16 | column.numeric.scale) + kHeader;
+  return column.modifier;
 }
 
 std::string TypeTextOf(const Column& column) { return FormatTypeOid(TypeOid(column.type), ModifierOf(column)); }

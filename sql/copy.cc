@@ -76,9 +76,7 @@ absl::Status CopyReader::Insert() {
       continue;
     }
     ASSIGN_OR_RETURN(value, FromText(column.type, *fields[i]));
-    if (column.numeric.precision != 0) {
-      ASSIGN_OR_RETURN(value, FitNumeric(std::move(value), column.numeric));
-    }
+    ASSIGN_OR_RETURN(value, FitModifier(std::move(value), {column.type, column.modifier}, Conversion::kAssignment));
   }
   RETURN_IF_ERROR(inserter_.Insert(row));
   ++rows_;

@@ -1,7 +1,9 @@
 // SQL values and types.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -15,41 +17,147 @@ namespace anabranch {
 // With PostgreSQL's type oids, which is what clients see.
 enum class SqlType : uint32_t {
   kBool = 16,
+  kBytea = 17,
+  kChar = 18,  // "char": one byte, of the system catalogs
+  kName = 19,
   kInt8 = 20,
+  kInt2 = 21,
+  kInt2Vector = 22,
   kInt4 = 23,
+  kRegproc = 24,
   kText = 25,
-  kTimestampTz = 1184,
-  kInterval = 1186,  // result columns only (replication_lag)
-  kNumeric = 1700,
+  kOid = 26,
+  kOidVector = 30,
+  kJson = 114,
+  kFloat4 = 700,
+  kFloat8 = 701,
   kUnknown = 705,  // an untyped literal or parameter, until it is bound
+  kBoolArray = 1000,
+  kCharArray = 1002,
+  kNameArray = 1003,
+  kInt2Array = 1005,
+  kInt4Array = 1007,
+  kTextArray = 1009,
+  kBpcharArray = 1014,
+  kVarcharArray = 1015,
+  kInt8Array = 1016,
+  kFloat4Array = 1021,
+  kFloat8Array = 1022,
+  kOidArray = 1028,
+  kBpchar = 1042,
+  kVarchar = 1043,
+  kDate = 1082,
+  kTimestamp = 1114,
+  kTimestampArray = 1115,
+  kDateArray = 1182,
+  kTimestampTz = 1184,
+  kTimestampTzArray = 1185,
+  kInterval = 1186,
+  kNumericArray = 1231,
+  kNumeric = 1700,
+  kRegclass = 2205,
+  kRegtype = 2206,
+  kVoid = 2278,  // what a function returns that returns nothing
+  kUuid = 2950,
+  kUuidArray = 2951,
+  kJsonb = 3802,
 };
 
-// Microseconds since 1970 UTC. Distinct from int64_t, so a Datum knows what it holds.
+// Microseconds since 1970 UTC. Distinct from int64_t, so a Datum knows what it holds. The extreme values are -infinity and
+// infinity, also of the two types below.
 struct TimestampTz {
   int64_t us = 0;
   friend auto operator<=>(const TimestampTz&, const TimestampTz&) = default;
 };
+// timestamp without time zone: what a calendar and a clock show, as if they showed UTC.
+struct LocalTimestamp {
+  int64_t us = 0;
+  friend auto operator<=>(const LocalTimestamp&, const LocalTimestamp&) = default;
+};
+struct Date {
+  int32_t days = 0;  // since 1970-01-01
+  friend auto operator<=>(const Date&, const Date&) = default;
+};
+
+// The three parts never carry into each other; they compare as if a month had 30 days and a day 24 hours.
 struct Interval {
   int64_t us = 0;
-  friend auto operator<=>(const Interval&, const Interval&) = default;
+  int32_t days = 0;
+  int32_t months = 0;
+  friend std::strong_ordering operator<=>(const Interval& a, const Interval& b);
+  friend bool operator==(const Interval& a, const Interval& b) { return (a <=> b) == 0; }
+};
+
+struct Bytes {
+  std::string bytes;
+  friend std::strong_ordering operator<=>(const Bytes& a, const Bytes& b) { return a.bytes.compare(b.bytes) <=> 0; }
+  friend bool operator==(const Bytes&, const Bytes&) = default;
+};
+
+struct Uuid {
+  std::array<uint8_t, 16> bytes = {};
+  friend auto operator<=>(const Uuid&, const Uuid&) = default;
+};
+
+// char(n): blanks at the end are kept and do not count.
+struct Bpchar {
+  std::string text;
+  std::string_view trimmed() const;
+  friend std::strong_ordering operator<=>(const Bpchar& a, const Bpchar& b) {
+    return a.trimmed().compare(b.trimmed()) <=> 0;
+  }
+  friend bool operator==(const Bpchar& a, const Bpchar& b) { return a.trimmed() == b.trimmed(); }
+};
+
+// The normal text form. Compares as PostgreSQL compares jsonb.
+struct Jsonb {
+  std::string text;
+  friend std::strong_ordering operator<=>(const Jsonb& a, const Jsonb& b);
+  friend bool operator==(const Jsonb& a, const Jsonb& b) { return (a <=> b) == 0; }
+};
+
+// regclass, regtype, regproc: an oid that prints as a name.
+struct ObjectName {
+  int64_t oid = 0;
+  std::string name;  // empty: prints as the number
+  friend auto operator<=>(const ObjectName& a, const ObjectName& b) { return a.oid <=> b.oid; }
+  friend bool operator==(const ObjectName& a, const ObjectName& b) { return a.oid == b.oid; }
+};
+
+struct ArrayItems;
+// One dimension, first index 1. Shared, immutable, never null.
+struct Array {
+  std::shared_ptr<const ArrayItems> items;
+  friend std::strong_ordering operator<=>(const Array& a, const Array& b);
+  friend bool operator==(const Array& a, const Array& b) { return (a <=> b) == 0; }
 };
 
 struct Null {
   friend auto operator<=>(const Null&, const Null&) = default;
 };
 
-// int4 and int8 are both held as int64_t; the column's type says which.
-using Datum = std::variant<Null, bool, int64_t, std::string, Numeric, TimestampTz, Interval>;
+// The type says more than the alternative: int64_t holds int2, int4, int8 and oid; std::string text, varchar, name, "char"
+// and json.
+using Datum = std::variant<Null, bool, int64_t, std::string, Numeric, TimestampTz, Interval, float, double, Bytes, Date,
+                           LocalTimestamp, Uuid, Bpchar, Jsonb, ObjectName, Array>;
 
-inline bool IsNull(const Datum& datum) { return std::holds_alternative<Null>(datum); }
+struct ArrayItems {
+  std::vector<Datum> values;
+  bool vector = false;  // int2vector, oidvector: print as "1 2"
+};
+Array MakeArray(std::vector<Datum> values);
 
-// "int4" -> "integer" as PostgreSQL's format_type prints it; used in messages.
+inline bool IsNull(const Datum& datum) { return datum.index() == 0; }
+
+// "int4" -> "integer" as PostgreSQL's format_type prints it; used in messages. More of names in sql/type_name.h.
 std::string_view TypeName(SqlType type);
 int16_t TypeLength(SqlType type);  // typlen: -1 for variable
 
 // Text format of the wire. REQUIRES: not null.
 std::string ToText(const Datum& datum);
-// 22P02 / 22003 / 22007 with PostgreSQL's texts.
+// The same, at the end of *out.
+void AppendText(const Datum& datum, std::string* out);
+// 22P02 / 22003 / 22007 / 22008 with PostgreSQL's texts; 0A000 for the regxxx types, whose names only a catalog knows.
 absl::StatusOr<Datum> FromText(SqlType type, std::string_view text);
 
 // Total order within one type, nulls last (as PostgreSQL's ORDER BY ASC). REQUIRES: same type or null.

@@ -18,22 +18,6 @@ absl::Status Corrupt(std::string_view what) {
   return SqlError(sqlstate::kDataCorrupted, fmt::format("a descriptor is corrupt: {}", what));
 }
 
-bool IsColumnType(SqlType type) {
-  switch (type) {
-    case SqlType::kBool:
-    case SqlType::kInt8:
-    case SqlType::kInt4:
-    case SqlType::kText:
-    case SqlType::kTimestampTz:
-    case SqlType::kNumeric:
-      return true;
-    case SqlType::kInterval:
-    case SqlType::kUnknown:
-      return false;
-  }
-  return false;
-}
-
 absl::Status ReadDatum(const Column& column, const std::string& text, std::optional<Datum>* value) {
   absl::StatusOr<Datum> read = FromText(column.type, text);
   if (!read.ok()) return Corrupt(MessageOf(read.status()));
@@ -45,7 +29,7 @@ absl::StatusOr<Column> DecodeColumn(const descriptor::Column& stored) {
   Column column{.id = stored.id(),
                 .name = stored.name(),
                 .type = static_cast<SqlType>(stored.type()),
-                .numeric = {static_cast<int>(stored.numeric_precision()), stored.numeric_scale()},
+                .modifier = stored.has_modifier() ? stored.modifier() : kNoModifier,
                 .not_null = stored.not_null(),
                 .default_expression = stored.default_expression()};
   if (!IsColumnType(column.type)) return Corrupt(fmt::format("column {} has type {}", stored.name(), stored.type()));
@@ -59,8 +43,7 @@ void EncodeColumn(const Column& column, descriptor::Column* to) {
   to->set_id(column.id);
   to->set_name(column.name);
   to->set_type(static_cast<uint32_t>(column.type));
-  to->set_numeric_precision(column.numeric.precision);
-  to->set_numeric_scale(column.numeric.scale);
+  if (column.modifier != kNoModifier) to->set_modifier(column.modifier);
   to->set_not_null(column.not_null);
   to->set_default_expression(column.default_expression);
   if (column.default_value) to->set_default_text(ToText(*column.default_value));

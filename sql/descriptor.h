@@ -22,6 +22,7 @@
 
 #include "absl/status/statusor.h"
 #include "sql/datum.h"
+#include "sql/type_name.h"
 #include "storage/transaction.h"
 
 namespace anabranch {
@@ -33,16 +34,11 @@ inline constexpr uint64_t kUserTableIdMin = 100;
 inline constexpr size_t kColumnsMax = 1600;  // PostgreSQL's
 inline constexpr size_t kIdentifierBytesMax = 63;
 
-struct NumericType {
-  int precision = 0;  // 0: any
-  int scale = 0;
-};
-
 struct Column {
   uint32_t id = 0;
   std::string name;
   SqlType type = SqlType::kText;
-  NumericType numeric = {};
+  int32_t modifier = kNoModifier;  // as in ColumnType
   bool not_null = false;
   std::string default_expression = {};                // SQL; empty: none
   std::optional<Datum> default_value = std::nullopt;  // of default_expression, if it is the same for ever

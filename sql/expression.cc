@@ -94,10 +94,48 @@ absl::StatusOr<Datum> EvaluateCoalesce(const Expression& coalesce, const Row& ro
   return Datum(Null{});
 }
 
+absl::StatusOr<Datum> EvaluateExtreme(const Expression& extreme, const Row& row, const EvaluationContext& context) {
+  Datum best;
+  for (const ExpressionRef& argument : extreme.arguments) {
+    ASSIGN_OR_RETURN(Datum value, Evaluate(*argument, row, context));
+    if (IsNull(value)) continue;
+    const bool better =
+        IsNull(best) || (extreme.kind == ExpressionKind::kGreatest ? Compare(value, best) > 0 : Compare(value, best) < 0);
+    if (better) best = std::move(value);
+  }
+  return best;
+}
+
+absl::StatusOr<Datum> EvaluateArray(const Expression& array, const Row& row, const EvaluationContext& context) {
+  std::vector<Datum> values;
+  values.reserve(array.arguments.size());
+  for (const ExpressionRef& argument : array.arguments) {
+    ASSIGN_OR_RETURN(values.emplace_back(), Evaluate(*argument, row, context));
+  }
+  return Datum(MakeArray(std::move(values)));
+}
+
+// As OR or AND of the comparisons with each item.
+absl::StatusOr<Datum> EvaluateItems(const Expression& items, const Row& row, const EvaluationContext& context) {
+  ASSIGN_OR_RETURN(const Datum value, Evaluate(*items.arguments[0], row, context));
+  ASSIGN_OR_RETURN(const Datum array, Evaluate(*items.arguments[1], row, context));
+  if (IsNull(array)) return Datum(Null{});
+  const bool stops_at = items.kind == ExpressionKind::kAnyItem;
+  bool any_null = false;
+  for (const Datum& item : std::get<Array>(array).items->values) {
+    if (IsNull(value) || IsNull(item)) {
+      any_null = true;
+    } else if (Satisfies(Compare(value, item), items.compare) == stops_at) {
+      return Datum(stops_at);
+    }
+  }
+  return any_null ? Datum(Null{}) : Datum(!stops_at);
+}
+
 absl::StatusOr<Datum> EvaluateCast(const Expression& cast, const Row& row, const EvaluationContext& context) {
   ASSIGN_OR_RETURN(Datum value, Evaluate(*cast.arguments[0], row, context));
   ASSIGN_OR_RETURN(value, CastDatum(std::move(value), cast.arguments[0]->type, cast.type));
-  return FitNumeric(std::move(value), cast.numeric);
+  return FitModifier(std::move(value), {cast.type, cast.modifier}, cast.conversion);
 }
 
 bool EvaluateTruth(const Datum& value, TruthValue truth) {
@@ -152,7 +190,8 @@ ExpressionRef Clone(const Expression& expression) {
   clone->distinct = expression.distinct;
   clone->filtered = expression.filtered;
   clone->subquery = expression.subquery;
-  clone->numeric = expression.numeric;
+  clone->modifier = expression.modifier;
+  clone->conversion = expression.conversion;
   clone->name = expression.name;
   for (const ExpressionRef& argument : expression.arguments) clone->arguments.push_back(Clone(*argument));
   return clone;
@@ -193,6 +232,14 @@ absl::StatusOr<Datum> Evaluate(const Expression& expression, const Row& row, con
       return EvaluateCase(expression, row, context);
     case ExpressionKind::kCoalesce:
       return EvaluateCoalesce(expression, row, context);
+    case ExpressionKind::kGreatest:
+    case ExpressionKind::kLeast:
+      return EvaluateExtreme(expression, row, context);
+    case ExpressionKind::kArray:
+      return EvaluateArray(expression, row, context);
+    case ExpressionKind::kAnyItem:
+    case ExpressionKind::kAllItems:
+      return EvaluateItems(expression, row, context);
     case ExpressionKind::kCast:
       return EvaluateCast(expression, row, context);
     case ExpressionKind::kSubquery:
@@ -212,8 +259,8 @@ absl::StatusOr<bool> Holds(const Expression& condition, const Row& row, const Ev
 bool operator==(const Expression& a, const Expression& b) {
   return a.kind == b.kind && a.type == b.type && a.constant.index() == b.constant.index() && a.constant == b.constant &&
          a.index == b.index && a.compare == b.compare && a.truth == b.truth && a.negated == b.negated &&
-         a.function == b.function && a.aggregate == b.aggregate && a.distinct == b.distinct && a.filtered == b.filtered &&
-         a.subquery == b.subquery && a.numeric.precision == b.numeric.precision && a.numeric.scale == b.numeric.scale &&
+         a.function == b.function && a.aggregate == b.aggregate && a.distinct == b.distinct &&
+         a.filtered == b.filtered && a.subquery == b.subquery && a.modifier == b.modifier && a.conversion == b.conversion &&
          std::equal(a.arguments.begin(), a.arguments.end(), b.arguments.begin(), b.arguments.end(),
                     [](const ExpressionRef& x, const ExpressionRef& y) { return *x == *y; });
 }
@@ -232,57 +279,6 @@ bool IsImmutable(const Expression& expression) {
            e.kind != ExpressionKind::kParameter &&
            (e.function == nullptr || e.function->volatility == Volatility::kImmutable);
   });
-}
-
-absl::StatusOr<Datum> CastDatum(Datum value, SqlType from, SqlType to) {
-  if (IsNull(value) || (from == to && to != SqlType::kInt4)) return value;
-  switch (to) {
-    case SqlType::kInt4:
-    case SqlType::kInt8: {
-      int64_t integer = 0;
-      if (const std::string* text = std::get_if<std::string>(&value)) return FromText(to, *text);
-      if (const bool* boolean = std::get_if<bool>(&value)) return Datum(int64_t{*boolean ? 1 : 0});
-      if (const Numeric* numeric = std::get_if<Numeric>(&value)) {
-        absl::StatusOr<int64_t> rounded = ToInt64(*numeric);
-        if (!rounded.ok() && to == SqlType::kInt4) {
-          return SqlError(sqlstate::kNumericValueOutOfRange, "integer out of range");
-        }
-        ASSIGN_OR_RETURN(integer, std::move(rounded));
-      } else {
-        integer = std::get<int64_t>(value);
-      }
-      if (to == SqlType::kInt4 && integer != static_cast<int32_t>(integer)) {
-        return SqlError(sqlstate::kNumericValueOutOfRange, "integer out of range");
-      }
-      return Datum(integer);
-    }
-    case SqlType::kNumeric:
-      if (const int64_t* integer = std::get_if<int64_t>(&value)) return Datum(Numeric::FromInt(*integer));
-      return FromText(to, std::get<std::string>(value));
-    case SqlType::kBool:
-      if (const int64_t* integer = std::get_if<int64_t>(&value)) return Datum(*integer != 0);
-      return FromText(to, std::get<std::string>(value));
-    case SqlType::kText:
-    case SqlType::kUnknown:
-      if (const bool* boolean = std::get_if<bool>(&value)) return Datum(std::string(*boolean ? "true" : "false"));
-      return Datum(ToText(value));
-    case SqlType::kTimestampTz:
-    case SqlType::kInterval:
-      return FromText(to, std::get<std::string>(value));
-  }
-  return SqlError(sqlstate::kInternalError, "cast to an unknown type");
-}
-
-absl::StatusOr<Datum> FitNumeric(Datum value, const NumericType& numeric) {
-  if (numeric.precision == 0 || IsNull(value)) return value;
-  ASSIGN_OR_RETURN(Numeric rounded, Round(std::get<Numeric>(value), numeric.scale));
-  const std::string digits = boost::multiprecision::cpp_int(abs(rounded.unscaled)).str();
-  if (static_cast<int>(digits.size()) > numeric.precision && rounded.unscaled != 0) {
-    return SqlError(sqlstate::kNumericValueOutOfRange, "numeric field overflow",
-                    fmt::format("A field with precision {}, scale {} must round to an absolute value less than 10^{}.",
-                                numeric.precision, numeric.scale, numeric.precision - numeric.scale));
-  }
-  return Datum(std::move(rounded));
 }
 
 }  // namespace anabranch

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "sql/conversion.h"
 #include "sql/datum.h"
 #include "sql/descriptor.h"
 
@@ -37,13 +39,15 @@ struct EvaluationContext {
   const SessionContext* session = nullptr;
   const Settings* settings = nullptr;
   Catalog* catalog = nullptr;
+  SequenceSession* sequences = nullptr;
+  std::stop_token stop = {};
   const Row* outer = nullptr;            // kOuterColumn: what the query around this one gave it
   SubqueryRunner* subqueries = nullptr;  // kSubquery
-  SequenceSession* sequences = nullptr;
 };
 
-inline constexpr int kArgumentsMax = 3;
-// `arguments` has as many as the function declares. Called with nulls only if not strict.
+inline constexpr int kArgumentsMax = 6;
+// `arguments` has as many as the function declares; what a variadic one is given beyond them is an Array in the last.
+// Called with nulls only if not strict.
 using FunctionBody = absl::StatusOr<Datum> (*)(const Datum* arguments, const EvaluationContext& context);
 
 enum class Volatility {
@@ -59,8 +63,13 @@ struct ScalarFunction {
   SqlType result;
   FunctionBody body;
   Volatility volatility = Volatility::kImmutable;
-  bool strict = true;  // null if any argument is
+  bool strict = true;     // null if any argument is
+  bool variadic = false;  // the last argument stands for any number of them, none included, of that array's elements
 };
+
+// Pseudo types of arguments: taken as they are.
+inline constexpr SqlType kAnyType{2276};
+inline constexpr SqlType kAnyArrayType{2277};
 
 enum class ExpressionKind {
   kConstant,
@@ -77,6 +86,11 @@ enum class ExpressionKind {
   kIn,    // arguments[0] IN the others
   kCase,  // condition, result, condition, result ..., and the ELSE result if their number is odd
   kCoalesce,
+  kGreatest,
+  kLeast,
+  kArray,    // of the arguments
+  kAnyItem,  // arguments[0] <compare> any item of the array arguments[1]
+  kAllItems,
   kCast,
   kSubquery,   // arguments: see Subquery
   kAggregate,  // never evaluated: the planner puts a column in its place
@@ -90,7 +104,7 @@ struct Expression {
   SqlType type = SqlType::kUnknown;
   Datum constant;                                     // kConstant
   int index = 0;                                      // kParameter (from 0), kColumn, kOuterColumn
-  CompareOperator compare = CompareOperator::kEqual;  // kCompare
+  CompareOperator compare = CompareOperator::kEqual;  // kCompare, kAnyItem, kAllItems
   TruthValue truth = TruthValue::kTrue;               // kBooleanTest
   bool negated = false;                               // kIsNull, kBooleanTest, kIn
   const ScalarFunction* function = nullptr;           // kCall
@@ -98,7 +112,8 @@ struct Expression {
   bool distinct = false;                              // kAggregate
   bool filtered = false;                              // kAggregate: the last argument is the condition of FILTER
   std::shared_ptr<const Subquery> subquery;           // kSubquery
-  NumericType numeric;                                // kCast to numeric(precision, scale)
+  int32_t modifier = kNoModifier;                     // kCast
+  Conversion conversion = Conversion::kExplicit;      // kCast: what the modifier is enforced for
   std::string name;                                   // kColumn, kOuterColumn: for messages
   std::vector<std::unique_ptr<Expression>> arguments;
 };
@@ -118,10 +133,5 @@ bool operator==(const Expression& a, const Expression& b);
 bool IsFixed(const Expression& expression);
 // No parameter, no column, no function that depends on more than its arguments.
 bool IsImmutable(const Expression& expression);
-
-// An explicit cast. 22003, 22P02 and the like; 42846 if there is no such cast is the binder's to say.
-absl::StatusOr<Datum> CastDatum(Datum value, SqlType from, SqlType to);
-// Rounds to the scale; 22003 beyond the precision.
-absl::StatusOr<Datum> FitNumeric(Datum value, const NumericType& numeric);
 
 }  // namespace anabranch

@@ -34,8 +34,8 @@ TEST_F(ExpressionTest, ArithmeticErrors) {
   EXPECT_EQ(Value("1.0 / 0"), "22012: division by zero");
   EXPECT_EQ(Value("'abc' + 1"), "22P02: invalid input syntax for type integer: \"abc\"");
   EXPECT_EQ(Value("true + 1"), "42883: operator does not exist: boolean + integer");
-  EXPECT_EQ(Value("2 ^ 3"), "0A000: operator ^ is not supported");
-  EXPECT_EQ(Value("now() - now()"), "0A000: operator - on timestamps and intervals is not supported");
+  EXPECT_EQ(Value("2 ^ 3"), "8");
+  EXPECT_EQ(Value("now() - now()"), "00:00:00");
 }
 
 TEST_F(ExpressionTest, ThreeValuedLogic) {
@@ -85,7 +85,7 @@ TEST_F(ExpressionTest, Casts) {
   EXPECT_EQ(Value("123.4::numeric(4,2)"), "22003: numeric field overflow");
   EXPECT_EQ(Value("3000000000::int"), "22003: integer out of range");
   EXPECT_EQ(Value("true::numeric"), "42846: cannot cast type boolean to numeric");
-  EXPECT_EQ(Value("1::float8"), "0A000: type float8 is not supported");
+  EXPECT_EQ(Value("1::float8 / 3"), "0.3333333333333333");
   EXPECT_EQ(Value("1::nonsense"), "42704: type \"nonsense\" does not exist");
 }
 
@@ -110,7 +110,8 @@ TEST_F(ExpressionTest, ParametersTakeTheTypeOfTheirPlace) {
   EXPECT_EQ(session_->Describe("SELECT $1 + 1, $2 || 'x', $3::numeric, $4, $1"),
             "integer text numeric text -> ?column?:integer ?column?:text numeric:numeric ?column?:text ?column?:integer");
   EXPECT_EQ(session_->Describe("SELECT $1 + 1", {SqlType::kInt8}), "bigint -> ?column?:bigint");
-  EXPECT_EQ(session_->Describe("SELECT $1", {static_cast<SqlType>(1043)}), "text -> ?column?:text");
+  EXPECT_EQ(session_->Describe("SELECT $1", {static_cast<SqlType>(1043)}),
+            "character varying -> ?column?:character varying");
   EXPECT_EQ(session_->RunWith("SELECT $1 + 1, $2 || 'x', $3", {"41", "y", std::nullopt}), "42|yx|~");
   EXPECT_EQ(session_->RunWith("SELECT $1 + 1", {"x"}), "22P02: invalid input syntax for type integer: \"x\"");
   EXPECT_EQ(session_->RunWith("SELECT $1 + $2::int", {"1"}).substr(0, 5), "08P01");

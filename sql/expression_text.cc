@@ -94,6 +94,16 @@ std::string ExpressionText(const Expression& e) {
       return CaseText(e);
     case ExpressionKind::kCoalesce:
       return "COALESCE(" + List(e.arguments, ", ") + ")";
+    case ExpressionKind::kGreatest:
+      return "GREATEST(" + List(e.arguments, ", ") + ")";
+    case ExpressionKind::kLeast:
+      return "LEAST(" + List(e.arguments, ", ") + ")";
+    case ExpressionKind::kArray:
+      return "ARRAY[" + List(e.arguments, ", ") + "]";
+    case ExpressionKind::kAnyItem:
+      return fmt::format("({} {} ANY ({}))", argument(0), kCompare[static_cast<int>(e.compare)], argument(1));
+    case ExpressionKind::kAllItems:
+      return fmt::format("({} {} ALL ({}))", argument(0), kCompare[static_cast<int>(e.compare)], argument(1));
     case ExpressionKind::kCast:
       return fmt::format("({})::{}", argument(0), TypeName(e.type));
     case ExpressionKind::kSubquery:

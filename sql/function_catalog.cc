@@ -19,8 +19,8 @@ constexpr SqlType kBool = SqlType::kBool;
 constexpr SqlType kInt4 = SqlType::kInt4;
 constexpr SqlType kInt8 = SqlType::kInt8;
 constexpr SqlType kText = SqlType::kText;
-constexpr SqlType kName = SqlType::kText;
-constexpr SqlType kOid = SqlType::kInt8;
+constexpr SqlType kName = SqlType::kName;
+constexpr SqlType kOid = SqlType::kOid;
 
 int64_t Int(const Datum& datum) { return std::get<int64_t>(datum); }
 const std::string& Text(const Datum& datum) { return std::get<std::string>(datum); }

@@ -9,13 +9,19 @@ using Result = FunctionResult;
 using Context = EvaluationContext;
 using T = SqlType;
 
+// What nextval('s') and nextval('s'::regclass) are given.
+const std::string& NameOf(const Datum& datum) {
+  const ObjectName* object = std::get_if<ObjectName>(&datum);
+  return object != nullptr ? object->name : TextOf(datum);
+}
+
 Result NextValue(const Datum* a, const Context& context) {
-  ASSIGN_OR_RETURN(const int64_t value, context.sequences->Next(TextOf(a[0])));
+  ASSIGN_OR_RETURN(const int64_t value, context.sequences->Next(NameOf(a[0])));
   return Datum(value);
 }
 
 Result CurrentValue(const Datum* a, const Context& context) {
-  ASSIGN_OR_RETURN(const int64_t value, context.sequences->Current(TextOf(a[0])));
+  ASSIGN_OR_RETURN(const int64_t value, context.sequences->Current(NameOf(a[0])));
   return Datum(value);
 }
 
@@ -25,12 +31,12 @@ Result LastValue(const Datum*, const Context& context) {
 }
 
 Result SetValue(const Datum* a, const Context& context) {
-  RETURN_IF_ERROR(context.sequences->Set(TextOf(a[0]), IntOf(a[1]), true));
+  RETURN_IF_ERROR(context.sequences->Set(NameOf(a[0]), IntOf(a[1]), true));
   return a[1];
 }
 
 Result SetValueCalled(const Datum* a, const Context& context) {
-  RETURN_IF_ERROR(context.sequences->Set(TextOf(a[0]), IntOf(a[1]), std::get<bool>(a[2])));
+  RETURN_IF_ERROR(context.sequences->Set(NameOf(a[0]), IntOf(a[1]), std::get<bool>(a[2])));
   return a[1];
 }
 
@@ -38,13 +44,14 @@ Result SetValueCalled(const Datum* a, const Context& context) {
 
 FunctionList SequenceFunctions() {
   constexpr auto kVolatile = Volatility::kVolatile;
-  return {
-      {"nextval", {T::kText}, T::kInt8, NextValue, kVolatile},
-      {"currval", {T::kText}, T::kInt8, CurrentValue, kVolatile},
-      {"lastval", {}, T::kInt8, LastValue, kVolatile},
-      {"setval", {T::kText, T::kInt8}, T::kInt8, SetValue, kVolatile},
-      {"setval", {T::kText, T::kInt8, T::kBool}, T::kInt8, SetValueCalled, kVolatile},
-  };
+  FunctionList all = {{"lastval", {}, T::kInt8, LastValue, kVolatile}};
+  for (const T name : {T::kText, T::kRegclass}) {
+    all.push_back({"nextval", {name}, T::kInt8, NextValue, kVolatile});
+    all.push_back({"currval", {name}, T::kInt8, CurrentValue, kVolatile});
+    all.push_back({"setval", {name, T::kInt8}, T::kInt8, SetValue, kVolatile});
+    all.push_back({"setval", {name, T::kInt8, T::kBool}, T::kInt8, SetValueCalled, kVolatile});
+  }
+  return all;
 }
 
 }  // namespace anabranch

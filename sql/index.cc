@@ -3,6 +3,7 @@
 
 #include "base/status.h"
 #include "sql/ddl.h"
+#include "sql/row_codec.h"
 #include "sql/table_builder.h"
 #include "sql/table_rewrite.h"
 #include "sql/tree.h"
@@ -23,6 +24,7 @@ absl::StatusOr<std::vector<int>> IndexColumns(const pg_query::IndexStmt& create,
     if (!position) {
       return SqlError(sqlstate::kUndefinedColumn, fmt::format("column \"{}\" does not exist", element.name()));
     }
+    RETURN_IF_ERROR(CheckKeyType(table.columns[*position].type));
     columns.push_back(*position);
   }
   if (columns.size() <= kIndexColumnsMax) return columns;

@@ -78,6 +78,13 @@ absl::Status SyntaxError(std::string_view text) {
 
 bool IsSpace(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
+// NaN and Infinity in any case: PostgreSQL has them.
+bool IsNotFinite(std::string_view word) {
+  std::string lower(word);
+  for (char& c : lower) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  return lower == "nan" || lower == "infinity" || lower == "inf";
+}
+
 // "e10" at the front of `rest`, which must be all of it. False: malformed. Saturates far outside the legal range.
 bool TakeExponent(std::string_view rest, int* exponent) {
   *exponent = 0;
@@ -120,6 +127,10 @@ absl::StatusOr<Numeric> ParseNumeric(std::string_view text) {
   while (!in.empty() && IsSpace(in.back())) in.remove_suffix(1);
   const bool negative = !in.empty() && in.front() == '-';
   if (!in.empty() && (in.front() == '-' || in.front() == '+')) in.remove_prefix(1);
+  const bool is_word = !in.empty() && (in.front() < '0' || in.front() > '9') && in.front() != '.';
+  if (is_word && IsNotFinite(in)) {
+    return SqlError(sqlstate::kFeatureNotSupported, fmt::format("numeric {} is not supported", in));
+  }
   std::string digits;
   int scale = 0;
   bool point = false;

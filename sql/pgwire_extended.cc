@@ -181,13 +181,6 @@ absl::Status ExtendedProtocol::Bind(BindMessage bind) {
     return SqlError(sqlstate::kProtocolViolation, fmt::format("bind message has {} result formats but query has {} columns",
                                                               bind.result_formats.size(), description.columns.size()));
   }
-  for (size_t i = 0; i < description.columns.size(); ++i) {
-    if (FormatAt(bind.result_formats, i) == Format::kBinary && !HasBinaryFormat(description.columns[i].type)) {
-      return SqlError(sqlstate::kFeatureNotSupported,
-                      fmt::format("binary format of type {} is not supported", TypeName(description.columns[i].type)),
-                      "Ask for results in text format.");
-    }
-  }
   portal.parameters = std::move(bind.parameters);
   portal.formats = std::move(bind.result_formats);
   portals_[bind.portal] = std::move(portal);

@@ -4,6 +4,8 @@
 
 #include "base/status.h"
 #include "sql/error_field.h"
+#include "sql/type_name.h"
+#include "sql/wire_value.h"
 
 namespace anabranch {
 namespace {
@@ -11,10 +13,6 @@ namespace {
 constexpr uint32_t kCancelRequestCode = 80877102;
 constexpr uint32_t kSslRequestCode = 80877103;
 constexpr uint32_t kGssEncRequestCode = 80877104;
-constexpr uint32_t kInt2Oid = 21;
-constexpr uint32_t kBpcharOid = 1042;
-constexpr uint32_t kVarcharOid = 1043;
-constexpr uint32_t kNameOid = 19;
 
 absl::Status Malformed(std::string_view what) {
   return SqlError(sqlstate::kProtocolViolation, fmt::format("invalid {} message", what));
@@ -88,11 +86,6 @@ void Put32(std::string* out, uint32_t value) {
   Put16(out, static_cast<uint16_t>(value));
 }
 
-void Put64(std::string* out, uint64_t value) {
-  Put32(out, static_cast<uint32_t>(value >> 32));
-  Put32(out, static_cast<uint32_t>(value));
-}
-
 void PutString(std::string* out, std::string_view text) {
   // A zero byte would end the string early and shift everything after it.
   out->append(text.substr(0, text.find('\0')));
@@ -147,30 +140,17 @@ void AppendDiagnostic(std::string* out, char type, std::string_view severity, st
   out->push_back('\0');
 }
 
-void PutBinaryDatum(std::string* out, const Datum& datum, SqlType type) {
-  if (const bool* value = std::get_if<bool>(&datum)) {
-    Put32(out, 1);
-    out->push_back(*value ? 1 : 0);
-  } else if (const int64_t* number = std::get_if<int64_t>(&datum)) {
-    if (type == SqlType::kInt4) {
-      Put32(out, 4);
-      Put32(out, static_cast<uint32_t>(*number));
-    } else {
-      Put32(out, 8);
-      Put64(out, static_cast<uint64_t>(*number));
-    }
+// The length before the value is known once the value is there.
+void PutDatum(std::string* out, const Datum& datum, SqlType type, Format format) {
+  const size_t begin = out->size();
+  Put32(out, 0);
+  if (format == Format::kBinary) {
+    AppendBinary(datum, type, out);
   } else {
-    const std::string text = ToText(datum);
-    Put32(out, static_cast<uint32_t>(text.size()));
-    out->append(text);
+    AppendText(datum, out);
   }
-}
-
-int64_t SignedBigEndian(std::string_view bytes) {
-  int64_t value = static_cast<int8_t>(bytes[0]);  // sign-extends
-  for (const char byte : bytes.substr(1))
-    value = static_cast<int64_t>(static_cast<uint64_t>(value) << 8) | static_cast<uint8_t>(byte);
-  return value;
+  const auto length = static_cast<uint32_t>(out->size() - begin - sizeof(uint32_t));
+  for (size_t i = 0; i < sizeof(length); ++i) (*out)[begin + i] = static_cast<char>(length >> (8 * (3 - i)));
 }
 
 }  // namespace
@@ -356,12 +336,8 @@ void AppendDataRow(std::string* out, const Row& row, const std::vector<ColumnDes
   for (size_t i = 0; i < row.size(); ++i) {
     if (IsNull(row[i])) {
       Put32(out, static_cast<uint32_t>(-1));
-    } else if (FormatAt(formats, i) == Format::kBinary) {
-      PutBinaryDatum(out, row[i], columns[i].type);
     } else {
-      const std::string text = ToText(row[i]);
-      Put32(out, static_cast<uint32_t>(text.size()));
-      out->append(text);
+      PutDatum(out, row[i], columns[i].type, FormatAt(formats, i));
     }
   }
 }
@@ -409,57 +385,16 @@ Format FormatAt(const std::vector<Format>& formats, size_t index) {
   return formats.size() == 1 ? formats[0] : formats[index];
 }
 
-bool HasBinaryFormat(SqlType type) {
-  return type == SqlType::kBool || type == SqlType::kInt4 || type == SqlType::kInt8 || type == SqlType::kText ||
-         type == SqlType::kUnknown;
-}
-
 absl::StatusOr<std::string> BinaryParameterToText(SqlType type, std::string_view bytes) {
-  const auto wrong_length = [&] {
-    return SqlError("22P03", fmt::format("incorrect binary data format for a parameter of type {}", TypeName(type)));
-  };
-  switch (type) {
-    case SqlType::kBool:
-      if (bytes.size() != 1) return wrong_length();
-      return std::string(bytes[0] != 0 ? "t" : "f");
-    case SqlType::kInt4:  // a client that said int2 sends two bytes
-      if (bytes.size() != 4 && bytes.size() != 2) return wrong_length();
-      return fmt::format("{}", SignedBigEndian(bytes));
-    case SqlType::kInt8:
-      if (bytes.size() != 8) return wrong_length();
-      return fmt::format("{}", SignedBigEndian(bytes));
-    case SqlType::kText:
-    case SqlType::kUnknown:
-      return std::string(bytes);
-    default:
-      return SqlError(sqlstate::kFeatureNotSupported,
-                      fmt::format("binary format of a parameter of type {} is not supported", TypeName(type)),
-                      "Send the parameter in text format.");
-  }
+  ASSIGN_OR_RETURN(const Datum value, FromBinary(type == SqlType::kUnknown ? SqlType::kText : type, bytes));
+  return ToText(value);
 }
 
 absl::StatusOr<SqlType> ParameterTypeOfOid(uint32_t oid) {
-  switch (oid) {
-    case 0:
-      return SqlType::kUnknown;
-    case kInt2Oid:
-      return SqlType::kInt4;
-    case kBpcharOid:
-    case kVarcharOid:
-    case kNameOid:
-      return SqlType::kText;
-    case static_cast<uint32_t>(SqlType::kBool):
-    case static_cast<uint32_t>(SqlType::kInt8):
-    case static_cast<uint32_t>(SqlType::kInt4):
-    case static_cast<uint32_t>(SqlType::kText):
-    case static_cast<uint32_t>(SqlType::kTimestampTz):
-    case static_cast<uint32_t>(SqlType::kNumeric):
-    case static_cast<uint32_t>(SqlType::kUnknown):
-      return static_cast<SqlType>(oid);
-    default:
-      return SqlError(sqlstate::kFeatureNotSupported,
-                      fmt::format("a parameter of the type with oid {} is not supported", oid));
-  }
+  if (oid == 0) return SqlType::kUnknown;
+  const std::optional<SqlType> type = TypeOfOid(oid);
+  if (type && *type != SqlType::kVoid) return *type;
+  return SqlError(sqlstate::kFeatureNotSupported, fmt::format("a parameter of the type with oid {} is not supported", oid));
 }
 
 }  // namespace anabranch

@@ -95,7 +95,6 @@ void AppendReadyForQuery(std::string* out, TransactionStatus status);
 void AppendRowDescription(std::string* out, const std::vector<ColumnDescription>& columns,
                           const std::vector<Format>& formats);
 void AppendParameterDescription(std::string* out, const std::vector<SqlType>& types);
-// REQUIRES: binary only where HasBinaryFormat(type).
 void AppendDataRow(std::string* out, const Row& row, const std::vector<ColumnDescription>& columns,
                    const std::vector<Format>& formats);
 void AppendCommandComplete(std::string* out, std::string_view tag);
@@ -125,8 +124,7 @@ void AppendNotice(std::string* out, std::string_view sqlstate, std::string_view 
 
 // The format of column or parameter `index`: none given is text, one given counts for all.
 Format FormatAt(const std::vector<Format>& formats, size_t index);
-bool HasBinaryFormat(SqlType type);
-// A parameter in binary format, as text. 0A000 for a type without one, 22P03 for a wrong length.
+// A parameter in binary format, as text. 22P03 for bytes that are no such value.
 absl::StatusOr<std::string> BinaryParameterToText(SqlType type, std::string_view bytes);
 // The type a client means by an oid in Parse; kUnknown for "you say". 0A000 naming the oid for types there are not.
 absl::StatusOr<SqlType> ParameterTypeOfOid(uint32_t oid);

@@ -192,20 +192,20 @@ TEST(EncodeTest, SmallMessages) {
 
 TEST(ValueTest, BinaryParameters) {
   EXPECT_EQ(BinaryParameterToText(SqlType::kInt4, "\xff\xff\xff\xff"s).value(), "-1");
-  EXPECT_EQ(BinaryParameterToText(SqlType::kInt4, "\x80\0"s).value(), "-32768");  // int2
+  EXPECT_EQ(BinaryParameterToText(SqlType::kInt2, "\x80\0"s).value(), "-32768");
   EXPECT_EQ(BinaryParameterToText(SqlType::kInt8, "\x80\0\0\0\0\0\0\0"s).value(), "-9223372036854775808");
   EXPECT_EQ(BinaryParameterToText(SqlType::kBool, "\1"s).value(), "t");
   EXPECT_EQ(BinaryParameterToText(SqlType::kText, "x").value(), "x");
   EXPECT_EQ(StateOf(BinaryParameterToText(SqlType::kInt8, "\1"s).status()), "22P03");
   EXPECT_EQ(StateOf(BinaryParameterToText(SqlType::kInt4, "").status()), "22P03");
-  EXPECT_EQ(StateOf(BinaryParameterToText(SqlType::kNumeric, "\1"s).status()), "0A000");
+  EXPECT_EQ(StateOf(BinaryParameterToText(SqlType::kNumeric, "\1"s).status()), "22P03");
 }
 
 TEST(ValueTest, TypesByOid) {
   EXPECT_EQ(ParameterTypeOfOid(0).value(), SqlType::kUnknown);
-  EXPECT_EQ(ParameterTypeOfOid(1043).value(), SqlType::kText);
+  EXPECT_EQ(ParameterTypeOfOid(1043).value(), SqlType::kVarchar);
   EXPECT_EQ(ParameterTypeOfOid(20).value(), SqlType::kInt8);
-  EXPECT_EQ(StateOf(ParameterTypeOfOid(701).status()), "0A000");
+  EXPECT_EQ(StateOf(ParameterTypeOfOid(600).status()), "0A000");  // point
 }
 
 }  // namespace

@@ -10,11 +10,19 @@
 //   text            bytes with 00 as 00 FF; 00 01 ends it
 //   numeric         02 zero; 03, decimal exponent as an integer part, digits + 2, 01 ends it; below zero 01 and the same
 //   inverted
-// A numeric's scale is not in its part, so numeric key columns stand in the value as well.
+//   date, timestamp as integers; oid, too
+//   bytea, uuid     01 and the bytes as text, or as they are
+//   float           01 and the bits, big endian: of a positive number with the sign set, of a negative one inverted
+//   interval        two integer parts: the days (30 a month), the microseconds of the last one
+//   array           02 and the part of each value, 03 for null; 01 ends it
+//   char(n)         text without its trailing blanks
+// No part begins with FF, which stands for null in the entries of indexes. What a part does not hold (the scale of a
+// numeric, blanks, the sign of a zero, months of an interval, arrays) is why such key columns stand in the value as well.
 //   tag     := varint (column id << 1 | kind)       kind 0: zigzag varint; kind 1: length-prefixed bytes
 // Column id 0 stands for "the column of the id that follows, a varint, is null": said only of columns that have a missing
 // value, which an absent column would get.
 //   numeric := zigzag scale | sign (00 or 01) | magnitude, big endian
+//   interval := zigzag months | days | microseconds; float: its bytes, little endian; array: its text form
 #pragma once
 
 #include <string>
@@ -27,13 +35,20 @@
 namespace anabranch {
 
 std::string TablePrefix(uint64_t table_id);
-// REQUIRES: not null, not an interval.
+// REQUIRES: not null. Of jsonb equal values have equal parts, and their order says nothing.
 void EncodeKeyPart(const Datum& value, std::string* key);
-// Takes the part of a value of this type off the front; *datum stays as it is for a numeric, whose scale a part does not
-// have. False for what is no such part.
+// Whether the part of a value is all of it.
+bool KeyPartHoldsValue(SqlType type);
+// What cannot be a column of a primary key or index: 0A000, 42704.
+absl::Status CheckKeyType(SqlType type);
+// Takes the part of a value of this type off the front; *datum stays as it is if the part does not hold the value. False
+// for what is no such part.
 bool TakeKeyPart(SqlType type, std::string_view* in, Datum* datum);
 // The first key after all that begin with `prefix`; empty: there is none.
 std::string PrefixEnd(std::string prefix);
+
+// The value of a type that is stored as an integer; false for others.
+bool IntegerDatum(SqlType type, int64_t value, Datum* datum);
 
 // REQUIRES: `row` has a value for each column, not null in the primary key, which is not empty.
 std::string EncodeRowKey(const Table& table, const Row& row);

@@ -127,13 +127,13 @@ TEST(RowCodec, DamageIsAnError) {
 
 TEST(Descriptor, RoundTrips) {
   Table table = MakeTable({SqlType::kInt4, SqlType::kNumeric, SqlType::kTimestampTz}, {1, 0});
-  table.columns[1].numeric = {10, 2};
+  table.columns[1].modifier = NumericModifier({10, 2});
   table.columns[1].default_value = N("1.50");
   table.columns[2].default_expression = "now()";
   table.columns[0].not_null = true;
   const TableRef decoded = *DecodeTable("t", EncodeTable(table));
   EXPECT_EQ(decoded->primary_key, table.primary_key);
-  EXPECT_EQ(decoded->columns[1].numeric.scale, 2);
+  EXPECT_EQ(NumericTypeOf(decoded->columns[1].modifier).scale, 2);
   EXPECT_EQ(ToText(*decoded->columns[1].default_value), "1.50");
   EXPECT_EQ(decoded->columns[2].default_expression, "now()");
   EXPECT_FALSE(decoded->columns[0].default_value.has_value());

@@ -29,32 +29,6 @@ absl::Status InFailedTransaction() {
                   "current transaction is aborted, commands ignored until end of transaction block");
 }
 
-// The type a client declared, as one that we have: drivers declare varchar where they mean text.
-SqlType KnownType(SqlType declared) {
-  constexpr uint32_t kBpcharOid = 1042, kVarcharOid = 1043, kInt2Oid = 21;
-  switch (static_cast<uint32_t>(declared)) {
-    case static_cast<uint32_t>(SqlType::kBool):
-    case static_cast<uint32_t>(SqlType::kInt4):
-    case static_cast<uint32_t>(SqlType::kInt8):
-    case static_cast<uint32_t>(SqlType::kText):
-    case static_cast<uint32_t>(SqlType::kNumeric):
-    case static_cast<uint32_t>(SqlType::kTimestampTz):
-      return declared;
-    case kBpcharOid:
-    case kVarcharOid:
-      return SqlType::kText;
-    case kInt2Oid:
-      return SqlType::kInt4;
-    default:
-      return SqlType::kUnknown;
-  }
-}
-
-std::vector<SqlType> KnownTypes(std::vector<SqlType> declared) {
-  std::transform(declared.begin(), declared.end(), declared.begin(), KnownType);
-  return declared;
-}
-
 absl::StatusOr<Row> ParseParameters(const std::vector<SqlType>& types,
                                     const std::vector<std::optional<std::string>>& values) {
   if (values.size() < types.size()) {
@@ -88,7 +62,7 @@ class Session final : public SqlSession {
 
   absl::StatusOr<StatementDescription> Describe(const StatementRef& statement, const std::vector<SqlType>& hints) override {
     if (block_.failed() && !IsTransactionEnd(*statement)) return InFailedTransaction();
-    absl::StatusOr<StatementDescription> description = DescribeStatement(statement, KnownTypes(hints));
+    absl::StatusOr<StatementDescription> description = DescribeStatement(statement, hints);
     if (!description.ok()) FailBlock();
     return description;
   }
@@ -97,7 +71,7 @@ class Session final : public SqlSession {
                                       const std::vector<std::optional<std::string>>& parameters, ResultSink& sink,
                                       std::stop_token stop) override {
     if (block_.failed() && !IsTransactionEnd(*statement)) return InFailedTransaction();
-    const Call call{statement, KnownTypes(parameter_types), parameters, sink, std::move(stop)};
+    const Call call{statement, parameter_types, parameters, sink, std::move(stop)};
     if (statement->kind == Statement::Kind::kPostgres && statement->tree->has_transaction_stmt()) {
       return ExecuteTransaction(call);
     }
@@ -319,7 +293,8 @@ class Session final : public SqlSession {
                            .session = &context_,
                            .settings = &settings_.current(),
                            .catalog = &catalog_,
-                           .sequences = &sequences_},
+                           .sequences = &sequences_,
+                           .stop = stop},
             .stop = std::move(stop),
             .unpublished = in_block ? block_.unpublished() : nullptr};
   }

@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "sql/bind.h"
 #include "sql/constraint.h"
+#include "sql/row_codec.h"
 #include "sql/sequence_options.h"
 #include "sql/stored_expression.h"
 #include "sql/tree.h"
@@ -91,7 +92,7 @@ absl::Status TableBuilder::AddColumn(const pg_query::ColumnDef& definition) {
     ASSIGN_OR_RETURN(type, ResolveType(definition.type_name()));
   }
   table_.columns.push_back(
-      {.id = table_.next_column_id++, .name = definition.colname(), .type = type.type, .numeric = type.numeric});
+      {.id = table_.next_column_id++, .name = definition.colname(), .type = type.type, .modifier = type.modifier});
   const int position = static_cast<int>(table_.columns.size()) - 1;
   if (serial) {
     Sequence sequence{.type = *serial};
@@ -218,13 +219,17 @@ absl::Status TableBuilder::AddPrimaryKey(const pg_query::Constraint& constraint,
   RETURN_IF_ERROR(CheckStorageParameters(constraint.options()));
   if (!constraint.indexname().empty()) return UnsupportedError("PRIMARY KEY USING INDEX");
   ASSIGN_OR_RETURN(table_.primary_key_name, IndexName(constraint.conname(), "", "pkey"));
-  for (const int position : positions) table_.columns[position].not_null = true;
+  for (const int position : positions) {
+    RETURN_IF_ERROR(CheckKeyType(table_.columns[position].type));
+    table_.columns[position].not_null = true;
+  }
   table_.primary_key = std::move(positions);
   table_.primary_key_oid = 0;
   return absl::OkStatus();
 }
 
 absl::Status TableBuilder::AddUnique(const pg_query::Constraint& constraint, std::vector<int> positions) {
+  for (const int position : positions) RETURN_IF_ERROR(CheckKeyType(table_.columns[position].type));
   RETURN_IF_ERROR(CheckStorageParameters(constraint.options()));
   if (!constraint.indexname().empty()) return UnsupportedError("UNIQUE USING INDEX");
   ASSIGN_OR_RETURN(std::string name, IndexName(constraint.conname(), ColumnNames(positions), "key"));

@@ -85,6 +85,9 @@ const std::map<std::string_view, Names>& Understood() {
       {"FuncCall", {"funcname", "args", "agg_star", "agg_distinct", "agg_filter", "funcformat", "location"}},
       {"TypeCast", {"arg", "type_name", "location"}},
       {"TypeName", {"names", "typmods", "typemod", "array_bounds", "location"}},
+      {"A_ArrayExpr", {"elements", "location"}},
+      {"RowExpr", {"args", "row_format", "location"}},
+      {"MinMaxExpr", {"op", "args", "location"}},
       {"CaseExpr", {"arg", "args", "defresult", "location"}},
       {"CaseWhen", {"expr", "result", "location"}},
       {"CoalesceExpr", {"args", "location"}},
@@ -128,11 +131,8 @@ const std::map<std::string_view, std::string_view>& FriendlyNames() {
   static const std::map<std::string_view, std::string_view> kNames = {
       {"RangeTableSample", "TABLESAMPLE"},
       {"RangeTableFunc", "XMLTABLE"},
-      {"A_ArrayExpr", "ARRAY"},
       {"A_Indirection", "a subscript or field selection"},
       {"A_Indices", "a subscript"},
-      {"RowExpr", "a row constructor"},
-      {"MinMaxExpr", "GREATEST/LEAST"},
       {"GroupingSet", "GROUPING SETS"},
       {"GroupingFunc", "GROUPING"},
       {"CurrentOfExpr", "WHERE CURRENT OF"},
@@ -309,40 +309,6 @@ bool IsUnderstoodStatement(const pg_query::Node& node) {
   }
 }
 
-// PostgreSQL's own types that we have not: refused as unsupported, not as unknown.
-bool IsPostgresType(std::string_view name) {
-  static const Names kTypes = {
-      "int2",     "float4",    "float8",      "bytea",     "date",     "timestamp",     "time",   "timetz",    "interval",
-      "uuid",     "json",      "jsonb",       "bpchar",    "char",     "name",          "oid",    "xml",       "money",
-      "inet",     "cidr",      "macaddr",     "macaddr8",  "bit",      "varbit",        "point",  "line",      "lseg",
-      "box",      "path",      "polygon",     "circle",    "tsvector", "tsquery",       "serial", "serial2",   "serial4",
-      "serial8",  "bigserial", "smallserial", "regclass",  "regtype",  "regproc",       "pg_lsn", "int4range", "int8range",
-      "numrange", "tsrange",   "tstzrange",   "daterange", "record",   "txid_snapshot", "xid",    "cid",       "tid"};
-  return kTypes.contains(name);
-}
-
-absl::StatusOr<NumericType> NumericModifiers(const pg_query::TypeName& name) {
-  NumericType numeric;
-  int values[2] = {0, 0};
-  for (int i = 0; i < name.typmods_size(); ++i) {
-    const pg_query::A_Const& constant = name.typmods(i).a_const();
-    if (i >= 2 || constant.val_case() != pg_query::A_Const::kIval) {
-      return SqlError(sqlstate::kInvalidParameterValue, "invalid NUMERIC type modifier");
-    }
-    values[i] = constant.ival().ival();
-  }
-  if (name.typmods_size() == 0) return numeric;
-  numeric = {values[0], values[1]};
-  if (numeric.precision < 1 || numeric.precision > kNumericDigitsMax) {
-    return SqlError(sqlstate::kInvalidParameterValue,
-                    fmt::format("NUMERIC precision {} must be between 1 and {}", numeric.precision, kNumericDigitsMax));
-  }
-  if (numeric.scale < 0 || numeric.scale > numeric.precision) {
-    return UnsupportedError(fmt::format("NUMERIC scale {} outside 0 .. precision {}", numeric.scale, numeric.precision));
-  }
-  return numeric;
-}
-
 }  // namespace
 
 absl::Status UnsupportedError(std::string_view what) {
@@ -365,30 +331,6 @@ absl::StatusOr<std::string> RelationName(const pg_query::RangeVar& relation) {
     return SqlError("3F000", fmt::format("schema \"{}\" does not exist", relation.schemaname()));
   }
   return relation.relname();
-}
-
-absl::StatusOr<ColumnType> ResolveType(const pg_query::TypeName& name) {
-  static const std::map<std::string_view, SqlType> kTypes = {
-      {"bool", SqlType::kBool},       {"int4", SqlType::kInt4},
-      {"int8", SqlType::kInt8},       {"text", SqlType::kText},
-      {"varchar", SqlType::kText},    {"numeric", SqlType::kNumeric},
-      {"decimal", SqlType::kNumeric}, {"timestamptz", SqlType::kTimestampTz},
-  };
-  const std::string& type = StringOf(name.names(name.names_size() - 1));
-  const bool qualified = name.names_size() > 1 && StringOf(name.names(0)) != "pg_catalog";
-  const auto found = kTypes.find(type);
-  if (qualified || found == kTypes.end()) {
-    if (!qualified && IsPostgresType(type)) return UnsupportedError(fmt::format("type {}", type));
-    return SqlError(sqlstate::kUndefinedObject, fmt::format("type \"{}\" does not exist", type));
-  }
-  if (name.array_bounds_size() > 0) return UnsupportedError(fmt::format("type {}[]", type));
-  ColumnType result{.type = found->second, .numeric = {}};
-  if (result.type == SqlType::kNumeric) {
-    ASSIGN_OR_RETURN(result.numeric, NumericModifiers(name));
-  } else if (name.typmods_size() > 0) {
-    return UnsupportedError(fmt::format("type {} with a length or precision", type));
-  }
-  return result;
 }
 
 }  // namespace anabranch

@@ -6,8 +6,6 @@
 
 #include "absl/status/statusor.h"
 #include "pg_query/pg_query.pb.h"
-#include "sql/datum.h"
-#include "sql/descriptor.h"
 
 namespace anabranch {
 
@@ -22,12 +20,5 @@ inline const std::string& StringOf(const pg_query::Node& node) { return node.str
 
 // The table a statement names, in the one schema there is.
 absl::StatusOr<std::string> RelationName(const pg_query::RangeVar& relation);
-
-struct ColumnType {
-  SqlType type = SqlType::kText;
-  NumericType numeric;
-};
-// 0A000 for a type that PostgreSQL has and we have not, 42704 for what is none.
-absl::StatusOr<ColumnType> ResolveType(const pg_query::TypeName& name);
 
 }  // namespace anabranch

@@ -1,0 +1,94 @@
+// The calendar: date, timestamp, interval; their text forms (DateStyle ISO, MDY; IntervalStyle postgres) and arithmetic.
+//
+// timestamptz is shown in UTC. The last years that PostgreSQL knows (294247 to 294276) are out of range here.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "sql/datum.h"
+
+namespace anabranch {
+
+inline constexpr int64_t kSecondUs = 1'000'000;
+inline constexpr int64_t kMinuteUs = 60 * kSecondUs;
+inline constexpr int64_t kHourUs = 60 * kMinuteUs;
+inline constexpr int64_t kDayUs = 24 * kHourUs;
+inline constexpr int kDaysPerMonth = 30;
+inline constexpr int kMonthsPerYear = 12;
+inline constexpr int64_t kInfiniteUs = INT64_MAX;
+inline constexpr int64_t kMinusInfiniteUs = INT64_MIN;
+inline constexpr int32_t kInfiniteDays = INT32_MAX;
+inline constexpr int32_t kMinusInfiniteDays = INT32_MIN;
+inline constexpr int64_t kDaysMin = -2'440'588;         // 4713-11-24 BC, the start of the Julian day count
+inline constexpr int64_t kDateDaysMax = 2'145'042'541;  // 5874897-12-31
+inline constexpr int64_t kTimestampUsMin = kDaysMin * kDayUs;
+
+inline bool IsInfinite(int64_t us) { return us == kInfiniteUs || us == kMinusInfiniteUs; }
+inline bool IsInfinite(Date date) { return date.days == kInfiniteDays || date.days == kMinusInfiniteDays; }
+
+inline int64_t FloorDivide(int64_t value, int64_t divisor) { return value / divisor - (value % divisor < 0 ? 1 : 0); }
+
+struct CivilDate {
+  int64_t year = 1970;  // 0 is 1 BC
+  int month = 1;
+  int day = 1;
+};
+int64_t DaysFromCivil(const CivilDate& date);
+CivilDate CivilFromDays(int64_t days);
+int DaysInMonth(int64_t year, int month);
+
+struct CivilTime {
+  CivilDate date;
+  int hour = 0;
+  int minute = 0;
+  int second = 0;
+  int us = 0;
+};
+CivilTime CivilFromUs(int64_t us);
+
+void AppendDate(Date value, std::string* out);
+void AppendLocalTimestamp(LocalTimestamp value, std::string* out);
+void AppendTimestampTz(TimestampTz value, std::string* out);
+void AppendInterval(const Interval& value, std::string* out);
+
+// 22007 for what is none, 22008 out of range.
+absl::StatusOr<Date> ParseDate(std::string_view text);
+absl::StatusOr<LocalTimestamp> ParseLocalTimestamp(std::string_view text);
+absl::StatusOr<TimestampTz> ParseTimestampTz(std::string_view text);  // no zone: UTC
+absl::StatusOr<Interval> ParseInterval(std::string_view text);
+
+// Microseconds east of UTC that `zone` is at a time: an offset, an abbreviation, or a name of the time zone database.
+// 22023.
+absl::StatusOr<int64_t> ZoneOffsetUs(std::string_view zone, TimestampTz at);
+// The same for what clocks of that zone show.
+absl::StatusOr<int64_t> ZoneOffsetUs(std::string_view zone, LocalTimestamp at);
+
+absl::StatusOr<int64_t> TimestampUsFrom(__int128 us);  // 22008
+absl::StatusOr<Date> DateFrom(int64_t days);           // 22008
+// Months first (the day cut to the month's length), then days, then time. 22008
+absl::StatusOr<int64_t> AddInterval(int64_t us, const Interval& interval);
+Interval Negated(const Interval& interval);
+// a - b in days and time.
+Interval SubtractTimes(int64_t a, int64_t b);
+absl::StatusOr<Interval> Plus(const Interval& a, const Interval& b);      // 22008
+absl::StatusOr<Interval> Times(const Interval& interval, double factor);  // 22008
+// a - b in years, months, days and time, as age() counts.
+Interval Age(int64_t a, int64_t b);
+// 24:00 of time as a day, 30 days as a month.
+enum class Justify { kHours, kDays, kBoth };
+Interval Justified(Interval interval, Justify what);
+// Rounded to `precision` digits after the second.
+int64_t RoundUs(int64_t us, int precision);
+
+// date_trunc and extract. 22023 for an unknown field; 0A000 for one that this type does not have.
+absl::StatusOr<int64_t> TruncateTo(std::string_view field, int64_t us);
+absl::StatusOr<Interval> TruncateTo(std::string_view field, const Interval& interval);
+// nullopt: null (a field that infinity does not have). `type` names the argument's type.
+absl::StatusOr<std::optional<Numeric>> Extract(std::string_view field, int64_t us, SqlType type);
+absl::StatusOr<Numeric> Extract(std::string_view field, const Interval& interval);
+
+}  // namespace anabranch

@@ -1,0 +1,44 @@
+// The families of functions (sql/function.h), and what their bodies share. Included by function*.cc only.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "fmt/format.h"
+#include "sql/expression.h"
+#include "sql/function.h"
+
+namespace anabranch {
+
+using FunctionList = std::vector<ScalarFunction>;
+using FunctionResult = absl::StatusOr<Datum>;
+
+FunctionList NumberFunctions();      // + - * / %, rounding, bits
+FunctionList FloatFunctions();       // power, logarithms, trigonometry
+FunctionList TextFunctions();        // length, substring, trim, ||
+FunctionList TextBuildFunctions();   // format, concat, quote, encode, digests
+FunctionList PatternFunctions();     // LIKE, regular expressions
+FunctionList TimeFunctions();        // now, arithmetic and fields of dates
+FunctionList TimeFormatFunctions();  // to_char, to_date
+FunctionList ValueFunctions();       // uuid, json, arrays
+FunctionList SessionFunctions();     // version, current_user
+FunctionList SequenceFunctions();    // nextval
+
+inline int64_t IntOf(const Datum& datum) { return std::get<int64_t>(datum); }
+inline double DoubleOf(const Datum& datum) { return std::get<double>(datum); }
+inline const std::string& TextOf(const Datum& datum) { return std::get<std::string>(datum); }
+inline const Numeric& NumericOf(const Datum& datum) { return std::get<Numeric>(datum); }
+inline const std::vector<Datum>& ItemsOf(const Datum& datum) { return std::get<Array>(datum).items->values; }
+
+inline absl::Status DivisionByZero() { return SqlError(sqlstate::kDivisionByZero, "division by zero"); }
+absl::Status ResultTooLong(std::string_view function);  // 54000
+
+// Bytes of the character at text[at].
+size_t CharacterBytes(std::string_view text, size_t at);
+int64_t CharacterCount(std::string_view text);
+// Of ASCII letters, as the C locale has it.
+std::string LowerText(std::string text);
+std::string UpperText(std::string text);
+
+}  // namespace anabranch

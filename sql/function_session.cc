@@ -1,0 +1,74 @@
+// The statement and its session.
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+
+#include "sql/execution.h"
+#include "sql/function_family.h"
+#include "sql/session.h"
+#include "sql/settings.h"
+
+namespace anabranch {
+namespace {
+
+using boost::multiprecision::cpp_int;
+using Result = FunctionResult;
+using Context = EvaluationContext;
+using T = SqlType;
+
+Result LogicalTime(const Datum*, const Context& context) { return Datum(HlcNumeric(context.snapshot)); }
+Result VersionText(const Datum*, const Context&) { return Datum(std::string(kVersionText)); }
+Result CurrentDatabase(const Datum*, const Context&) { return Datum(std::string(kDatabaseName)); }
+Result CurrentUser(const Datum*, const Context& context) { return Datum(context.session->user); }
+Result CurrentSchema(const Datum*, const Context&) { return Datum(std::string("public")); }
+Result IsInRecovery(const Datum*, const Context&) { return Datum(false); }
+Result CurrentSetting(const Datum* a, const Context& context) {
+  ASSIGN_OR_RETURN(std::string value, context.settings->Get(TextOf(a[0])));
+  return Datum(std::move(value));
+}
+// null for an unknown one, if the second argument says so.
+Result CurrentSettingOrNull(const Datum* a, const Context& context) {
+  Result value = CurrentSetting(a, context);
+  if (!value.ok() && std::get<bool>(a[1]) && SqlStateOf(value.status()) == sqlstate::kUndefinedObject) return Datum(Null{});
+  return value;
+}
+
+Result Sleep(const Datum* a, const Context& context) {
+  constexpr double kSecondsMax = 1e9;
+  const double seconds = std::clamp(DoubleOf(a[0]), 0.0, kSecondsMax);
+  std::mutex mutex;
+  std::condition_variable_any never;
+  std::unique_lock lock(mutex);
+  never.wait_for(lock, context.stop, std::chrono::duration<double>(seconds), [] { return false; });
+  RETURN_IF_ERROR(CheckStop(context.stop));
+  return Datum(std::string());
+}
+
+}  // namespace
+
+Numeric HlcNumeric(Timestamp ts) {
+  constexpr int kDigits = 10;
+  constexpr uint64_t kUnit = 10'000'000'000;
+  return {cpp_int(ts.ns) * kUnit, kDigits};
+}
+
+FunctionList SessionFunctions() {
+  constexpr T kText = T::kText;
+  constexpr auto kStable = Volatility::kStable;
+  return {
+      {"cluster_logical_timestamp", {}, T::kNumeric, LogicalTime, kStable},
+      {"version", {}, kText, VersionText, kStable},
+      {"current_database", {}, T::kName, CurrentDatabase, kStable},
+      {"current_catalog", {}, T::kName, CurrentDatabase, kStable},
+      {"current_user", {}, T::kName, CurrentUser, kStable},
+      {"session_user", {}, T::kName, CurrentUser, kStable},
+      {"current_schema", {}, T::kName, CurrentSchema, kStable},
+      {"current_setting", {kText}, kText, CurrentSetting, kStable},
+      {"current_setting", {kText, T::kBool}, kText, CurrentSettingOrNull, kStable},
+      {"pg_is_in_recovery", {}, T::kBool, IsInRecovery, Volatility::kVolatile},
+      {"pg_sleep", {T::kFloat8}, T::kVoid, Sleep, Volatility::kVolatile},
+  };
+}
+
+}  // namespace anabranch
