@@ -109,12 +109,15 @@ absl::Status CheckWrites(const SelectPlan&, const Authorization&) { return absl:
 
 absl::Status CheckWrites(const InsertPlan& plan, const Authorization& authorization) {
   RETURN_IF_ERROR(authorization.Check(*plan.table, Privilege::kInsert));
-  return plan.returning.columns.empty() ? absl::OkStatus() : authorization.Check(*plan.table, Privilege::kSelect);
+  const bool updates = plan.conflict && plan.conflict->updates;
+  if (updates) RETURN_IF_ERROR(authorization.Check(*plan.table, Privilege::kUpdate));
+  const bool reads = updates || !plan.returning.columns.empty();
+  return reads ? authorization.Check(*plan.table, Privilege::kSelect) : absl::OkStatus();
 }
 
 absl::Status CheckWrites(const UpdatePlan& plan, const Authorization& authorization) {
   RETURN_IF_ERROR(authorization.Check(*plan.table, plan.deletes ? Privilege::kDelete : Privilege::kUpdate));
-  const bool reads = !plan.returning.columns.empty() || ReadsColumns(plan.filter.get()) ||
+  const bool reads = plan.joined || !plan.returning.columns.empty() || ReadsColumns(plan.filter.get()) ||
                      std::any_of(plan.assignments.begin(), plan.assignments.end(),
                                  [](const auto& assignment) { return ReadsColumns(assignment.second.get()); });
   return reads ? authorization.Check(*plan.table, Privilege::kSelect) : absl::OkStatus();
@@ -123,7 +126,13 @@ absl::Status CheckWrites(const UpdatePlan& plan, const Authorization& authorizat
 // Whether the user may do what was planned. Done once: the descriptors it looked at are among those the plan depends on.
 absl::Status CheckPrivileges(const BoundStatement& bound, const std::vector<TableRef>& read,
                              const Authorization& authorization) {
-  for (const TableRef& table : read) RETURN_IF_ERROR(authorization.Check(*table, Privilege::kSelect));
+  // The target of UPDATE and DELETE is among them; whether it is read, the plan tells.
+  const auto* update = std::get_if<UpdatePlan>(&bound.plan);
+  const auto target =
+      std::find_if(read.begin(), read.end(), [&](const TableRef& table) { return update && table == update->table; });
+  for (auto table = read.begin(); table != read.end(); ++table) {
+    if (table != target) RETURN_IF_ERROR(authorization.Check(**table, Privilege::kSelect));
+  }
   return std::visit([&](const auto& plan) { return CheckWrites(plan, authorization); }, bound.plan);
 }
 
@@ -136,7 +145,8 @@ bool IsBindable(const Statement& statement) {
 }
 
 absl::StatusOr<BoundStatementRef> BindStatement(const StatementRef& statement, std::vector<SqlType> hints,
-                                                Transaction& transaction, TableReader* tables, const SessionContext& session) {
+                                                Transaction& transaction, TableReader* tables,
+                                                const SessionContext& session) {
   auto bound = std::make_shared<BoundStatement>();
   bound->statement = statement;
   Binder binder(std::move(hints));

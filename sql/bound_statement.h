@@ -34,7 +34,8 @@ bool IsBindable(const Statement& statement);
 
 // `hints`: parameter types given by the client, kUnknown where it gave none. REQUIRES: IsBindable.
 absl::StatusOr<BoundStatementRef> BindStatement(const StatementRef& statement, std::vector<SqlType> hints,
-                                                Transaction& transaction, TableReader* tables, const SessionContext& session);
+                                                Transaction& transaction, TableReader* tables,
+                                                const SessionContext& session);
 
 // Whether binding again in this transaction would give the same.
 absl::StatusOr<bool> IsCurrent(const BoundStatement& bound, Transaction& transaction);

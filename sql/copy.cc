@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/status.h"
+#include "sql/conversion.h"
 #include "sql/tree.h"
 
 namespace anabranch {

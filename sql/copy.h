@@ -20,7 +20,7 @@ class CopyReader {
         positions_(std::move(positions)),
         format_(std::move(format)),
         execution_(execution),
-        inserter_(rules, execution_, RowInserter::Mode::kLoad) {}
+        inserter_(rules, execution_, RowInserter::Mode::kLoad, positions_) {}
   CopyReader(const CopyReader&) = delete;
   CopyReader& operator=(const CopyReader&) = delete;
 

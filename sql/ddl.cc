@@ -74,6 +74,8 @@ absl::StatusOr<std::string> CreateTableAs(const pg_query::CreateTableAsStmt& cre
                           .binder = &binder,
                           .system = execution.evaluation.session->system};
   ASSIGN_OR_RETURN(const SelectPlan plan, PlanSelect(create.query().select_stmt(), nullptr, nullptr, planning));
+  RETURN_IF_ERROR(
+      Authorization(&execution.evaluation.session->user, execution.transaction, nullptr).CheckReads(plan.tables));
   ASSIGN_OR_RETURN(Table table, DescribeRows(plan.columns, into.col_names()));
   table.name = name;
   table.owner = execution.evaluation.session->user;

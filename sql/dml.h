@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,9 +24,10 @@ namespace anabranch {
 class RowInserter {
  public:
   enum class Mode { kRows, kLoad };  // kLoad: many; in batches if nobody else can see the table yet
-  RowInserter(TableRulesRef rules, const Execution& execution, Mode mode);
+  // `given`: positions of the columns that the caller fills in.
+  RowInserter(TableRulesRef rules, const Execution& execution, Mode mode, std::span<const int> given);
 
-  // A row of defaults: of the next row, for a default may be nextval().
+  // The next row: null where a value is given, else the default, which may be nextval().
   absl::StatusOr<Row> Defaults();
   // As RowWriter::Insert.
   absl::Status Insert(const Row& row);
@@ -37,6 +39,7 @@ class RowInserter {
   const Execution& execution_;
   std::unique_ptr<BulkWriter> bulk_;
   std::optional<RowWriter> writer_;  // if there is no bulk_
+  std::vector<bool> given_;          // by position
   std::optional<Row> fixed_;         // if every row gets the same
 };
 

@@ -83,7 +83,7 @@ absl::Status PlanSource(const pg_query::InsertStmt& insert, const std::vector<st
 class InsertRun {
  public:
   InsertRun(const InsertPlan& plan, const Execution& execution, const RowConsumer& returned)
-      : plan_(plan), execution_(execution), returned_(returned), inserter_(plan.rules, execution, Mode(plan)) {
+      : plan_(plan), execution_(execution), returned_(returned), inserter_(plan.rules, execution, Mode(plan), Given(plan)) {
     if (plan.conflict) resolver_.emplace(*plan.conflict, *plan.rules, inserter_.writer(), execution);
   }
 
@@ -91,8 +91,9 @@ class InsertRun {
     for (const std::vector<ExpressionRef>& values : plan_.rows) {
       ASSIGN_OR_RETURN(Row row, inserter_.Defaults());
       for (size_t i = 0; i < values.size(); ++i) {
-        if (!values[i]) continue;
-        ASSIGN_OR_RETURN(row[plan_.positions[i]], Evaluate(*values[i], {}, execution_.evaluation));
+        const int position = plan_.positions[i];
+        ASSIGN_OR_RETURN(row[position], values[i] ? Evaluate(*values[i], {}, execution_.evaluation)
+                                                  : plan_.rules->Default(position, execution_.evaluation));
       }
       RETURN_IF_ERROR(Insert(row));
     }
@@ -126,6 +127,12 @@ class InsertRun {
     return plan.select && !plan.conflict ? RowInserter::Mode::kLoad : RowInserter::Mode::kRows;
   }
 
+  // All rows of VALUES are of one length, perhaps shorter than the table.
+  static std::span<const int> Given(const InsertPlan& plan) {
+    const size_t values = plan.select ? plan.select->columns.size() : plan.rows.front().size();
+    return std::span<const int>(plan.positions).first(values);
+  }
+
   absl::Status Insert(Row& row) {
     if (resolver_) {
       ASSIGN_OR_RETURN(const ConflictResolver::Outcome outcome, resolver_->Insert(&row));
@@ -149,9 +156,10 @@ class InsertRun {
 
 }  // namespace
 
-RowInserter::RowInserter(TableRulesRef rules, const Execution& execution, Mode mode)
-    : rules_(std::move(rules)), execution_(execution) {
+RowInserter::RowInserter(TableRulesRef rules, const Execution& execution, Mode mode, std::span<const int> given)
+    : rules_(std::move(rules)), execution_(execution), given_(rules_->table()->columns.size()) {
   const Table& table = *rules_->table();
+  for (const int position : given) given_[position] = true;
   if (mode == Mode::kLoad && BulkWriter::CanLoad(table, execution)) {
     bulk_ = std::make_unique<BulkWriter>(table, nullptr, BulkWriter::Purpose::kLoad, execution);
   } else {
@@ -168,9 +176,10 @@ absl::Status RowInserter::Insert(const Row& row) {
 absl::StatusOr<Row> RowInserter::Defaults() {
   if (fixed_) return *fixed_;
   Row row;
-  for (size_t i = 0; i < rules_->table()->columns.size(); ++i) {
-    ASSIGN_OR_RETURN(Datum value, rules_->Default(static_cast<int>(i), execution_.evaluation));
-    row.push_back(std::move(value));
+  for (size_t i = 0; i < given_.size(); ++i) {
+    row.emplace_back();
+    if (given_[i]) continue;
+    ASSIGN_OR_RETURN(row.back(), rules_->Default(static_cast<int>(i), execution_.evaluation));
   }
   if (!rules_->volatile_defaults()) fixed_ = row;
   return row;

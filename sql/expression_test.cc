@@ -110,8 +110,7 @@ TEST_F(ExpressionTest, ParametersTakeTheTypeOfTheirPlace) {
   EXPECT_EQ(session_->Describe("SELECT $1 + 1, $2 || 'x', $3::numeric, $4, $1"),
             "integer text numeric text -> ?column?:integer ?column?:text numeric:numeric ?column?:text ?column?:integer");
   EXPECT_EQ(session_->Describe("SELECT $1 + 1", {SqlType::kInt8}), "bigint -> ?column?:bigint");
-  EXPECT_EQ(session_->Describe("SELECT $1", {static_cast<SqlType>(1043)}),
-            "character varying -> ?column?:character varying");
+  EXPECT_EQ(session_->Describe("SELECT $1", {SqlType::kVarchar}), "character varying -> ?column?:character varying");
   EXPECT_EQ(session_->RunWith("SELECT $1 + 1, $2 || 'x', $3", {"41", "y", std::nullopt}), "42|yx|~");
   EXPECT_EQ(session_->RunWith("SELECT $1 + 1", {"x"}), "22P02: invalid input syntax for type integer: \"x\"");
   EXPECT_EQ(session_->RunWith("SELECT $1 + $2::int", {"1"}).substr(0, 5), "08P01");

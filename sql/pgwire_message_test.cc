@@ -205,7 +205,7 @@ TEST(ValueTest, TypesByOid) {
   EXPECT_EQ(ParameterTypeOfOid(0).value(), SqlType::kUnknown);
   EXPECT_EQ(ParameterTypeOfOid(1043).value(), SqlType::kVarchar);
   EXPECT_EQ(ParameterTypeOfOid(20).value(), SqlType::kInt8);
-  EXPECT_EQ(StateOf(ParameterTypeOfOid(600).status()), "0A000");  // point
+  EXPECT_EQ(StateOf(ParameterTypeOfOid(600).status()), "0A000");
 }
 
 }  // namespace

@@ -98,6 +98,11 @@ absl::Status Authorization::Check(const Sequence& sequence, Privilege privilege)
   return SqlError(sqlstate::kInsufficientPrivilege, fmt::format("permission denied for sequence {}", sequence.name));
 }
 
+absl::Status Authorization::CheckReads(const std::vector<TableRef>& tables) const {
+  for (const TableRef& table : tables) RETURN_IF_ERROR(Check(*table, Privilege::kSelect));
+  return absl::OkStatus();
+}
+
 absl::Status Authorization::CheckOwner(std::string_view kind, std::string_view name, const std::string& owner) const {
   ASSIGN_OR_RETURN(const bool allowed, Allows(owner, {}, Privilege::kTrigger));
   if (allowed) return absl::OkStatus();

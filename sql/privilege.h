@@ -64,6 +64,8 @@ class Authorization {
   // 42501 "permission denied for table t".
   absl::Status Check(const Table& table, Privilege privilege) const;
   absl::Status Check(const Sequence& sequence, Privilege privilege) const;
+  // The tables that a query reads.
+  absl::Status CheckReads(const std::vector<TableRef>& tables) const;
   // 42501 "must be owner of table t".
   absl::Status CheckOwner(std::string_view kind, std::string_view name, const std::string& owner) const;
   absl::StatusOr<Identity> ReadIdentity() const;

@@ -47,11 +47,11 @@ TEST_F(RefusalTest, NamesTheThing) {
       {"SELECT v FROM t WHERE v ~~ ANY('{a}')", "~~ ANY"},
       {"SELECT 'a' SIMILAR TO 'b'", "SIMILAR TO"},
       {"SELECT 'a' COLLATE \"de_DE\"", "collation \"de_DE\""},
-      {"SELECT 'NaN'::numeric", "numeric NaN"},
-      {"SELECT 'today'::date", "date/time value \"today\""},
       {"WITH RECURSIVE x AS (SELECT 1) SELECT * FROM x", "WITH RECURSIVE"},
       {"SELECT (1, 2) IN (SELECT 1, 2)", "a subquery compared with a row"},
       {"SELECT CURRENT_TIME", "CURRENT_TIME"},
+      {"SELECT 'NaN'::numeric", "numeric NaN"},
+      {"SELECT 'today'::date", "date/time value \"today\""},
       {"SELECT B'101'", "a bit string"},
       {"SELECT time '10:00'", "type time"},
       {"SELECT generate_series(1, 2)", "generate_series outside FROM"},
@@ -75,6 +75,7 @@ TEST_F(RefusalTest, NamesTheThing) {
       {"CREATE TABLE x (a INT) PARTITION BY RANGE (a)", "PARTITION BY"},
       {"CREATE TABLE x (a INT) TABLESPACE y", "TABLESPACE"},
       {"COPY t FROM '/tmp/file'", "COPY with a file"},
+      {"COPY (DELETE FROM t RETURNING k) TO STDOUT", "COPY of a statement other than a query"},
       {"COMMIT AND CHAIN", "AND CHAIN"},
   };
   for (const auto& [text, thing] : kRefusals) {

@@ -161,7 +161,8 @@ absl::StatusOr<FromItemRef> FromClause::PlanTable(const pg_query::RangeVar& rang
 absl::StatusOr<FromItemRef> FromClause::PlanCatalog(const CatalogRelation& catalog, const pg_query::RangeVar& range) {
   if (!range.inh()) return UnsupportedError("ONLY");
   std::vector<ScopeColumn> columns;
-  for (const CatalogColumn& column : catalog.columns) columns.push_back({.relation = {}, .name = column.name, .type = column.type});
+  for (const CatalogColumn& column : catalog.columns)
+    columns.push_back({.relation = {}, .name = column.name, .type = column.type});
   auto item = std::make_unique<FromItem>();
   RETURN_IF_ERROR(AddColumns(range.alias(), catalog.name, std::move(columns), item.get()));
   item->node = std::make_unique<CatalogNode>(&catalog, item->alias, item->slots);

@@ -230,7 +230,10 @@ TEST_F(ServerTest, ParametersAndResultsInBothFormats) {
   EXPECT_EQ(std::string(PQgetvalue(result, 0, 0), PQgetlength(result, 0, 0)), std::string(big, 8));
   EXPECT_STREQ(PQgetvalue(result, 0, 1), "text");
   PQclear(result);
-  EXPECT_EQ(Client::Outcome(PQexecParams(client->get(), "SELECT n FROM t", 0, nullptr, nullptr, nullptr, nullptr, 1)), "");
+  result = PQexecParams(client->get(), "SELECT 1.5::numeric", 0, nullptr, nullptr, nullptr, nullptr, 1);
+  EXPECT_EQ(std::string(PQgetvalue(result, 0, 0), PQgetlength(result, 0, 0)),
+            std::string("\0\2\0\0\0\0\0\1\0\1\x13\x88", 12));  // two digits of 10,000, weight 0, scale 1
+  PQclear(result);
   EXPECT_EQ(Client::Outcome(
                 PQexecParams(client->get(), "SELECT k FROM t WHERE v = $1", 0, nullptr, nullptr, nullptr, nullptr, 0)),
             "08P01");  // a parameter is missing

@@ -51,7 +51,7 @@ TEST_F(SubqueryTest, ExistsLooksForOneRow) {
   // Two levels up.
   EXPECT_EQ(Run("SELECT k FROM t WHERE EXISTS (SELECT 1 FROM t AS u WHERE u.g = t.g AND EXISTS "
                 "(SELECT 1 FROM t AS w WHERE w.k = u.k + 1 AND w.v = t.v + 10)) ORDER BY k"),
-            "1");
+            "1\n2");
 }
 
 TEST_F(SubqueryTest, StatementsThatChangeRowsMayAsk) {
