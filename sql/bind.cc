@@ -373,6 +373,26 @@ absl::StatusOr<ExpressionRef> Binder::BindCollate(const pg_query::CollateClause&
   return Bind(node.arg());
 }
 
+namespace {
+
+// A name that neither a cast nor CASE around the expression replaces by its own; empty: there is none.
+std::string OwnName(const Node& node) {
+  switch (node.node_case()) {
+    case Node::kTypeCast:
+      return OwnName(node.type_cast().arg());
+    case Node::kCaseExpr:
+      return OwnName(node.case_expr().defresult());
+    case Node::kCollateClause:
+      return OwnName(node.collate_clause().arg());
+    default: {
+      std::string name = ResultName(node);
+      return name == "?column?" ? "" : name;
+    }
+  }
+}
+
+}  // namespace
+
 std::string ResultName(const Node& node) {
   switch (node.node_case()) {
     case Node::kSubLink: {
@@ -396,15 +416,15 @@ std::string ResultName(const Node& node) {
     case Node::kFuncCall:
       return StringOf(node.func_call().funcname(node.func_call().funcname_size() - 1));
     case Node::kTypeCast: {
-      const std::string inner = ResultName(node.type_cast().arg());
+      const std::string inner = OwnName(node.type_cast().arg());
       const pg_query::TypeName& type = node.type_cast().type_name();
-      return inner == "?column?" ? StringOf(type.names(type.names_size() - 1)) : inner;
+      return inner.empty() ? StringOf(type.names(type.names_size() - 1)) : inner;
     }
     case Node::kCoalesceExpr:
       return "coalesce";
     case Node::kCaseExpr: {
-      const std::string inner = node.case_expr().has_defresult() ? ResultName(node.case_expr().defresult()) : "?column?";
-      return inner == "?column?" ? "case" : inner;
+      const std::string inner = OwnName(node.case_expr().defresult());
+      return inner.empty() ? "case" : inner;
     }
     case Node::kCollateClause:
       return ResultName(node.collate_clause().arg());

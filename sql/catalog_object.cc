@@ -234,9 +234,7 @@ int64_t DefaultOid(const Table& table, const Column& column) {
   return kDefaultOids + TableOid(table) * kDefaultsPerTable + AttributeNumber(column);
 }
 
-int32_t ModifierOf(const Column& column) {
-  return column.modifier;
-}
+int32_t ModifierOf(const Column& column) { return column.modifier; }
 
 std::string TypeTextOf(const Column& column) { return FormatTypeOid(TypeOid(column.type), ModifierOf(column)); }
 

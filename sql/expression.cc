@@ -259,8 +259,8 @@ absl::StatusOr<bool> Holds(const Expression& condition, const Row& row, const Ev
 bool operator==(const Expression& a, const Expression& b) {
   return a.kind == b.kind && a.type == b.type && a.constant.index() == b.constant.index() && a.constant == b.constant &&
          a.index == b.index && a.compare == b.compare && a.truth == b.truth && a.negated == b.negated &&
-         a.function == b.function && a.aggregate == b.aggregate && a.distinct == b.distinct &&
-         a.filtered == b.filtered && a.subquery == b.subquery && a.modifier == b.modifier && a.conversion == b.conversion &&
+         a.function == b.function && a.aggregate == b.aggregate && a.distinct == b.distinct && a.filtered == b.filtered &&
+         a.subquery == b.subquery && a.modifier == b.modifier && a.conversion == b.conversion &&
          std::equal(a.arguments.begin(), a.arguments.end(), b.arguments.begin(), b.arguments.end(),
                     [](const ExpressionRef& x, const ExpressionRef& y) { return *x == *y; });
 }

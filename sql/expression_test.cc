@@ -104,6 +104,9 @@ TEST_F(ExpressionTest, Functions) {
 TEST_F(ExpressionTest, ColumnNames) {
   session_->Run("SELECT 1, 'a'::text, now(), current_user, COALESCE(1, 2), CASE WHEN true THEN 1 END, 1 AS x");
   EXPECT_EQ(session_->last().columns, "?column?,text,now,current_user,coalesce,case,x");
+  // The outermost of casts, unless what is cast has a name.
+  session_->Run("SELECT 1::text::int8, now()::text::varchar, CASE WHEN true THEN 1 ELSE 2::int8 END");
+  EXPECT_EQ(session_->last().columns, "int8,now,case");
 }
 
 TEST_F(ExpressionTest, ParametersTakeTheTypeOfTheirPlace) {

@@ -270,10 +270,8 @@ class Session final : public SqlSession {
     RETURN_IF_ERROR(execution.transaction->BeginStatement());
     execution.evaluation.snapshot = execution.transaction->snapshot();
     Binder binder({});
-    const Planning planning{.transaction = execution.transaction,
-                            .tables = &tables_,
-                            .binder = &binder,
-                            .system = context_.system};
+    const Planning planning{
+        .transaction = execution.transaction, .tables = &tables_, .binder = &binder, .system = context_.system};
     ASSIGN_OR_RETURN(const pg_query::SelectStmt query, CopiedQuery(call.statement->tree->copy_stmt()));
     ASSIGN_OR_RETURN(const SelectPlan plan, PlanSelect(query, nullptr, nullptr, planning));
     RETURN_IF_ERROR(Authorization(&context_.user, execution.transaction, nullptr).CheckReads(plan.tables));

@@ -74,7 +74,7 @@ struct SessionContext {
   TransactionContext transaction;
   std::string virtual_cluster;
   std::string user;
-  SystemStatements* system = nullptr;  // not owned; null outside `system`
+  SystemStatements* system = nullptr;   // not owned; null outside `system`
   SequenceBlocks* sequences = nullptr;  // not owned; shared by the sessions of a node
 };
 

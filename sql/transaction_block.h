@@ -34,9 +34,7 @@ class TransactionBlock {
   Timestamp last_commit() const { return last_commit_; }           // zero: none yet
   Transaction* transaction() const { return transaction_.get(); }  // null: nothing has run in it
   // Ids that the transaction made; null if it keeps its snapshot, and so would not see what is put under them.
-  UnpublishedIds* unpublished() {
-    return options_.isolation == IsolationLevel::kReadCommitted ? &unpublished_ : nullptr;
-  }
+  UnpublishedIds* unpublished() { return options_.isolation == IsolationLevel::kReadCommitted ? &unpublished_ : nullptr; }
 
   // Opens an explicit block; an implicit one becomes it.
   absl::Status Begin(const BlockOptions& options);
