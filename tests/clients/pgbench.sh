@@ -40,7 +40,7 @@ fail_over_under_load() {
   begin_endless_run a
   wait_replicated b a
   fail_over b >/dev/null
-  kill -INT "$bench_pid"
+  kill "$bench_pid"
   wait "$bench_pid" || true
   expect_invariant "$(uri b)" "the standby, failed over under load"
   expect_invariant "$(uri a)" "the primary, whose standby was failed over under load"

@@ -31,3 +31,4 @@ six	tench	1.00	\N
 \.
 \copy fish from 'missing.txt'
 SELECT id FROM fish ORDER BY id;
+DROP TABLE fish;

@@ -20,7 +20,6 @@ CREATE TABLE plain (a bool, b bytea, c uuid, d jsonb, e interval, f timestamp, g
 \d orders_placed
 \dt ord*
 \d missing
-\dn
 ALTER TABLE orders ADD COLUMN paid boolean NOT NULL DEFAULT false;
 DROP INDEX orders_placed;
 \d orders

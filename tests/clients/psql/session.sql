@@ -12,7 +12,6 @@ SELECT 6 * 7 AS answer \gset
 SELECT 1 \; SELECT 2;
 SELECT 1/0;
 \echo :LAST_ERROR_SQLSTATE
-SELECT nothing;
 SELECT 'open;
 ';
 \set ON_ERROR_ROLLBACK on
