@@ -35,10 +35,11 @@ struct KeyspaceState {
   Epoch epoch;
   bool published = false;  // false: being built (import, clone); a start drops it
   bool dropping = false;
-  bool ingesting = false;  // resolves at `frontier` instead of the store's visible timestamp (R2)
-  Timestamp floor;         // reads below it are refused; deletions happen only below it (R8)
-  Timestamp frontier;      // under ingestion: complete and durable up to here; zero before the first checkpoint
-  Timestamp newest;        // newest version present, hidden or not; zero if empty
+  bool ingesting = false;   // resolves at `frontier` instead of the store's visible timestamp (R2)
+  Timestamp floor;          // reads below it are refused; deletions happen only below it (R8)
+  Timestamp frontier;       // under ingestion: complete and durable up to here; zero before the first checkpoint
+  Timestamp newest;         // newest version present, hidden or not; zero if empty
+  Timestamp system_newest;  // of those of the system tables; perhaps later than that, never earlier. Not on disk
   std::vector<HiddenInterval> hidden;
 
   bool IsHidden(Timestamp ts) const {

@@ -46,6 +46,7 @@ Timestamp MetaUpdateImpl::Hide(const KeyspaceRef& keyspace, Timestamp after) {
   KeyspaceState& state = group_->ChangeState(keyspace);
   state.newest = *newest;
   if (*newest <= after) return *newest;
+  state.system_newest = std::max(*newest, visible_);
   const auto same = std::find_if(state.hidden.begin(), state.hidden.end(),
                                  [&](const HiddenInterval& interval) { return interval.after == after; });
   if (same != state.hidden.end()) {

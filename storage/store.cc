@@ -113,6 +113,7 @@ absl::StatusOr<KeyspaceRef> RocksStore::AddReserved(Timestamp floor, const MakeF
   state.floor = floor;
   auto keyspace = std::make_shared<RocksKeyspace>(engine_, incarnation, data, *changes, state);
   ASSIGN_OR_RETURN(state.newest, NewestPresent(*keyspace));
+  state.system_newest = state.newest;
   keyspace->SetState(state);
   return keyspace;
 }

@@ -176,6 +176,7 @@ absl::Status RocksStore::LoadKeyspace(const std::string& incarnation, std::strin
     return absl::DataLossError(fmt::format("frontier of keyspace {} does not decode", incarnation));
   }
   ASSIGN_OR_RETURN(state.newest, NewestPresent(*keyspace));
+  state.system_newest = state.newest;
   keyspace->SetState(std::move(state));
   keyspaces_.emplace(id, std::move(keyspace));
   return absl::OkStatus();

@@ -131,6 +131,12 @@ class StoreTransaction final : public Transaction {
   Timestamp snapshot() const override { return snapshot_; }
   bool read_only() const override { return read_only_; }
   bool has_writes() const override { return !writes_.empty(); }
+  std::optional<Timestamp> system_version() const override {
+    if (Validates() || (!writes_.empty() && writes_.begin()->first < kSystemKeysEnd)) return std::nullopt;
+    // Read after the snapshot was taken: so it covers every change that the snapshot sees.
+    const Timestamp newest = context_.keyspace->state()->system_newest;
+    return newest <= snapshot_ ? std::optional(newest) : std::nullopt;
+  }
 
   absl::StatusOr<std::optional<ReadVersion>> Get(std::string_view key) override {
     if (const auto own = writes_.find(key); own != writes_.end()) return OwnRow(own->second);

@@ -51,6 +51,10 @@ class Transaction {
   virtual Timestamp snapshot() const = 0;
   virtual bool read_only() const = 0;
   virtual bool has_writes() const = 0;
+  // Which system tables the statement sees: what was derived from them under some value is right under the same value, in
+  // any transaction of this keyspace. nullopt: it cannot be told (the transaction changed them, they changed after its
+  // snapshot) or must not be relied on (its reads are validated).
+  virtual std::optional<Timestamp> system_version() const = 0;
 
   // Reads see the snapshot plus the transaction's own writes.
   virtual absl::StatusOr<std::optional<ReadVersion>> Get(std::string_view key) = 0;

@@ -128,6 +128,12 @@ void WriteGroup::PutChange(const RocksKeyspace& keyspace, Timestamp ts, const st
   }
 }
 
+void WriteGroup::NoteVersion(const KeyspaceRef& keyspace, Timestamp ts, std::string_view first_key) {
+  KeyspaceState& state = Stage(keyspace).state;
+  state.newest = std::max(state.newest, ts);
+  if (first_key < kSystemKeysEnd) state.system_newest = std::max(state.system_newest, ts);
+}
+
 absl::StatusOr<Timestamp> WriteGroup::AddCommit(const CommitRequest& request) {
   RETURN_IF_ERROR(CheckOwner(request.keyspace, request.epoch));
   if (!request.validate_spans.empty()) RETURN_IF_ERROR(Validate(request));
@@ -141,8 +147,7 @@ absl::StatusOr<Timestamp> WriteGroup::AddCommit(const CommitRequest& request) {
     keys.push_back(key);
   }
   PutChange(keyspace, *ts, keys);
-  Timestamp& newest = Stage(request.keyspace).state.newest;
-  newest = std::max(newest, *ts);
+  NoteVersion(request.keyspace, *ts, keys.front());
   commits_.push_back({keyspace.incarnation(), *ts, request.writes});
   sync_ = true;
   return *ts;
@@ -179,11 +184,8 @@ absl::Status WriteGroup::AddIngest(const IngestRequest& request) {
       keys.push_back(version.key);
     }
     PutChange(keyspace, ts, keys);
+    NoteVersion(request.keyspace, ts, keys.front());
     begin = end;
-  }
-  if (!versions.empty()) {
-    Timestamp& newest = Stage(request.keyspace).state.newest;
-    newest = std::max(newest, versions.back()->timestamp);
   }
   if (request.frontier) {
     CHECK(*request.frontier >= state.frontier, "K4: the frontier of a keyspace under ingestion went back");

@@ -56,6 +56,8 @@ class WriteGroup {
   absl::Status Validate(const CommitRequest& request);
   void PutVersion(const RocksKeyspace& keyspace, std::string_view key, Timestamp ts, const Write& write);
   void PutChange(const RocksKeyspace& keyspace, Timestamp ts, const std::vector<std::string_view>& keys);
+  // Versions at `ts` are staged; the least key of them.
+  void NoteVersion(const KeyspaceRef& keyspace, Timestamp ts, std::string_view first_key);
 
   RocksEngine* const engine_;
   HybridClock* const clock_;
