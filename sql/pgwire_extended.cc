@@ -1,21 +1,12 @@
 #include "sql/pgwire_extended.h"
 
 #include "base/status.h"
+#include "sql/prepared_statement.h"
 
 namespace anabranch {
 namespace {
 
-absl::Status TooMany(std::string_view what, size_t max) {
-  return SqlError(sqlstate::kProgramLimitExceeded, fmt::format("more than {} {} in one session", max, what));
-}
-
-bool SameColumns(const std::vector<ColumnDescription>& a, const std::vector<ColumnDescription>& b) {
-  if (a.size() != b.size()) return false;
-  for (size_t i = 0; i < a.size(); ++i) {
-    if (a[i].type != b[i].type) return false;
-  }
-  return true;
-}
+std::string Quoted(const std::string& portal) { return fmt::format("portal \"{}\"", portal); }
 
 }  // namespace
 
@@ -25,16 +16,10 @@ class ExtendedProtocol::PortalSink : public ResultSink {
   PortalSink(PgConnection* connection, Portal* portal, int32_t rows_max)
       : connection_(connection), portal_(portal), rows_max_(rows_max) {}
 
-  absl::Status Columns(const std::vector<ColumnDescription>& columns) override {
-    // The formats were checked against what was described.
-    if (!SameColumns(columns, portal_->prepared->description.columns)) {
-      return SqlError(sqlstate::kFeatureNotSupported, "cached plan must not change result type");
-    }
-    return absl::OkStatus();
-  }
+  absl::Status Columns(const std::vector<ColumnDescription>&) override { return absl::OkStatus(); }
 
   absl::Status AddRow(const Row& row) override {
-    const std::vector<ColumnDescription>& columns = portal_->prepared->description.columns;
+    const std::vector<ColumnDescription>& columns = portal_->command.prepared->description().columns;
     if (rows_max_ == 0 || rows_ < rows_max_) {
       ++rows_;
       AppendDataRow(connection_->out(), row, columns, portal_->formats);
@@ -107,35 +92,20 @@ absl::Status ExtendedProtocol::Sync() {
 }
 
 absl::Status ExtendedProtocol::BeforeSimpleQuery() {
-  prepared_.erase("");
+  parts_.sql.prepared().Remove("");
   portals_.erase("");
   return Sync();
-}
-
-absl::StatusOr<std::shared_ptr<const ExtendedProtocol::Prepared>> ExtendedProtocol::FindPrepared(
-    const std::string& name) const {
-  const auto found = prepared_.find(name);
-  if (found != prepared_.end()) return found->second;
-  return SqlError(sqlstate::kInvalidSqlStatementName, name.empty()
-                                                          ? "unnamed prepared statement does not exist"
-                                                          : fmt::format("prepared statement \"{}\" does not exist", name));
 }
 
 absl::StatusOr<ExtendedProtocol::Portal*> ExtendedProtocol::FindPortal(const std::string& name) {
   const auto found = portals_.find(name);
   if (found != portals_.end()) return &found->second;
-  return SqlError(sqlstate::kInvalidCursorName, fmt::format("portal \"{}\" does not exist", name));
+  return SqlError(sqlstate::kInvalidCursorName, Quoted(name) + " does not exist");
 }
 
 absl::Status ExtendedProtocol::Parse(const ParseMessage& parse) {
-  if (parse.name.empty()) {
-    prepared_.erase("");
-  } else if (prepared_.contains(parse.name)) {
-    return SqlError(sqlstate::kDuplicatePreparedStatement,
-                    fmt::format("prepared statement \"{}\" already exists", parse.name));
-  } else if (prepared_.size() >= kPreparedStatementsMax) {
-    return TooMany("prepared statements", kPreparedStatementsMax);
-  }
+  PreparedStatements& prepared = parts_.sql.prepared();
+  if (parse.name.empty()) prepared.Remove("");
   std::vector<SqlType> hints;
   for (const uint32_t oid : parse.parameter_oids) {
     ASSIGN_OR_RETURN(hints.emplace_back(), ParameterTypeOfOid(oid));
@@ -144,44 +114,47 @@ absl::Status ExtendedProtocol::Parse(const ParseMessage& parse) {
   if (statements.size() > 1) {
     return SqlError(sqlstate::kSyntaxError, "cannot insert multiple commands into a prepared statement");
   }
-  auto prepared = std::make_shared<Prepared>();
-  if (!statements.empty()) {
-    prepared->statement = statements[0];
-    ASSIGN_OR_RETURN(prepared->description, parts_.sql.Describe(statements[0], hints));
+  PreparedRef added;
+  if (statements.empty()) {
+    added = std::make_shared<PreparedStatement>(nullptr, StatementDescription());
+  } else {
+    ASSIGN_OR_RETURN(added, parts_.sql.Prepare(statements[0], hints));
   }
-  prepared_[parse.name] = std::move(prepared);
+  RETURN_IF_ERROR(prepared.Add(parse.name, std::move(added)));
   AppendBare(parts_.connection.out(), BareMessage::kParseComplete);
   return absl::OkStatus();
 }
 
 absl::Status ExtendedProtocol::Bind(BindMessage bind) {
   Portal portal;
-  ASSIGN_OR_RETURN(portal.prepared, FindPrepared(bind.statement));
+  ASSIGN_OR_RETURN(PreparedRef prepared, parts_.sql.prepared().Find(bind.statement));
   if (bind.portal.empty()) {
     portals_.erase("");
   } else if (portals_.contains(bind.portal)) {
-    return SqlError("42P03", fmt::format("portal \"{}\" already exists", bind.portal));
+    return SqlError("42P03", Quoted(bind.portal) + " already exists");
   } else if (portals_.size() >= kPortalsMax) {
-    return TooMany("portals", kPortalsMax);
+    return SqlError(sqlstate::kProgramLimitExceeded, fmt::format("more than {} portals in one session", kPortalsMax));
   }
-  const StatementDescription& description = portal.prepared->description;
+  const StatementDescription& description = prepared->description();
   if (bind.parameters.size() != description.parameters.size()) {
     return SqlError(sqlstate::kProtocolViolation,
                     fmt::format("bind message supplies {} parameters, but prepared statement \"{}\" requires {}",
                                 bind.parameters.size(), bind.statement, description.parameters.size()));
   }
+  Row& parameters = portal.command.parameters;
+  parameters.reserve(bind.parameters.size());
   for (size_t i = 0; i < bind.parameters.size(); ++i) {
-    std::optional<std::string>& parameter = bind.parameters[i];
-    if (!parameter.has_value()) continue;
-    if (FormatAt(bind.parameter_formats, i) == Format::kBinary) {
-      ASSIGN_OR_RETURN(parameter, BinaryParameterToText(description.parameters[i], *parameter));
-    }
+    parameters.emplace_back();
+    if (!bind.parameters[i]) continue;
+    ASSIGN_OR_RETURN(parameters.back(),
+                     DecodeParameter(description.parameters[i], FormatAt(bind.parameter_formats, i), *bind.parameters[i]));
   }
   if (bind.result_formats.size() > 1 && bind.result_formats.size() != description.columns.size()) {
     return SqlError(sqlstate::kProtocolViolation, fmt::format("bind message has {} result formats but query has {} columns",
                                                               bind.result_formats.size(), description.columns.size()));
   }
-  portal.parameters = std::move(bind.parameters);
+  portal.command.statement = prepared->statement();
+  portal.command.prepared = std::move(prepared);
   portal.formats = std::move(bind.result_formats);
   portals_[bind.portal] = std::move(portal);
   AppendBare(parts_.connection.out(), BareMessage::kBindComplete);
@@ -189,74 +162,104 @@ absl::Status ExtendedProtocol::Bind(BindMessage bind) {
 }
 
 absl::Status ExtendedProtocol::Describe(const TargetMessage& target) {
-  std::shared_ptr<const Prepared> prepared;
+  PreparedRef prepared;
   std::vector<Format> formats;
   if (target.kind == TargetKind::kStatement) {
-    ASSIGN_OR_RETURN(prepared, FindPrepared(target.name));
-    AppendParameterDescription(parts_.connection.out(), prepared->description.parameters);
+    ASSIGN_OR_RETURN(prepared, parts_.sql.prepared().Find(target.name));
+    AppendParameterDescription(parts_.connection.out(), prepared->description().parameters);
   } else {
     ASSIGN_OR_RETURN(const Portal* portal, FindPortal(target.name));
-    prepared = portal->prepared;
+    prepared = portal->command.prepared;
     formats = portal->formats;
   }
-  if (prepared->description.columns.empty()) {
+  if (prepared->description().columns.empty()) {
     AppendBare(parts_.connection.out(), BareMessage::kNoData);
   } else {
-    AppendRowDescription(parts_.connection.out(), prepared->description.columns, formats);
+    AppendRowDescription(parts_.connection.out(), prepared->description().columns, formats);
   }
   return absl::OkStatus();
 }
 
 absl::Status ExtendedProtocol::Execute(const ExecuteMessage& execute) {
   ASSIGN_OR_RETURN(Portal * portal, FindPortal(execute.portal));
-  std::string* out = parts_.connection.out();
-  if (portal->prepared->statement == nullptr) {
-    AppendBare(out, BareMessage::kEmptyQueryResponse);
+  if (portal->command.statement == nullptr) {
+    AppendBare(parts_.connection.out(), BareMessage::kEmptyQueryResponse);
     return absl::OkStatus();
+  }
+  if (portal->cursor || (execute.rows_max > 0 && !portal->executed && SqlSession::IsQuery(*portal->command.prepared))) {
+    return Fetch(*portal, execute.rows_max);
   }
   if (!portal->executed) {
     RETURN_IF_ERROR(Run(*portal, execute.rows_max));
   } else if (portal->rows.empty()) {
-    return SqlError(sqlstate::kObjectNotInPrerequisiteState, fmt::format("portal \"{}\" cannot be run", execute.portal));
+    return SqlError(sqlstate::kObjectNotInPrerequisiteState, Quoted(execute.portal) + " cannot be run");
   } else {
-    for (int32_t sent = 0; !portal->rows.empty() && (execute.rows_max == 0 || sent < execute.rows_max); ++sent) {
-      out->append(portal->rows.front());
-      portal->rows.pop_front();
-      RETURN_IF_ERROR(parts_.connection.FlushIfFull());
-    }
+    RETURN_IF_ERROR(SendHeld(*portal, execute.rows_max));
   }
   if (!portal->rows.empty()) {
-    AppendBare(out, BareMessage::kPortalSuspended);
+    AppendBare(parts_.connection.out(), BareMessage::kPortalSuspended);
   } else {
-    AppendCommandComplete(out, portal->tag);
+    AppendCommandComplete(parts_.connection.out(), portal->tag);
   }
   return absl::OkStatus();
+}
+
+void ExtendedProtocol::BeginBlock() {
+  if (in_block_ || parts_.sql.status() != TransactionStatus::kIdle) return;
+  parts_.sql.BeginImplicitBlock();
+  in_block_ = true;
 }
 
 absl::Status ExtendedProtocol::Run(Portal& portal, int32_t rows_max) {
   // A client expects nothing before its next Sync or Flush, so waiting for that message delays nobody.
   ASSIGN_OR_RETURN(const char next_type, parts_.connection.PeekType(parts_.control.wake_idle()));
-  if (next_type != 'S' && !in_block_ && parts_.sql.status() == TransactionStatus::kIdle) {
-    parts_.sql.BeginImplicitBlock();
-    in_block_ = true;
-  }
+  if (next_type != 'S') BeginBlock();
   portal.executed = true;
-  const Prepared& prepared = *portal.prepared;
   const std::stop_token stop = parts_.control.BeginStatement();
   PortalSink sink(&parts_.connection, &portal, rows_max);
-  absl::StatusOr<std::string> tag =
-      SqlSession::IsCopyIn(*prepared.statement)
-          ? RunCopyIn(parts_, prepared.statement, stop)
-          : parts_.sql.Execute(prepared.statement, prepared.description.parameters, portal.parameters, sink, stop);
+  absl::StatusOr<std::string> tag = SqlSession::IsCopyIn(*portal.command.statement)
+                                        ? RunCopyIn(parts_, portal.command.statement, stop)
+                                        : parts_.sql.Execute(portal.command, sink, stop);
   parts_.control.EndStatement();
   if (!tag.ok()) return tag.status();
   portal.tag = *std::move(tag);
   return absl::OkStatus();
 }
 
+// The rows of a query are made as they are asked for.
+absl::Status ExtendedProtocol::Fetch(Portal& portal, int32_t rows_max) {
+  const std::stop_token stop = parts_.control.BeginStatement();
+  absl::StatusOr<std::optional<std::string>> tag = [&]() -> absl::StatusOr<std::optional<std::string>> {
+    if (!portal.cursor) {
+      BeginBlock();
+      ASSIGN_OR_RETURN(portal.cursor, parts_.sql.OpenCursor(portal.command));
+      portal.executed = true;
+    }
+    PortalSink sink(&parts_.connection, &portal, 0);
+    return portal.cursor->Fetch(rows_max == 0 ? SIZE_MAX : static_cast<size_t>(rows_max), sink, stop);
+  }();
+  parts_.control.EndStatement();
+  if (!tag.ok()) return tag.status();
+  if (*tag) {
+    AppendCommandComplete(parts_.connection.out(), **tag);
+  } else {
+    AppendBare(parts_.connection.out(), BareMessage::kPortalSuspended);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ExtendedProtocol::SendHeld(Portal& portal, int32_t rows_max) {
+  for (int32_t sent = 0; !portal.rows.empty() && (rows_max == 0 || sent < rows_max); ++sent) {
+    parts_.connection.out()->append(portal.rows.front());
+    portal.rows.pop_front();
+    RETURN_IF_ERROR(parts_.connection.FlushIfFull());
+  }
+  return absl::OkStatus();
+}
+
 void ExtendedProtocol::Close(const TargetMessage& target) {
   if (target.kind == TargetKind::kStatement) {
-    prepared_.erase(target.name);
+    parts_.sql.prepared().Remove(target.name);
   } else {
     portals_.erase(target.name);
   }

@@ -17,7 +17,6 @@
 
 namespace anabranch {
 
-inline constexpr size_t kPreparedStatementsMax = 10'000;
 inline constexpr size_t kPortalsMax = 1'000;
 
 class ExtendedProtocol {
@@ -34,16 +33,12 @@ class ExtendedProtocol {
   bool skipping() const { return skipping_; }
 
  private:
-  struct Prepared {
-    StatementRef statement;  // null: an empty query string
-    StatementDescription description;
-  };
   struct Portal {
-    std::shared_ptr<const Prepared> prepared;
-    std::vector<std::optional<std::string>> parameters;
+    Command command;  // of the prepared statement; that of an empty query string is null
     std::vector<Format> formats;
     bool executed = false;
-    std::deque<std::string> rows;  // encoded, not yet asked for
+    std::unique_ptr<Cursor> cursor;  // of a query that was asked for with a row limit
+    std::deque<std::string> rows;    // of other statements: encoded, not yet asked for
     std::string tag;
   };
   class PortalSink;
@@ -53,12 +48,13 @@ class ExtendedProtocol {
   absl::Status Describe(const TargetMessage& target);
   absl::Status Execute(const ExecuteMessage& execute);
   absl::Status Run(Portal& portal, int32_t rows_max);
+  absl::Status Fetch(Portal& portal, int32_t rows_max);
+  absl::Status SendHeld(Portal& portal, int32_t rows_max);
+  void BeginBlock();
   void Close(const TargetMessage& target);
-  absl::StatusOr<std::shared_ptr<const Prepared>> FindPrepared(const std::string& name) const;
   absl::StatusOr<Portal*> FindPortal(const std::string& name);
 
   SessionParts parts_;
-  std::map<std::string, std::shared_ptr<const Prepared>> prepared_;
   std::map<std::string, Portal> portals_;
   bool in_block_ = false;
   bool skipping_ = false;

@@ -385,9 +385,9 @@ Format FormatAt(const std::vector<Format>& formats, size_t index) {
   return formats.size() == 1 ? formats[0] : formats[index];
 }
 
-absl::StatusOr<std::string> BinaryParameterToText(SqlType type, std::string_view bytes) {
-  ASSIGN_OR_RETURN(const Datum value, FromBinary(type == SqlType::kUnknown ? SqlType::kText : type, bytes));
-  return ToText(value);
+absl::StatusOr<Datum> DecodeParameter(SqlType type, Format format, std::string_view bytes) {
+  if (type == SqlType::kUnknown) type = SqlType::kText;
+  return format == Format::kBinary ? FromBinary(type, bytes) : FromText(type, bytes);
 }
 
 absl::StatusOr<SqlType> ParameterTypeOfOid(uint32_t oid) {

@@ -124,8 +124,8 @@ void AppendNotice(std::string* out, std::string_view sqlstate, std::string_view 
 
 // The format of column or parameter `index`: none given is text, one given counts for all.
 Format FormatAt(const std::vector<Format>& formats, size_t index);
-// A parameter in binary format, as text. 22P03 for bytes that are no such value.
-absl::StatusOr<std::string> BinaryParameterToText(SqlType type, std::string_view bytes);
+// The value of a parameter. 22P02 and the like for text, 22P03 for bytes that are no such value.
+absl::StatusOr<Datum> DecodeParameter(SqlType type, Format format, std::string_view bytes);
 // The type a client means by an oid in Parse; kUnknown for "you say". 0A000 naming the oid for types there are not.
 absl::StatusOr<SqlType> ParameterTypeOfOid(uint32_t oid);
 

@@ -191,14 +191,15 @@ TEST(EncodeTest, SmallMessages) {
 }
 
 TEST(ValueTest, BinaryParameters) {
-  EXPECT_EQ(BinaryParameterToText(SqlType::kInt4, "\xff\xff\xff\xff"s).value(), "-1");
-  EXPECT_EQ(BinaryParameterToText(SqlType::kInt2, "\x80\0"s).value(), "-32768");
-  EXPECT_EQ(BinaryParameterToText(SqlType::kInt8, "\x80\0\0\0\0\0\0\0"s).value(), "-9223372036854775808");
-  EXPECT_EQ(BinaryParameterToText(SqlType::kBool, "\1"s).value(), "t");
-  EXPECT_EQ(BinaryParameterToText(SqlType::kText, "x").value(), "x");
-  EXPECT_EQ(StateOf(BinaryParameterToText(SqlType::kInt8, "\1"s).status()), "22P03");
-  EXPECT_EQ(StateOf(BinaryParameterToText(SqlType::kInt4, "").status()), "22P03");
-  EXPECT_EQ(StateOf(BinaryParameterToText(SqlType::kNumeric, "\1"s).status()), "22P03");
+  EXPECT_EQ(ToText(DecodeParameter(SqlType::kInt4, Format::kBinary, "\xff\xff\xff\xff"s).value()), "-1");
+  EXPECT_EQ(ToText(DecodeParameter(SqlType::kInt2, Format::kBinary, "\x80\0"s).value()), "-32768");
+  EXPECT_EQ(ToText(DecodeParameter(SqlType::kInt8, Format::kBinary, "\x80\0\0\0\0\0\0\0"s).value()),
+            "-9223372036854775808");
+  EXPECT_EQ(ToText(DecodeParameter(SqlType::kBool, Format::kBinary, "\1"s).value()), "t");
+  EXPECT_EQ(ToText(DecodeParameter(SqlType::kText, Format::kBinary, "x").value()), "x");
+  EXPECT_EQ(StateOf(DecodeParameter(SqlType::kInt8, Format::kBinary, "\1"s).status()), "22P03");
+  EXPECT_EQ(StateOf(DecodeParameter(SqlType::kInt4, Format::kBinary, "").status()), "22P03");
+  EXPECT_EQ(StateOf(DecodeParameter(SqlType::kNumeric, Format::kBinary, "\1"s).status()), "22P03");
 }
 
 TEST(ValueTest, TypesByOid) {

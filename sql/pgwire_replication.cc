@@ -71,12 +71,12 @@ class CopyBothTransport : public FrameTransport {
   bool terminated_ = false;
 };
 
-struct Command {
+struct StreamCommand {
   std::string verb;
   std::string request;  // serialized
 };
 
-absl::StatusOr<Command> ParseCommand(std::string_view query) {
+absl::StatusOr<StreamCommand> ParseCommand(std::string_view query) {
   const auto malformed = [] {
     return SqlError(sqlstate::kSyntaxError, "expected REPLICATION_STREAM <OPEN|COPY|SUBSCRIBE|FINISH> '<hex>'");
   };
@@ -88,13 +88,13 @@ absl::StatusOr<Command> ParseCommand(std::string_view query) {
   std::string_view verb = query.substr(0, open);
   while (verb.starts_with(' ')) verb.remove_prefix(1);
   while (verb.ends_with(' ')) verb.remove_suffix(1);
-  Command command{std::string(verb), ""};
+  StreamCommand command{std::string(verb), ""};
   if (!FromHex(query.substr(open + 1, close - open - 1), &command.request)) return malformed();
   return command;
 }
 
 template <typename Request>
-absl::StatusOr<Request> ParseRequest(const Command& command) {
+absl::StatusOr<Request> ParseRequest(const StreamCommand& command) {
   Request request;
   if (!request.ParseFromString(command.request)) {
     return SqlError(sqlstate::kProtocolViolation,
@@ -129,7 +129,7 @@ absl::Status Stream(const SessionParts& parts, const Serve& serve) {
   return absl::OkStatus();
 }
 
-absl::Status Run(const Command& command, const SessionParts& parts, VirtualClusters& clusters, std::stop_token stop) {
+absl::Status Run(const StreamCommand& command, const SessionParts& parts, VirtualClusters& clusters, std::stop_token stop) {
   if (command.verb == "OPEN") {
     ASSIGN_OR_RETURN(const auto request, ParseRequest<wire::OpenRequest>(command));
     ASSIGN_OR_RETURN(const wire::OpenResponse response, clusters.OpenStream(request, stop));
@@ -160,7 +160,7 @@ bool IsReplicationCommand(std::string_view query) {
 }
 
 absl::Status RunReplicationCommand(std::string_view query, const SessionParts& parts, VirtualClusters& clusters) {
-  ASSIGN_OR_RETURN(const Command command, ParseCommand(query));
+  ASSIGN_OR_RETURN(const StreamCommand command, ParseCommand(query));
   const bool endless = command.verb == "COPY" || command.verb == "SUBSCRIBE";
   const std::stop_token stop = parts.control.BeginStatement(endless ? SessionControl::StatementKind::kEndless
                                                                     : SessionControl::StatementKind::kOrdinary);

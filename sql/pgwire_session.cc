@@ -200,18 +200,18 @@ class Session {
       }
       return RunReplicationCommand(query, SessionParts{connection_, control_, *sql_}, *environment_.clusters);
     }
-    ASSIGN_OR_RETURN(const std::vector<StatementRef> statements, sql_->Parse(query));
-    if (statements.empty()) AppendBare(connection_.out(), BareMessage::kEmptyQueryResponse);
-    return RunStatements(statements);
+    ASSIGN_OR_RETURN(const std::vector<Command> commands, sql_->ParseCommands(query));
+    if (commands.empty()) AppendBare(connection_.out(), BareMessage::kEmptyQueryResponse);
+    return RunCommands(commands);
   }
 
   // Several statements are one implicit transaction. It commits before the last one is reported as complete.
-  absl::Status RunStatements(const std::vector<StatementRef>& statements) {
-    const bool block = statements.size() > 1;
+  absl::Status RunCommands(const std::vector<Command>& commands) {
+    const bool block = commands.size() > 1;
     if (block) sql_->BeginImplicitBlock();
-    for (size_t i = 0; i < statements.size(); ++i) {
-      absl::StatusOr<std::string> tag = RunStatement(statements[i]);
-      if (block && tag.ok() && i + 1 == statements.size()) {
+    for (size_t i = 0; i < commands.size(); ++i) {
+      absl::StatusOr<std::string> tag = RunCommand(commands[i]);
+      if (block && tag.ok() && i + 1 == commands.size()) {
         if (absl::Status committed = sql_->EndImplicitBlock(true); !committed.ok()) return committed;
       } else if (block && !tag.ok()) {
         sql_->EndImplicitBlock(false).IgnoreError();  // what matters is the error that caused it
@@ -223,12 +223,12 @@ class Session {
     return absl::OkStatus();
   }
 
-  absl::StatusOr<std::string> RunStatement(const StatementRef& statement) {
+  absl::StatusOr<std::string> RunCommand(const Command& command) {
     const std::stop_token stop = control_.BeginStatement();
     StreamingSink sink(&connection_);
-    absl::StatusOr<std::string> tag = SqlSession::IsCopyIn(*statement)
-                                          ? RunCopyIn(SessionParts{connection_, control_, *sql_}, statement, stop)
-                                          : sql_->Execute(statement, {}, {}, sink, stop);
+    absl::StatusOr<std::string> tag = SqlSession::IsCopyIn(*command.statement)
+                                          ? RunCopyIn(SessionParts{connection_, control_, *sql_}, command.statement, stop)
+                                          : sql_->Execute(command, sink, stop);
     control_.EndStatement();
     return tag;
   }

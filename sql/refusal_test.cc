@@ -34,7 +34,6 @@ TEST_F(RefusalTest, NamesTheThing) {
       {"CREATE DATABASE d", "CREATE DATABASE"},
       {"EXPLAIN EXECUTE p", "EXPLAIN"},
       {"EXPLAIN (FORMAT JSON) SELECT 1", "EXPLAIN (FORMAT json)"},
-      {"PREPARE p AS SELECT 1", "PREPARE"},
       {"SAVEPOINT s", "SAVEPOINT"},
       {"LOCK TABLE t", "LOCK TABLE"},
       {"DECLARE c CURSOR FOR SELECT 1", "DECLARE"},

@@ -6,15 +6,19 @@
 #include "base/system_time.h"
 #include "sql/bound_statement.h"
 #include "sql/catalog_relation.h"
-#include "sql/copy.h"
+#include "sql/copy_in.h"
+#include "sql/cursor.h"
 #include "sql/ddl.h"
 #include "sql/function.h"
 #include "sql/parse.h"
+#include "sql/prepare.h"
+#include "sql/prepared_statement.h"
 #include "sql/privilege.h"
 #include "sql/sequence.h"
 #include "sql/session_settings.h"
 #include "sql/settings.h"
 #include "sql/statement.h"
+#include "sql/statement_cache.h"
 #include "sql/transaction_block.h"
 #include "sql/tree.h"
 #include "sql/user_statement.h"
@@ -27,22 +31,6 @@ using Node = pg_query::Node;
 absl::Status InFailedTransaction() {
   return SqlError(sqlstate::kInFailedSqlTransaction,
                   "current transaction is aborted, commands ignored until end of transaction block");
-}
-
-absl::StatusOr<Row> ParseParameters(const std::vector<SqlType>& types,
-                                    const std::vector<std::optional<std::string>>& values) {
-  if (values.size() < types.size()) {
-    return SqlError(sqlstate::kProtocolViolation,
-                    fmt::format("bind message supplies {} parameters, but prepared statement requires {}", values.size(),
-                                types.size()));
-  }
-  Row row;
-  for (size_t i = 0; i < types.size(); ++i) {
-    row.emplace_back();
-    if (!values[i]) continue;
-    ASSIGN_OR_RETURN(row.back(), FromText(types[i], *values[i]));
-  }
-  return row;
 }
 
 std::vector<ColumnDescription> CommitTimestampColumns() {
@@ -60,25 +48,55 @@ class Session final : public SqlSession {
     return statements;
   }
 
-  absl::StatusOr<StatementDescription> Describe(const StatementRef& statement, const std::vector<SqlType>& hints) override {
-    if (block_.failed() && !IsTransactionEnd(*statement)) return InFailedTransaction();
-    absl::StatusOr<StatementDescription> description = DescribeStatement(statement, hints);
-    if (!description.ok()) FailBlock();
-    return description;
+  absl::StatusOr<std::vector<Command>> ParseCommands(std::string_view text) override {
+    if (std::optional<Command> known = cache_.Find(text)) return std::vector<Command>{*std::move(known)};
+    ASSIGN_OR_RETURN(std::vector<StatementRef> statements, Parse(text));
+    if (statements.size() == 1) {
+      const auto prepare = [this](const StatementRef& statement, const std::vector<SqlType>& hints) {
+        return block_.failed() ? InFailedTransaction() : PrepareStatement(statement, hints);
+      };
+      if (std::optional<Command> known = cache_.Add(text, statements[0], prepare)) {
+        return std::vector<Command>{*std::move(known)};
+      }
+    }
+    std::vector<Command> commands;
+    for (StatementRef& statement : statements) commands.push_back({std::move(statement)});
+    return commands;
   }
 
-  absl::StatusOr<std::string> Execute(const StatementRef& statement, const std::vector<SqlType>& parameter_types,
-                                      const std::vector<std::optional<std::string>>& parameters, ResultSink& sink,
-                                      std::stop_token stop) override {
+  absl::StatusOr<PreparedRef> Prepare(const StatementRef& statement, const std::vector<SqlType>& hints) override {
     if (block_.failed() && !IsTransactionEnd(*statement)) return InFailedTransaction();
-    const Call call{statement, parameter_types, parameters, sink, std::move(stop)};
-    if (statement->kind == Statement::Kind::kPostgres && statement->tree->has_transaction_stmt()) {
-      return ExecuteTransaction(call);
+    absl::StatusOr<PreparedRef> prepared = PrepareStatement(statement, hints);
+    if (!prepared.ok()) FailBlock();
+    return prepared;
+  }
+
+  PreparedStatements& prepared() override { return prepared_; }
+
+  absl::StatusOr<std::string> Execute(const Command& command, ResultSink& sink, std::stop_token stop) override {
+    const Statement& statement = *command.statement;
+    if (block_.failed() && !IsTransactionEnd(statement)) return InFailedTransaction();
+    const Call call{command, sink, std::move(stop)};
+    if (statement.kind == Statement::Kind::kPostgres) {
+      if (statement.tree->has_transaction_stmt()) return ExecuteTransaction(call);
+      if (!RunsOutsideData(*statement.tree)) return ExecuteOnData(call);
     }
-    if (statement->kind == Statement::Kind::kPostgres && !UsesSettings(*statement->tree)) return ExecuteOnData(call);
     absl::StatusOr<std::string> tag = ExecuteOutsideData(call);
     if (!tag.ok()) FailBlock();
     return tag;
+  }
+
+  absl::StatusOr<std::unique_ptr<Cursor>> OpenCursor(const Command& command) override {
+    if (block_.failed()) return InFailedTransaction();
+    absl::StatusOr<std::unique_ptr<Cursor>> cursor = [&]() -> absl::StatusOr<std::unique_ptr<Cursor>> {
+      ASSIGN_OR_RETURN(Transaction* const transaction, block_.ForStatement(DefaultOptions()));
+      RETURN_IF_ERROR(block_.HoldCursors({}));
+      RETURN_IF_ERROR(BeginStatement(*command.statement->tree, *transaction, {}));
+      RETURN_IF_ERROR(Refresh(*command.prepared, *transaction));
+      return QueryCursor::Open(&block_, command.prepared->plan(), command.parameters, MakeExecution(*transaction, {}));
+    }();
+    if (!cursor.ok()) return block_.Finish(std::move(cursor).status());
+    return cursor;
   }
 
   void BeginImplicitBlock() override { block_.BeginImplicit(); }
@@ -102,17 +120,18 @@ class Session final : public SqlSession {
   std::vector<std::pair<std::string, std::string>> TakeReportedSettings() override { return settings_.TakeReported(); }
 
  private:
-  friend class SessionCopy;
-
   struct Call {
-    const StatementRef& statement;
-    std::vector<SqlType> parameter_types;
-    const std::vector<std::optional<std::string>>& parameters;
+    const Command& command;
     ResultSink& sink;
     std::stop_token stop;
+
+    const Statement& statement() const { return *command.statement; }
   };
 
-  static bool UsesSettings(const Node& tree) { return tree.has_variable_set_stmt() || tree.has_variable_show_stmt(); }
+  static bool RunsOutsideData(const Node& tree) {
+    return tree.has_variable_set_stmt() || tree.has_variable_show_stmt() || tree.has_prepare_stmt() ||
+           tree.has_deallocate_stmt();
+  }
 
   void FailBlock() {
     if (block_.explicit_block()) block_.Finish(absl::UnknownError("")).IgnoreError();
@@ -126,7 +145,7 @@ class Session final : public SqlSession {
 
   // --- BEGIN, COMMIT, ROLLBACK ---
   absl::StatusOr<std::string> ExecuteTransaction(const Call& call) {
-    const pg_query::TransactionStmt& transaction = call.statement->tree->transaction_stmt();
+    const pg_query::TransactionStmt& transaction = call.statement().tree->transaction_stmt();
     switch (transaction.kind()) {
       case pg_query::TRANS_STMT_BEGIN:
       case pg_query::TRANS_STMT_START:
@@ -156,9 +175,9 @@ class Session final : public SqlSession {
     }
     BlockOptions options = DefaultOptions();
     RETURN_IF_ERROR(ApplyTransactionModes(begin.options(), &options));
-    if (call.statement->as_of) {
+    if (call.statement().as_of) {
       if (block_.transaction() != nullptr) return UnsupportedError("BEGIN AS OF SYSTEM TIME after other statements");
-      ASSIGN_OR_RETURN(options.as_of, ResolveAsOf(*call.statement->as_of, call.stop));
+      ASSIGN_OR_RETURN(options.as_of, ResolveAsOf(*call.statement().as_of, call.stop));
     }
     RETURN_IF_ERROR(block_.Begin(options));
     settings_.BeginTransaction();
@@ -177,7 +196,7 @@ class Session final : public SqlSession {
 
   // --- What reads or writes no table ---
   absl::StatusOr<std::string> ExecuteOutsideData(const Call& call) {
-    switch (call.statement->kind) {
+    switch (call.statement().kind) {
       case Statement::Kind::kSystem:
         return ExecuteSystem(call);
       case Statement::Kind::kShowCommitTimestamp: {
@@ -191,7 +210,9 @@ class Session final : public SqlSession {
       case Statement::Kind::kPostgres:
         break;
     }
-    const Node& tree = *call.statement->tree;
+    const Node& tree = *call.statement().tree;
+    if (tree.has_prepare_stmt()) return PrepareNamed(tree.prepare_stmt());
+    if (tree.has_deallocate_stmt()) return Deallocate(tree.deallocate_stmt(), &prepared_);
     if (tree.has_variable_set_stmt()) return settings_.ExecuteSet(tree.variable_set_stmt(), &block_, call.sink);
     const std::string& name = tree.variable_show_stmt().name();
     ASSIGN_OR_RETURN(const std::string value, settings_.Show(name, block_));
@@ -203,33 +224,34 @@ class Session final : public SqlSession {
 
   absl::StatusOr<std::string> ExecuteSystem(const Call& call) {
     if (context_.system == nullptr) return NotInSystem();
-    if (block_.explicit_block() && !ReturnsRows(*call.statement->system)) {
+    if (block_.explicit_block() && !ReturnsRows(*call.statement().system)) {
       return SqlError(sqlstate::kActiveSqlTransaction,
                       "a statement on virtual clusters cannot run inside a transaction block");
     }
-    return context_.system->Run(*call.statement->system, call.sink, call.stop);
+    return context_.system->Run(*call.statement().system, call.sink, call.stop);
   }
 
   // --- What reads or writes tables ---
   absl::StatusOr<std::string> ExecuteOnData(const Call& call) {
-    if (call.statement->as_of) return ExecuteAsOf(call);
+    if (call.statement().as_of) return ExecuteAsOf(call);
     absl::StatusOr<Transaction*> transaction = block_.ForStatement(DefaultOptions());
     if (!transaction.ok()) return block_.Finish(std::move(transaction).status());
-    absl::StatusOr<std::string> tag = RunOnData(call, **transaction);
+    const absl::Status held = block_.HoldCursors(call.stop);
+    absl::StatusOr<std::string> tag = held.ok() ? RunOnData(call, **transaction) : held;
     RETURN_IF_ERROR(block_.Finish(tag.status()));
     return tag;
   }
 
   absl::StatusOr<std::string> ExecuteAsOf(const Call& call) {
     absl::StatusOr<std::string> tag = [&]() -> absl::StatusOr<std::string> {
-      if (!call.statement->tree->has_select_stmt()) {
-        return UnsupportedError(fmt::format("AS OF SYSTEM TIME in {}", CommandName(*call.statement->tree)));
+      if (!call.statement().tree->has_select_stmt()) {
+        return UnsupportedError(fmt::format("AS OF SYSTEM TIME in {}", CommandName(*call.statement().tree)));
       }
       if (block_.explicit_block()) {
         return SqlError(sqlstate::kFeatureNotSupported, "AS OF SYSTEM TIME inside a transaction block is not supported",
                         "Use BEGIN AS OF SYSTEM TIME.");
       }
-      ASSIGN_OR_RETURN(const Timestamp at, ResolveAsOf(*call.statement->as_of, call.stop));
+      ASSIGN_OR_RETURN(const Timestamp at, ResolveAsOf(*call.statement().as_of, call.stop));
       ASSIGN_OR_RETURN(const auto transaction, Transaction::BeginAsOf(context_.transaction, at));
       return RunOnData(call, *transaction);
     }();
@@ -238,7 +260,13 @@ class Session final : public SqlSession {
   }
 
   absl::StatusOr<std::string> RunOnData(const Call& call, Transaction& transaction) {
-    const Node& tree = *call.statement->tree;
+    const Node& tree = *call.statement().tree;
+    if (tree.has_execute_stmt()) {
+      RETURN_IF_ERROR(transaction.BeginStatement());
+      ASSIGN_OR_RETURN(const Command command,
+                       ExecutedCommand(tree.execute_stmt(), prepared_, MakeExecution(transaction, call.stop).evaluation));
+      return RunOnData({command, call.sink, call.stop}, transaction);
+    }
     const bool only_reads = tree.has_select_stmt() || (tree.has_explain_stmt() && WrittenTable(tree) == nullptr);
     if (!only_reads && (block_.read_only() || transaction.read_only())) {
       return SqlError(sqlstate::kReadOnlySqlTransaction,
@@ -258,21 +286,21 @@ class Session final : public SqlSession {
       return SqlError(sqlstate::kProtocolViolation, "COPY FROM STDIN needs the copy protocol");
     }
     RETURN_IF_ERROR(BeginStatement(tree, transaction, call.stop));
-    ASSIGN_OR_RETURN(const BoundStatementRef bound, Bind(call.statement, call.parameter_types, transaction));
-    ASSIGN_OR_RETURN(const Row parameters, ParseParameters(bound->parameters, call.parameters));
+    Row parameters;
+    ASSIGN_OR_RETURN(const BoundStatementRef bound, PlanOf(call.command, transaction, &parameters));
     execution.evaluation.parameters = &parameters;
     execution.evaluation.snapshot = transaction.snapshot();
     return RunBound(*bound, execution, call.sink);
   }
 
   absl::StatusOr<std::string> RunCopyOut(const Call& call, Execution& execution) {
-    ASSIGN_OR_RETURN(const CopyFormat format, ReadCopyFormat(call.statement->tree->copy_stmt()));
+    ASSIGN_OR_RETURN(const CopyFormat format, ReadCopyFormat(call.statement().tree->copy_stmt()));
     RETURN_IF_ERROR(execution.transaction->BeginStatement());
     execution.evaluation.snapshot = execution.transaction->snapshot();
     Binder binder({});
     const Planning planning{
         .transaction = execution.transaction, .tables = &tables_, .binder = &binder, .system = context_.system};
-    ASSIGN_OR_RETURN(const pg_query::SelectStmt query, CopiedQuery(call.statement->tree->copy_stmt()));
+    ASSIGN_OR_RETURN(const pg_query::SelectStmt query, CopiedQuery(call.statement().tree->copy_stmt()));
     ASSIGN_OR_RETURN(const SelectPlan plan, PlanSelect(query, nullptr, nullptr, planning));
     RETURN_IF_ERROR(Authorization(&context_.user, execution.transaction, nullptr).CheckReads(plan.tables));
     ASSIGN_OR_RETURN(const uint64_t rows, CopyOut(plan, format, execution, call.sink));
@@ -324,29 +352,49 @@ class Session final : public SqlSession {
                     fmt::format("could not serialize access: table \"{}\" changed since the transaction began", name));
   }
 
-  absl::StatusOr<BoundStatementRef> Bind(const StatementRef& statement, std::vector<SqlType> hints,
+  absl::StatusOr<BoundStatementRef> Bind(const StatementRef& statement, const std::vector<SqlType>& hints,
                                          Transaction& transaction) {
-    return BindStatement(statement, std::move(hints), transaction, &tables_, context_);
+    return BindStatement(statement, hints, transaction, &tables_, context_);
   }
 
-  absl::StatusOr<StatementDescription> DescribeStatement(const StatementRef& statement, std::vector<SqlType> hints) {
-    StatementDescription description;
-    if (statement->kind == Statement::Kind::kShowCommitTimestamp) {
-      description.columns = CommitTimestampColumns();
-      return description;
+  absl::Status Refresh(PreparedStatement& prepared, Transaction& transaction) {
+    return prepared.Refresh(transaction, [&](const StatementRef& statement, const std::vector<SqlType>& types) {
+      return Bind(statement, types, transaction);
+    });
+  }
+
+  // What is to run, and the values of its parameters.
+  absl::StatusOr<BoundStatementRef> PlanOf(const Command& command, Transaction& transaction, Row* parameters) {
+    if (!command.prepared) {
+      ASSIGN_OR_RETURN(BoundStatementRef bound, Bind(command.statement, {}, transaction));
+      if (!bound->parameters.empty()) return SqlError("42P02", "there is no parameter $1");
+      return bound;
     }
-    if (statement->kind == Statement::Kind::kSystem) {
-      if (context_.system == nullptr) return NotInSystem();
-      description.columns = context_.system->Describe(*statement->system);
-      return description;
+    if (!command.text.empty()) {
+      ASSIGN_OR_RETURN(const bool current, command.prepared->IsCurrent(transaction));
+      if (!current) {  // its literals may be of other types now
+        cache_.Clear();
+        ASSIGN_OR_RETURN(const std::vector<StatementRef> statements, ParseStatements(command.text));
+        return Bind(statements[0], {}, transaction);
+      }
+    } else {
+      RETURN_IF_ERROR(Refresh(*command.prepared, transaction));
     }
-    const Node& tree = *statement->tree;
-    if (tree.has_variable_show_stmt()) {
-      ASSIGN_OR_RETURN(const std::string column, settings_.ColumnName(tree.variable_show_stmt().name()));
-      description.columns = {{.name = column, .type = SqlType::kText}};
-      return description;
+    const size_t wanted = command.prepared->plan()->parameters.size();
+    if (command.parameters.size() != wanted) {
+      return SqlError(sqlstate::kProtocolViolation,
+                      fmt::format("{} parameters are given, but the prepared statement requires {}",
+                                  command.parameters.size(), wanted));
     }
-    if (!IsBindable(*statement)) return description;
+    *parameters = command.parameters;
+    return command.prepared->plan();
+  }
+
+  absl::StatusOr<PreparedRef> PrepareStatement(const StatementRef& statement, const std::vector<SqlType>& hints) {
+    if (!IsBindable(*statement)) {
+      ASSIGN_OR_RETURN(std::vector<ColumnDescription> columns, ColumnsOutsideData(*statement));
+      return std::make_shared<PreparedStatement>(statement, StatementDescription{{}, std::move(columns)});
+    }
     std::unique_ptr<Transaction> own;
     Transaction* transaction = block_.transaction();
     if (statement->as_of) {
@@ -357,11 +405,34 @@ class Session final : public SqlSession {
       own = Transaction::Begin(context_.transaction, IsolationLevel::kReadCommitted);
       transaction = own.get();
     }
+    if (!own) RETURN_IF_ERROR(block_.HoldCursors({}));
     RETURN_IF_ERROR(transaction->BeginStatement());
-    ASSIGN_OR_RETURN(const BoundStatementRef bound, Bind(statement, std::move(hints), *transaction));
-    description.parameters = bound->parameters;
-    description.columns = bound->columns;
-    return description;
+    ASSIGN_OR_RETURN(BoundStatementRef plan, Bind(statement, hints, *transaction));
+    return std::make_shared<PreparedStatement>(std::move(plan), *transaction);
+  }
+
+  absl::StatusOr<std::vector<ColumnDescription>> ColumnsOutsideData(const Statement& statement) {
+    if (statement.kind == Statement::Kind::kShowCommitTimestamp) return CommitTimestampColumns();
+    if (statement.kind == Statement::Kind::kSystem) {
+      if (context_.system == nullptr) return NotInSystem();
+      return context_.system->Describe(*statement.system);
+    }
+    if (statement.tree->has_variable_show_stmt()) {
+      ASSIGN_OR_RETURN(const std::string column, settings_.ColumnName(statement.tree->variable_show_stmt().name()));
+      return std::vector<ColumnDescription>{{.name = column, .type = SqlType::kText}};
+    }
+    if (statement.tree->has_execute_stmt()) {
+      ASSIGN_OR_RETURN(const PreparedRef prepared, prepared_.Find(statement.tree->execute_stmt().name()));
+      return prepared->description().columns;
+    }
+    return std::vector<ColumnDescription>();
+  }
+
+  absl::StatusOr<std::string> PrepareNamed(const pg_query::PrepareStmt& prepare) {
+    ASSIGN_OR_RETURN(const std::vector<SqlType> types, DeclaredTypes(prepare));
+    ASSIGN_OR_RETURN(PreparedRef prepared, PrepareStatement(PreparedQuery(prepare), types));
+    RETURN_IF_ERROR(prepared_.Add(prepare.name(), std::move(prepared)));
+    return std::string("PREPARE");
   }
 
   // Relative times are relative to what this keyspace can be read at.
@@ -378,48 +449,15 @@ class Session final : public SqlSession {
   TransactionBlock block_;
   TableReader tables_;
   SequenceSession sequences_;
-};
-
-// Keeps the statement of a COPY open; what is not Done() is undone.
-class SessionCopy final : public CopyIn {
- public:
-  SessionCopy(Session* session, TableRulesRef rules, std::vector<int> positions, CopyFormat format,
-              const Execution& execution)
-      : session_(session), reader_(std::move(rules), std::move(positions), std::move(format), execution) {}
-  ~SessionCopy() override {
-    if (!over_) End(SqlError(sqlstate::kQueryCanceled, "COPY from stdin failed")).IgnoreError();
-  }
-
-  size_t column_count() const override { return reader_.column_count(); }
-
-  absl::Status Data(std::string_view bytes, std::stop_token stop) override {
-    reader_.set_stop(std::move(stop));
-    const absl::Status status = reader_.Data(bytes);
-    return status.ok() ? status : End(status);
-  }
-
-  absl::StatusOr<std::string> Done(std::stop_token stop) override {
-    reader_.set_stop(std::move(stop));
-    const absl::StatusOr<uint64_t> rows = reader_.Done();
-    RETURN_IF_ERROR(End(rows.status()));
-    return fmt::format("COPY {}", *rows);
-  }
-
- private:
-  absl::Status End(absl::Status status) {
-    over_ = true;
-    return session_->block_.Finish(std::move(status));
-  }
-
-  Session* const session_;
-  CopyReader reader_;
-  bool over_ = false;
+  PreparedStatements prepared_;
+  StatementCache cache_;
 };
 
 absl::StatusOr<std::unique_ptr<CopyIn>> Session::BeginCopy(const StatementRef& statement, std::stop_token stop) {
   if (block_.failed()) return InFailedTransaction();
   absl::StatusOr<std::unique_ptr<CopyIn>> copy = [&]() -> absl::StatusOr<std::unique_ptr<CopyIn>> {
     ASSIGN_OR_RETURN(Transaction* const transaction, block_.ForStatement(DefaultOptions()));
+    RETURN_IF_ERROR(block_.HoldCursors(stop));
     const pg_query::CopyStmt& tree = statement->tree->copy_stmt();
     ASSIGN_OR_RETURN(const std::string name, RelationName(tree.relation()));
     ASSIGN_OR_RETURN(CopyFormat format, ReadCopyFormat(tree));
@@ -433,8 +471,8 @@ absl::StatusOr<std::unique_ptr<CopyIn>> Session::BeginCopy(const StatementRef& s
     std::vector<std::string> names;
     for (const Node& column : tree.attlist()) names.push_back(StringOf(column));
     ASSIGN_OR_RETURN(std::vector<int> positions, NamedColumns(*table, names));
-    return std::make_unique<SessionCopy>(this, std::move(rules), std::move(positions), std::move(format),
-                                         MakeExecution(*transaction, stop));
+    return MakeCopyIn(&block_, std::move(rules), std::move(positions), std::move(format),
+                      MakeExecution(*transaction, stop));
   }();
   if (!copy.ok()) return block_.Finish(std::move(copy).status());
   return copy;
@@ -448,6 +486,11 @@ absl::Status ResultSink::EndCopyOut() { return UnsupportedError("COPY TO STDOUT 
 
 std::unique_ptr<SqlSession> SqlSession::Create(SessionContext context) {
   return std::make_unique<Session>(std::move(context));
+}
+
+bool SqlSession::IsQuery(const PreparedStatement& prepared) {
+  const BoundStatementRef& plan = prepared.plan();
+  return plan && !plan->explain && !plan->statement->as_of && std::holds_alternative<SelectPlan>(plan->plan);
 }
 
 bool SqlSession::IsCopyIn(const Statement& statement) {

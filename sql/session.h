@@ -1,8 +1,8 @@
 // One SQL session in one virtual cluster: transaction state, prepared statements' meaning, execution. Knows nothing of
 // sockets or of the wire format; the pgwire server drives it.
 //
-// One clear pipeline: Parse (text -> Statement, no catalog) -> Describe/Execute (bind against the catalog of the
-// transaction's snapshot, plan, run).
+// One clear pipeline: Parse (text -> Statement, no catalog) -> Prepare (bind against the catalog of a transaction's
+// snapshot, plan) -> Execute (the plan, bound again only if the catalog changed).
 //
 // Used by one thread.
 #pragma once
@@ -48,10 +48,32 @@ class ResultSink {
 class Statement;
 using StatementRef = std::shared_ptr<const Statement>;
 
-// What Describe answers for a prepared statement.
+// What a client is told of a prepared statement.
 struct StatementDescription {
   std::vector<SqlType> parameters;
   std::vector<ColumnDescription> columns;  // empty: no rows
+};
+
+// A statement with its plan; see sql/prepared_statement.h. Used by the session's thread.
+class PreparedStatement;
+class PreparedStatements;
+using PreparedRef = std::shared_ptr<PreparedStatement>;
+
+// A statement to run, with what it is run with.
+struct Command {
+  StatementRef statement;
+  PreparedRef prepared = nullptr;  // null: it is bound for this one run
+  Row parameters = {};             // a value for each of those of `prepared`
+  // Not empty: `prepared` is of a statement like this one, and the parameters are the literals of this text.
+  std::string text = {};
+};
+
+// A query whose rows are taken piece by piece. Ends with its transaction. Must not outlive the session.
+class Cursor {
+ public:
+  virtual ~Cursor() = default;
+  // Gives at most `rows_max` rows. nullopt: there may be more; else the command tag. An error ends it, and fails the block.
+  virtual absl::StatusOr<std::optional<std::string>> Fetch(size_t rows_max, ResultSink& sink, std::stop_token stop) = 0;
 };
 
 // COPY table FROM STDIN, between CopyInResponse and CopyDone.
@@ -86,17 +108,20 @@ class SqlSession {
   // Splits and parses a query string. 42601 for what does not parse, 0A000 naming what is not supported, 54000 beyond
   // kStatementBytesMax. An empty string gives no statements.
   virtual absl::StatusOr<std::vector<StatementRef>> Parse(std::string_view text) = 0;
+  // As above, to be run once: what was run before, but for its literals, is neither parsed nor planned again.
+  virtual absl::StatusOr<std::vector<Command>> ParseCommands(std::string_view text) = 0;
 
   // `hints`: parameter types given by the client (kUnknown where it gave none).
-  virtual absl::StatusOr<StatementDescription> Describe(const StatementRef& statement,
-                                                        const std::vector<SqlType>& hints) = 0;
+  virtual absl::StatusOr<PreparedRef> Prepare(const StatementRef& statement, const std::vector<SqlType>& hints) = 0;
+  virtual PreparedStatements& prepared() = 0;  // by name
 
-  // Runs one statement and returns its command tag ("INSERT 0 1"). Parameters are text, nullopt for NULL. In an aborted
-  // transaction everything but COMMIT/ROLLBACK is 25P02. An error aborts the open transaction block, or rolls back the
-  // implicit one. Cancelled (57014) when `stop` is requested.
-  virtual absl::StatusOr<std::string> Execute(const StatementRef& statement, const std::vector<SqlType>& parameter_types,
-                                              const std::vector<std::optional<std::string>>& parameters, ResultSink& sink,
-                                              std::stop_token stop) = 0;
+  // Runs one statement and returns its command tag ("INSERT 0 1"). In an aborted transaction everything but COMMIT/ROLLBACK
+  // is 25P02. An error aborts the open transaction block, or rolls back the implicit one. Cancelled (57014) when `stop` is
+  // requested.
+  virtual absl::StatusOr<std::string> Execute(const Command& command, ResultSink& sink, std::stop_token stop) = 0;
+  // A query, to be fetched. REQUIRES: a transaction block, IsQuery(*command.prepared).
+  virtual absl::StatusOr<std::unique_ptr<Cursor>> OpenCursor(const Command& command) = 0;
+  static bool IsQuery(const PreparedStatement& prepared);
 
   // A simple query string of several statements is one implicit transaction, as in PostgreSQL: Begin before the first, End
   // after the last (commit) or on error (rollback). Nothing happens for explicit blocks.

@@ -552,20 +552,6 @@ TEST_F(SessionTest, ParametersOfTables) {
   EXPECT_EQ(session_->RunWith("DELETE FROM t WHERE k = $1", {std::nullopt}), "DELETE 0");
 }
 
-TEST_F(SessionTest, AStatementIsParsedOnceAndRunOften) {
-  Seed();
-  const StatementRef statement = session_->session().Parse("SELECT v FROM t WHERE k = $1")->front();
-  for (const char* key : {"1", "2"}) {
-    TextSink sink;
-    ASSERT_TRUE(session_->session().Execute(statement, {}, {std::string(key)}, sink, {}).ok());
-    EXPECT_EQ(sink.rows, *key == '1' ? "one" : "two");
-  }
-  Run("DROP TABLE t; CREATE TABLE t (k TEXT PRIMARY KEY, v INT); INSERT INTO t VALUES ('1', 5)");
-  TextSink sink;
-  ASSERT_TRUE(session_->session().Execute(statement, {}, {std::string("1")}, sink, {}).ok());
-  EXPECT_EQ(sink.rows, "5");
-}
-
 // --- COPY ---
 
 TEST_F(SessionTest, CopyInPieces) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "sql/prepared_statement.h"
 #include "sql/sequence.h"
 #include "sql/session.h"
 #include "sql/system_statements.h"
@@ -72,13 +73,13 @@ class TestSession {
   // The rows of the last statement, or its tag if it has none; "SQLSTATE: message" of an error. One statement alone commits
   // by itself, several are one implicit block.
   std::string Run(std::string_view text, std::stop_token stop = {}) {
-    auto statements = session_->Parse(text);
-    if (!statements.ok()) return Error(statements.status());
-    const bool block = statements->size() > 1;
+    auto commands = session_->ParseCommands(text);
+    if (!commands.ok()) return Error(commands.status());
+    const bool block = commands->size() > 1;
     if (block) session_->BeginImplicitBlock();
     std::string result;
-    for (const StatementRef& statement : *statements) {
-      result = Execute(statement, {}, {}, stop);
+    for (const Command& command : *commands) {
+      result = Execute(command, stop);
       if (failed_) {
         if (block) session_->EndImplicitBlock(false).IgnoreError();
         return result;
@@ -89,26 +90,38 @@ class TestSession {
     return ended.ok() ? result : Error(ended);
   }
 
-  // One statement with parameters, through Describe as a client of the extended protocol does it.
+  // One statement with parameters, prepared as a client of the extended protocol does it.
   std::string RunWith(std::string_view text, const std::vector<std::optional<std::string>>& parameters,
                       const std::vector<SqlType>& hints = {}) {
     auto statements = session_->Parse(text);
     if (!statements.ok()) return Error(statements.status());
-    auto description = session_->Describe(statements->front(), hints);
-    if (!description.ok()) return Error(description.status());
-    return Execute(statements->front(), description->parameters, parameters, {});
+    auto prepared = session_->Prepare(statements->front(), hints);
+    if (!prepared.ok()) return Error(prepared.status());
+    return RunPrepared(*prepared, parameters);
+  }
+
+  std::string RunPrepared(const PreparedRef& prepared, const std::vector<std::optional<std::string>>& parameters) {
+    Command command{prepared->statement(), prepared};
+    for (size_t i = 0; i < parameters.size(); ++i) {
+      command.parameters.emplace_back();
+      if (!parameters[i]) continue;
+      auto value = FromText(prepared->description().parameters[i], *parameters[i]);
+      if (!value.ok()) return Error(value.status());
+      command.parameters.back() = *std::move(value);
+    }
+    return Execute(command, {});
   }
 
   // "parameter types -> columns".
   std::string Describe(std::string_view text, const std::vector<SqlType>& hints = {}) {
     auto statements = session_->Parse(text);
     if (!statements.ok()) return Error(statements.status());
-    auto description = session_->Describe(statements->front(), hints);
-    if (!description.ok()) return Error(description.status());
+    auto prepared = session_->Prepare(statements->front(), hints);
+    if (!prepared.ok()) return Error(prepared.status());
     std::string result;
-    for (const SqlType type : description->parameters) result += fmt::format("{} ", TypeName(type));
+    for (const SqlType type : (*prepared)->description().parameters) result += fmt::format("{} ", TypeName(type));
     result += "->";
-    for (const ColumnDescription& column : description->columns) {
+    for (const ColumnDescription& column : (*prepared)->description().columns) {
       result += fmt::format(" {}:{}", column.name, TypeName(column.type));
     }
     return result;
@@ -132,10 +145,9 @@ class TestSession {
   char status() const { return static_cast<char>(session_->status()); }
 
  private:
-  std::string Execute(const StatementRef& statement, const std::vector<SqlType>& types,
-                      const std::vector<std::optional<std::string>>& parameters, std::stop_token stop) {
+  std::string Execute(const Command& command, std::stop_token stop) {
     last_ = TextSink();
-    auto tag = session_->Execute(statement, types, parameters, last_, std::move(stop));
+    auto tag = session_->Execute(command, last_, std::move(stop));
     failed_ = !tag.ok();
     if (failed_) return Error(tag.status());
     return last_.columns.empty() ? *tag : last_.rows;

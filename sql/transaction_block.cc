@@ -1,6 +1,7 @@
 #include "sql/transaction_block.h"
 
 #include "base/status.h"
+#include "sql/cursor.h"
 
 namespace anabranch {
 
@@ -79,7 +80,13 @@ absl::Status TransactionBlock::CommitTransaction() {
   return absl::OkStatus();
 }
 
+absl::Status TransactionBlock::HoldCursors(const std::stop_token& stop) {
+  for (QueryCursor* cursor : cursors_) RETURN_IF_ERROR(cursor->Hold(stop));
+  return absl::OkStatus();
+}
+
 void TransactionBlock::ResetTransaction() {
+  for (QueryCursor* cursor : cursors_) cursor->Close();
   transaction_.reset();
   unpublished_.Clear();
 }

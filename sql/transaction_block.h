@@ -4,6 +4,8 @@
 
 #include <memory>
 #include <optional>
+#include <stop_token>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "sql/backfill.h"
@@ -17,6 +19,8 @@ struct BlockOptions {
   bool read_only = false;
   std::optional<Timestamp> as_of;
 };
+
+class QueryCursor;
 
 class TransactionBlock {
  public:
@@ -48,6 +52,12 @@ class TransactionBlock {
   // What comes back is the statement's error, or the commit's.
   absl::Status Finish(absl::Status status);
 
+  // Cursors that read in the block's transaction; not owned. They are closed with it.
+  void AddCursor(QueryCursor* cursor) { cursors_.push_back(cursor); }
+  void RemoveCursor(QueryCursor* cursor) { std::erase(cursors_, cursor); }
+  // Before a statement takes its snapshot: what they have still to read is held.
+  absl::Status HoldCursors(const std::stop_token& stop);
+
   // Ends the block. True: committed; false: it had failed, and is rolled back.
   absl::StatusOr<bool> Commit();
   void Rollback();
@@ -63,6 +73,7 @@ class TransactionBlock {
   BlockOptions options_;
   std::unique_ptr<Transaction> transaction_;
   UnpublishedIds unpublished_;
+  std::vector<QueryCursor*> cursors_;
   TimestampTz time_;
   Timestamp last_commit_;
 };

@@ -68,6 +68,9 @@ const std::map<std::string_view, Names>& Understood() {
       {"TransactionStmt", {"kind", "options"}},
       {"VariableSetStmt", {"kind", "name", "args", "is_local"}},
       {"VariableShowStmt", {"name"}},
+      {"PrepareStmt", {"name", "argtypes", "query"}},
+      {"ExecuteStmt", {"name", "params"}},
+      {"DeallocateStmt", {"name"}},
       {"CopyStmt", {"relation", "query", "attlist", "is_from", "options"}},
       {"ColumnDef", {"colname", "type_name", "is_local", "is_not_null", "constraints", "location"}},
       {"Constraint",
@@ -279,6 +282,9 @@ bool IsUnderstoodStatement(const pg_query::Node& node) {
     case pg_query::Node::kReindexStmt:
     case pg_query::Node::kCommentStmt:
     case pg_query::Node::kCheckPointStmt:
+    case pg_query::Node::kPrepareStmt:
+    case pg_query::Node::kExecuteStmt:
+    case pg_query::Node::kDeallocateStmt:
     case pg_query::Node::kVariableSetStmt:
     case pg_query::Node::kVariableShowStmt:
     case pg_query::Node::kCopyStmt:

@@ -1,0 +1,53 @@
+// Statements that a session sends again and again as text, with other literals each time, are parsed and planned once.
+//
+// A text's shape (sql/literal.h) leads to a statement that has parameters in the place of its literals: those that the parse
+// tree shows to be operands of a condition, of SET or of VALUES, where a parameter of the literal's type means the same.
+// Every other literal (LIMIT 5, ORDER BY 1, interval '1 day') belongs to the shape. Used by the session's thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "sql/literal.h"
+#include "sql/session.h"
+
+namespace anabranch {
+
+inline constexpr size_t kCachedTextBytesMax = 4096;
+inline constexpr size_t kCachedLiteralsMax = 64;
+inline constexpr size_t kCachedShapesMax = 256;
+inline constexpr size_t kCachedVariantsMax = 8;       // of one shape, with other literals that belong to it
+inline constexpr size_t kRememberedShapesMax = 4096;  // seen once
+
+class StatementCache {
+ public:
+  using Prepare = std::function<absl::StatusOr<PreparedRef>(const StatementRef&, const std::vector<SqlType>&)>;
+
+  // nullopt: not known, or its literals are no values of the types they were.
+  std::optional<Command> Find(std::string_view text);
+  // A statement that was just parsed from `text`, which Find did not know. Kept the second time its shape is seen; then this
+  // is how to run it.
+  std::optional<Command> Add(std::string_view text, const StatementRef& statement, const Prepare& prepare);
+  void Clear() { by_pattern_.clear(); }
+
+ private:
+  struct Variant {
+    StatementRef statement;
+    PreparedRef prepared;                           // null: nothing to plan (BEGIN, COMMIT)
+    std::vector<std::optional<std::string>> fixed;  // by literal: as it must be written; nullopt: a parameter
+  };
+
+  bool IsNew(std::string_view pattern);
+
+  absl::flat_hash_map<std::string, std::vector<Variant>> by_pattern_;
+  absl::flat_hash_set<uint64_t> seen_;  // hashes of patterns
+  TextShape shape_;                     // kept for its memory
+};
+
+}  // namespace anabranch
