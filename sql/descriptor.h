@@ -89,7 +89,7 @@ using TableRef = std::shared_ptr<const Table>;
 struct Sequence {
   uint64_t oid = 0;
   uint64_t id = 0;  // starts the key of its state; a RESTART gives a new one
-  std::string name;
+  std::string name = {};
   SqlType type = SqlType::kInt8;
   int64_t start = 1;
   int64_t increment = 1;

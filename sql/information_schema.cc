@@ -12,12 +12,12 @@ std::string YesOrNo(bool yes) { return yes ? "YES" : "NO"; }
 
 // What the standard tells of a type; unset: null.
 struct TypeSizes {
-  std::optional<int64_t> characters;
-  std::optional<int64_t> octets;
-  std::optional<int64_t> numeric_precision;
-  std::optional<int64_t> numeric_radix;
-  std::optional<int64_t> numeric_scale;
-  std::optional<int64_t> datetime_precision;
+  std::optional<int64_t> characters = {};
+  std::optional<int64_t> octets = {};
+  std::optional<int64_t> numeric_precision = {};
+  std::optional<int64_t> numeric_radix = {};
+  std::optional<int64_t> numeric_scale = {};
+  std::optional<int64_t> datetime_precision = {};
 };
 
 TypeSizes SizesOf(std::string_view type, int32_t modifier) {

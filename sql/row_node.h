@@ -65,7 +65,7 @@ struct SortColumn {
   int column = 0;
   bool descending = false;
   bool nulls_first = false;
-  std::string text;  // for EXPLAIN
+  std::string text = {};  // for EXPLAIN
 };
 
 // Rows by these columns, equal ones in the order they came.

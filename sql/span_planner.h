@@ -32,7 +32,7 @@ struct AccessPath {
 
 struct ScanPlan {
   const Index* index = nullptr;  // spans are of its entries; null: of rows
-  std::vector<Span> spans;       // ascending, disjoint
+  std::vector<Span> spans = {};  // ascending, disjoint
   bool points = false;           // each span is one key: its start
 };
 

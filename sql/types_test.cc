@@ -129,7 +129,9 @@ TEST(Types, KeysOrderAsValuesAndNoneIsTheBeginningOfAnother) {
       std::string_view rest = a_key;
       Datum taken;
       EXPECT_TRUE(TakeKeyPart(type, &rest, &taken) && rest.empty()) << TypeName(type);
-      if (KeyPartHoldsValue(type)) EXPECT_EQ(ToText(taken), ToText(a));
+      if (KeyPartHoldsValue(type)) {
+        EXPECT_EQ(ToText(taken), ToText(a));
+      }
     }
   }
 }
