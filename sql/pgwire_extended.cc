@@ -22,8 +22,9 @@ bool SameColumns(const std::vector<ColumnDescription>& a, const std::vector<Colu
 // Sends the first rows and keeps the rest for later Executes, up to kQueryMemoryBytesMax.
 class ExtendedProtocol::PortalSink : public ResultSink {
  public:
-  PortalSink(PgConnection* connection, Portal* portal, int32_t rows_max)
-      : connection_(connection), portal_(portal), rows_max_(rows_max) {}
+  // A wait for the client ends when `wake` is set.
+  PortalSink(PgConnection* connection, WakeEvent* wake, Portal* portal, int32_t rows_max)
+      : connection_(connection), wake_(wake), portal_(portal), rows_max_(rows_max) {}
 
   absl::Status Columns(const std::vector<ColumnDescription>& columns) override {
     // The formats were checked against what was described.
@@ -38,7 +39,7 @@ class ExtendedProtocol::PortalSink : public ResultSink {
     if (rows_max_ == 0 || rows_ < rows_max_) {
       ++rows_;
       AppendDataRow(connection_->out(), row, columns, portal_->formats);
-      return connection_->FlushIfFull();
+      return connection_->FlushIfFull(wake_);
     }
     AppendDataRow(&portal_->rows.emplace_back(), row, columns, portal_->formats);
     held_bytes_ += portal_->rows.back().size();
@@ -57,6 +58,7 @@ class ExtendedProtocol::PortalSink : public ResultSink {
 
  private:
   PgConnection* connection_;
+  WakeEvent* const wake_;
   Portal* portal_;
   const int32_t rows_max_;
   int32_t rows_ = 0;
@@ -242,14 +244,15 @@ absl::Status ExtendedProtocol::Run(Portal& portal, int32_t rows_max) {
   }
   portal.executed = true;
   const Prepared& prepared = *portal.prepared;
-  const std::stop_token stop = parts_.control.BeginStatement();
-  PortalSink sink(&parts_.connection, &portal, rows_max);
+  const std::stop_token stop = BeginTimedStatement(parts_);
+  PortalSink sink(&parts_.connection, parts_.control.wake_statement(), &portal, rows_max);
   absl::StatusOr<std::string> tag =
       SqlSession::IsCopyIn(*prepared.statement)
           ? RunCopyIn(parts_, prepared.statement, stop)
           : parts_.sql.Execute(prepared.statement, prepared.description.parameters, portal.parameters, sink, stop);
   parts_.control.EndStatement();
   if (!tag.ok()) return tag.status();
+  if (SqlSession::IsDiscardAll(*prepared.statement)) ForgetStatements();
   portal.tag = *std::move(tag);
   return absl::OkStatus();
 }

@@ -29,6 +29,7 @@ class ExtendedProtocol {
   void Fail();
   // Ends the implicit transaction; an error is that of its commit.
   absl::Status Sync();
+  void ForgetStatements() { prepared_.clear(); }
   absl::Status BeforeSimpleQuery();  // Sync, and ends the unnamed statement and its portal
   // True after an error: everything up to the next Sync is ignored.
   bool skipping() const { return skipping_; }

@@ -11,7 +11,9 @@
 #include "sql/function.h"
 #include "sql/parse.h"
 #include "sql/privilege.h"
+#include "sql/savepoint.h"
 #include "sql/sequence.h"
+#include "sql/session_reset.h"
 #include "sql/session_settings.h"
 #include "sql/settings.h"
 #include "sql/statement.h"
@@ -61,7 +63,7 @@ class Session final : public SqlSession {
   }
 
   absl::StatusOr<StatementDescription> Describe(const StatementRef& statement, const std::vector<SqlType>& hints) override {
-    if (block_.failed() && !IsTransactionEnd(*statement)) return InFailedTransaction();
+    if (block_.failed() && !RunsInFailedBlock(*statement)) return InFailedTransaction();
     absl::StatusOr<StatementDescription> description = DescribeStatement(statement, hints);
     if (!description.ok()) FailBlock();
     return description;
@@ -70,7 +72,7 @@ class Session final : public SqlSession {
   absl::StatusOr<std::string> Execute(const StatementRef& statement, const std::vector<SqlType>& parameter_types,
                                       const std::vector<std::optional<std::string>>& parameters, ResultSink& sink,
                                       std::stop_token stop) override {
-    if (block_.failed() && !IsTransactionEnd(*statement)) return InFailedTransaction();
+    if (block_.failed() && !RunsInFailedBlock(*statement)) return InFailedTransaction();
     const Call call{statement, parameter_types, parameters, sink, std::move(stop)};
     if (statement->kind == Statement::Kind::kPostgres && statement->tree->has_transaction_stmt()) {
       return ExecuteTransaction(call);
@@ -96,9 +98,10 @@ class Session final : public SqlSession {
 
   TransactionStatus status() const override { return block_.status(); }
   absl::StatusOr<std::string> Setting(const std::string& name) const override { return settings_.Show(name, block_); }
-  absl::Status SetSetting(const std::string& name, const std::string& value) override {
-    return settings_.current().Set(name, value);
+  absl::Status SetSettingAtStart(const std::string& name, const std::string& value) override {
+    return settings_.current().SetAtStart(name, value);
   }
+  const Timeouts& timeouts() const override { return settings_.current().timeouts(); }
   std::vector<std::pair<std::string, std::string>> TakeReportedSettings() override { return settings_.TakeReported(); }
 
  private:
@@ -112,7 +115,9 @@ class Session final : public SqlSession {
     std::stop_token stop;
   };
 
-  static bool UsesSettings(const Node& tree) { return tree.has_variable_set_stmt() || tree.has_variable_show_stmt(); }
+  static bool UsesSettings(const Node& tree) {
+    return tree.has_variable_set_stmt() || tree.has_variable_show_stmt() || IsResetStatement(tree);
+  }
 
   void FailBlock() {
     if (block_.explicit_block()) block_.Finish(absl::UnknownError("")).IgnoreError();
@@ -124,7 +129,7 @@ class Session final : public SqlSession {
             .as_of = std::nullopt};
   }
 
-  // --- BEGIN, COMMIT, ROLLBACK ---
+  // --- BEGIN, COMMIT, ROLLBACK, savepoints ---
   absl::StatusOr<std::string> ExecuteTransaction(const Call& call) {
     const pg_query::TransactionStmt& transaction = call.statement->tree->transaction_stmt();
     switch (transaction.kind()) {
@@ -132,17 +137,40 @@ class Session final : public SqlSession {
       case pg_query::TRANS_STMT_START:
         RETURN_IF_ERROR(BeginBlock(call, transaction));
         return std::string(transaction.kind() == pg_query::TRANS_STMT_BEGIN ? "BEGIN" : "START TRANSACTION");
-      case pg_query::TRANS_STMT_COMMIT: {
-        if (!block_.explicit_block()) WarnNoTransaction(call.sink);
-        ASSIGN_OR_RETURN(const bool committed, EndBlock());
-        return std::string(committed ? "COMMIT" : "ROLLBACK");
+      case pg_query::TRANS_STMT_COMMIT:
+      case pg_query::TRANS_STMT_ROLLBACK:
+        return EndTransaction(call, transaction);
+      default: {
+        absl::StatusOr<std::string> tag = RunSavepointStatement(transaction, &block_, &settings_);
+        if (!tag.ok()) FailBlock();
+        return tag;
       }
-      default:
-        if (!block_.explicit_block()) WarnNoTransaction(call.sink);
-        block_.Rollback();
-        settings_.Rollback();
-        return std::string("ROLLBACK");
     }
+  }
+
+  absl::StatusOr<std::string> EndTransaction(const Call& call, const pg_query::TransactionStmt& end) {
+    const bool commits = end.kind() == pg_query::TRANS_STMT_COMMIT;
+    if (!block_.explicit_block()) {
+      if (end.chain()) {
+        return SqlError(
+            sqlstate::kNoActiveSqlTransaction,
+            fmt::format("{} AND CHAIN can only be used in transaction blocks", commits ? "COMMIT" : "ROLLBACK"));
+      }
+      WarnNoTransaction(call.sink);
+    }
+    const BlockOptions options = block_.options();
+    bool committed = false;
+    if (commits) {
+      ASSIGN_OR_RETURN(committed, EndBlock());
+    } else {
+      block_.Rollback();
+      settings_.Rollback();
+    }
+    if (end.chain()) {
+      RETURN_IF_ERROR(block_.Begin(options));
+      settings_.BeginTransaction();
+    }
+    return std::string(committed ? "COMMIT" : "ROLLBACK");
   }
 
   static void WarnNoTransaction(ResultSink& sink) {
@@ -192,6 +220,7 @@ class Session final : public SqlSession {
         break;
     }
     const Node& tree = *call.statement->tree;
+    if (IsResetStatement(tree)) return RunResetStatement(tree, block_, &settings_, &sequences_);
     if (tree.has_variable_set_stmt()) return settings_.ExecuteSet(tree.variable_set_stmt(), &block_, call.sink);
     const std::string& name = tree.variable_show_stmt().name();
     ASSIGN_OR_RETURN(const std::string value, settings_.Show(name, block_));
@@ -215,6 +244,7 @@ class Session final : public SqlSession {
     if (call.statement->as_of) return ExecuteAsOf(call);
     absl::StatusOr<Transaction*> transaction = block_.ForStatement(DefaultOptions());
     if (!transaction.ok()) return block_.Finish(std::move(transaction).status());
+    (*transaction)->SetLockTimeout(std::chrono::milliseconds(timeouts().lock_ms));
     absl::StatusOr<std::string> tag = RunOnData(call, **transaction);
     RETURN_IF_ERROR(block_.Finish(tag.status()));
     return tag;
@@ -420,6 +450,7 @@ absl::StatusOr<std::unique_ptr<CopyIn>> Session::BeginCopy(const StatementRef& s
   if (block_.failed()) return InFailedTransaction();
   absl::StatusOr<std::unique_ptr<CopyIn>> copy = [&]() -> absl::StatusOr<std::unique_ptr<CopyIn>> {
     ASSIGN_OR_RETURN(Transaction* const transaction, block_.ForStatement(DefaultOptions()));
+    transaction->SetLockTimeout(std::chrono::milliseconds(timeouts().lock_ms));
     const pg_query::CopyStmt& tree = statement->tree->copy_stmt();
     ASSIGN_OR_RETURN(const std::string name, RelationName(tree.relation()));
     ASSIGN_OR_RETURN(CopyFormat format, ReadCopyFormat(tree));
@@ -453,6 +484,11 @@ std::unique_ptr<SqlSession> SqlSession::Create(SessionContext context) {
 bool SqlSession::IsCopyIn(const Statement& statement) {
   return statement.kind == Statement::Kind::kPostgres && statement.tree->has_copy_stmt() &&
          statement.tree->copy_stmt().is_from();
+}
+
+bool SqlSession::IsDiscardAll(const Statement& statement) {
+  return statement.kind == Statement::Kind::kPostgres && statement.tree->has_discard_stmt() &&
+         statement.tree->discard_stmt().target() == pg_query::DISCARD_ALL;
 }
 
 }  // namespace anabranch
