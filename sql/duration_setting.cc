@@ -22,8 +22,8 @@ constexpr auto kUnits =
     std::to_array<Unit>({{"d", 86'400'000}, {"h", 3'600'000}, {"min", 60'000}, {"s", 1'000}, {"ms", 1}, {"us", 0.001}});
 
 absl::Status Invalid(std::string_view setting, const std::string& text, std::string hint) {
-  return SqlError(sqlstate::kInvalidParameterValue, fmt::format("invalid value for parameter \"{}\": \"{}\"", setting, text),
-                  std::move(hint));
+  return SqlError(sqlstate::kInvalidParameterValue,
+                  fmt::format("invalid value for parameter \"{}\": \"{}\"", setting, text), std::move(hint));
 }
 
 std::string_view Trimmed(std::string_view text) {

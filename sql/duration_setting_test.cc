@@ -18,10 +18,15 @@ std::string Shown(const std::string& text) {
 // Compared with PostgreSQL 15.
 TEST(DurationSettingTest, UnitsAndNotations) {
   const std::pair<const char*, const char*> kValues[] = {
-      {"0", "0"},         {"250", "250ms"},   {"5s", "5s"},        {" 100 ms ", "100ms"}, {"1min", "1min"},
-      {"90s", "90s"},     {"120 s", "2min"},  {"1.5min", "90s"},   {"0.5h", "30min"},     {"48h", "2d"},
-      {"1500us", "2ms"},  {"0x10", "16ms"},   {"1e3", "1s"},       {"-0", "0"},           {"0.4", "0"},
-      {"1.0001s", "1s"},  {"010", "8ms"},     {"2147483647", "2147483647ms"},
+      {"0", "0"},        {"250", "250ms"},
+      {"5s", "5s"},      {" 100 ms ", "100ms"},
+      {"1min", "1min"},  {"90s", "90s"},
+      {"120 s", "2min"}, {"1.5min", "90s"},
+      {"0.5h", "30min"}, {"48h", "2d"},
+      {"1500us", "2ms"}, {"0x10", "16ms"},
+      {"1e3", "1s"},     {"-0", "0"},
+      {"0.4", "0"},      {"1.0001s", "1s"},
+      {"010", "8ms"},    {"2147483647", "2147483647ms"},
   };
   for (const auto& [text, shown] : kValues) EXPECT_EQ(Shown(text), shown) << text;
 }

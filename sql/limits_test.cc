@@ -58,8 +58,7 @@ TEST_F(LimitsTest, Statement) {
   EXPECT_EQ(client->Run(statement(kStatementBytesMax + 1)), "54000");
   EXPECT_THAT(client->error(), HasSubstr("statement of 16777217 bytes exceeds the limit of 16777216 bytes"));
   const auto prepared = [&](size_t bytes) {
-    return Client::Outcome(
-        PQexecParams(client->get(), statement(bytes).c_str(), 0, nullptr, nullptr, nullptr, nullptr, 0));
+    return Client::Outcome(PQexecParams(client->get(), statement(bytes).c_str(), 0, nullptr, nullptr, nullptr, nullptr, 0));
   };
   EXPECT_EQ(prepared(kStatementBytesMax), "1");
   EXPECT_EQ(prepared(kStatementBytesMax + 1), "54000");
@@ -70,8 +69,7 @@ TEST_F(LimitsTest, KeyRowAndTransaction) {
   const auto client = Connect();
   ASSERT_EQ(client->Run("CREATE TABLE t (k TEXT PRIMARY KEY, v TEXT)"), "OK CREATE TABLE");
   const auto insert = [&](size_t key_bytes, size_t value_bytes) {
-    return client->Run(
-        fmt::format("INSERT INTO t VALUES (repeat('k', {}), repeat('v', {}))", key_bytes, value_bytes));
+    return client->Run(fmt::format("INSERT INTO t VALUES (repeat('k', {}), repeat('v', {}))", key_bytes, value_bytes));
   };
   constexpr size_t kRoom = 64;  // for what the encoding adds
   EXPECT_EQ(insert(kKeyBytesMax - kRoom, 1), "OK INSERT 0 1");
@@ -81,8 +79,8 @@ TEST_F(LimitsTest, KeyRowAndTransaction) {
   EXPECT_EQ(insert(2, kValueBytesMax), "54000");
   EXPECT_THAT(client->error(), HasSubstr("exceeds the limit of 8388608 bytes"));
   const auto insert_many = [&](size_t mib) {
-    return client->Run(fmt::format("INSERT INTO t SELECT 'many ' || g, repeat('v', {}) FROM generate_series(1, {}) g",
-                                   kMiB - kRoom, mib));
+    return client->Run(
+        fmt::format("INSERT INTO t SELECT 'many ' || g, repeat('v', {}) FROM generate_series(1, {}) g", kMiB - kRoom, mib));
   };
   EXPECT_EQ(client->Run("BEGIN"), "OK BEGIN");
   EXPECT_EQ(insert_many(kTransactionBytesMax / kMiB), fmt::format("OK INSERT 0 {}", kTransactionBytesMax / kMiB));

@@ -6,8 +6,7 @@ namespace anabranch {
 namespace {
 
 absl::Status OutsideBlock(std::string_view statement) {
-  return SqlError(sqlstate::kNoActiveSqlTransaction,
-                  fmt::format("{} can only be used in transaction blocks", statement));
+  return SqlError(sqlstate::kNoActiveSqlTransaction, fmt::format("{} can only be used in transaction blocks", statement));
 }
 
 }  // namespace

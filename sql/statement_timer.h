@@ -1,5 +1,6 @@
 // Stops statements that take longer than statement_timeout lets them: one thread for all sessions of a node. A statement
-// costs it one insertion and one removal, and wakes the thread only if no earlier deadline, past statements' included, will.
+// costs it one insertion and one removal, and wakes the thread only if no earlier deadline, past statements' included,
+// will.
 #pragma once
 
 #include <condition_variable>

@@ -43,8 +43,9 @@ TEST_F(TimeoutTest, StatementTimeoutEndsWhateverRuns) {
   EXPECT_THAT(client_->error(), HasSubstr("canceling statement due to statement timeout"));
   EXPECT_EQ(client_->Run("SELECT pg_sleep(1000)"), "57014");
   EXPECT_EQ(client_->Run("SELECT count(*) FROM generate_series(1, 100000) a, generate_series(1, 1000000) b"), "57014");
-  EXPECT_EQ(Client::Outcome(PQexecParams(client_->get(), "SELECT pg_sleep(1000)", 0, nullptr, nullptr, nullptr, nullptr, 0)),
-            "57014");
+  EXPECT_EQ(
+      Client::Outcome(PQexecParams(client_->get(), "SELECT pg_sleep(1000)", 0, nullptr, nullptr, nullptr, nullptr, 0)),
+      "57014");
   EXPECT_EQ(client_->Run("SET statement_timeout = 0"), "OK SET");
   EXPECT_EQ(client_->Run("SELECT pg_sleep(0.05)"), "");
 }

@@ -1,4 +1,5 @@
-// What one value or row of a query may hold in memory, wherever it is made: kQueryMemoryBytesMax, as all operators together.
+// What one value or row of a query may hold in memory, wherever it is made: kQueryMemoryBytesMax, as all operators
+// together.
 #pragma once
 
 #include "base/status.h"
@@ -17,7 +18,8 @@ inline size_t ValueBytes(const Datum& datum) {
 // 53200 for too much in one `what`.
 inline absl::Status CheckValueBytes(std::string_view what, size_t bytes) {
   if (bytes <= kQueryMemoryBytesMax) return absl::OkStatus();
-  return SqlError(sqlstate::kOutOfMemory, fmt::format("{} of this query needs more than {} bytes", what, kQueryMemoryBytesMax));
+  return SqlError(sqlstate::kOutOfMemory,
+                  fmt::format("{} of this query needs more than {} bytes", what, kQueryMemoryBytesMax));
 }
 
 }  // namespace anabranch
