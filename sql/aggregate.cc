@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "sql/conversion.h"
 #include "sql/datetime.h"
+#include "sql/value_bytes.h"
 
 namespace anabranch {
 namespace {
@@ -116,6 +117,8 @@ absl::Status Accumulator::Add(const Datum& value, const Datum& separator) {
   }
   return absl::OkStatus();
 }
+
+size_t Accumulator::held_bytes() const { return text_.size() + ValueBytes(extreme_); }
 
 absl::Status Accumulator::AddFloat(double value) {
   const bool infinite = std::isinf(value) || std::isinf(floats_);

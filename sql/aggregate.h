@@ -23,9 +23,6 @@ std::optional<SqlType> AggregateResult(AggregateKind kind, SqlType argument);
 
 // Whether nulls are aggregated as other values are.
 constexpr bool KeepsNulls(AggregateKind) { return false; }
-// Whether the result grows with every value.
-constexpr bool KeepsValues(AggregateKind kind) { return kind == AggregateKind::kStringAgg; }
-
 // One aggregate over one group.
 class Accumulator {
  public:
@@ -34,6 +31,8 @@ class Accumulator {
   // Nulls are not aggregated. For count(*) any value that is not null. `separator`: of string_agg.
   absl::Status Add(const Datum& value, const Datum& separator = {});
   absl::StatusOr<Datum> Result(SqlType type) const;
+  // Of the values kept: text so far, a least or greatest one.
+  size_t held_bytes() const;
 
  private:
   absl::Status AddFloat(double value);

@@ -88,12 +88,15 @@ class AggregateSource final : public RowSource {
     ASSIGN_OR_RETURN(Datum value, Evaluate(*aggregate.arguments[0], row, execution_.evaluation));
     if (IsNull(value) && !KeepsNulls(aggregate.aggregate->kind)) return absl::OkStatus();
     if (aggregate.distinct && !state->seen.insert({value}).second) return absl::OkStatus();
-    if (aggregate.distinct || KeepsValues(aggregate.aggregate->kind)) {
-      RETURN_IF_ERROR(memory_.Add(sizeof(Row) + RowBytes({value})));
+    if (aggregate.distinct) RETURN_IF_ERROR(memory_.Add(sizeof(Row) + RowBytes({value})));
+    Datum separator;
+    if (arguments > 1) {
+      ASSIGN_OR_RETURN(separator, Evaluate(*aggregate.arguments[1], row, execution_.evaluation));
     }
-    if (arguments == 1) return state->accumulator.Add(value, {});
-    ASSIGN_OR_RETURN(const Datum separator, Evaluate(*aggregate.arguments[1], row, execution_.evaluation));
-    return state->accumulator.Add(value, separator);
+    const size_t before = state->accumulator.held_bytes();
+    RETURN_IF_ERROR(state->accumulator.Add(value, separator));
+    memory_.Release(before);
+    return memory_.Add(state->accumulator.held_bytes());
   }
 
   RowSourceRef input_;

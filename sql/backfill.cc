@@ -18,6 +18,10 @@ UnpublishedIds::State* StateOf(uint64_t id, const Execution& execution) {
   return execution.unpublished == nullptr ? nullptr : execution.unpublished->Find(id);
 }
 
+bool TakesBatches(const UnpublishedIds::State* state, const Execution& execution) {
+  return state != nullptr && execution.unpublished->TakesBatches(*state);
+}
+
 }  // namespace
 
 UnpublishedIds::State* UnpublishedIds::Find(uint64_t id) {
@@ -25,15 +29,30 @@ UnpublishedIds::State* UnpublishedIds::Find(uint64_t id) {
   return found == states_.end() ? nullptr : &found->second;
 }
 
+// What lies under the ids that go is recorded as garbage already.
+void UnpublishedIds::RollbackTo(size_t open) {
+  savepoints_ = open;
+  std::erase_if(states_, [&](const auto& id) { return id.second.savepoints >= open; });
+}
+
+void UnpublishedIds::Release(size_t open) {
+  savepoints_ = open - 1;
+  for (auto& [id, state] : states_) state.savepoints = std::min(state.savepoints, savepoints_);
+}
+
+void UnpublishedIds::Clear() {
+  savepoints_ = 0;
+  states_.clear();
+}
+
 void NoteOrdinaryWrites(const Table& table, const Execution& execution) {
   if (UnpublishedIds::State* state = StateOf(table.id, execution)) state->buffered = true;
 }
 
 bool BulkWriter::CanLoad(const Table& table, const Execution& execution) {
-  const UnpublishedIds::State* rows = StateOf(table.id, execution);
-  return rows != nullptr && !rows->buffered &&
+  return TakesBatches(StateOf(table.id, execution), execution) &&
          std::all_of(table.indexes.begin(), table.indexes.end(),
-                     [&](const Index& index) { return StateOf(index.id, execution) != nullptr; });
+                     [&](const Index& index) { return TakesBatches(StateOf(index.id, execution), execution); });
 }
 
 BulkWriter::BulkWriter(const Table& table, const Index* only, Purpose purpose, const Execution& execution)
@@ -45,7 +64,7 @@ BulkWriter::BulkWriter(const Table& table, const Index* only, Purpose purpose, c
   for (Target& target : targets_) {
     target.prefix = TablePrefix(target.id);
     target.state = StateOf(target.id, execution);
-    batches_ = batches_ && target.state != nullptr && !target.state->buffered;
+    batches_ = batches_ && TakesBatches(target.state, execution);
   }
 }
 

@@ -23,21 +23,32 @@ namespace anabranch {
 
 inline constexpr size_t kBulkBatchBytes = 4 << 20;
 
-// The ids that a transaction has made, with what is under them so far. Kept beside the transaction, cleared with it.
+// The ids that a transaction has made, with what is under them so far. Kept beside the transaction: cleared with it, and
+// told of its savepoints.
 class UnpublishedIds {
  public:
   struct State {
-    bool recorded = false;     // as garbage
-    bool buffered = false;     // the transaction itself holds writes under it: from now on all of them go there
-    uint64_t next_row_id = 1;  // of hidden row ids; far below those that a published table gets
-    std::string last_unique;   // the greatest key of the batches
+    size_t savepoints = 0;         // open when the id was made
+    bool recorded = false;         // as garbage
+    bool buffered = false;         // the transaction itself holds writes under it: from now on all of them go there
+    uint64_t next_row_id = 1;      // of hidden row ids; far below those that a published table gets
+    std::string last_unique = {};  // the greatest key of the batches
   };
 
-  void Add(uint64_t id) { states_.try_emplace(id); }
+  void Add(uint64_t id) { states_.try_emplace(id, State{.savepoints = savepoints_}); }
   State* Find(uint64_t id);  // null: it is none of them
-  void Clear() { states_.clear(); }
+  // Whether batches may go there. Not below an id that is older than the newest savepoint: to roll back to that would leave
+  // the id, and so the rows.
+  bool TakesBatches(const State& state) const { return !state.buffered && state.savepoints == savepoints_; }
+
+  // As the transaction's methods of these names.
+  void Savepoint() { ++savepoints_; }
+  void RollbackTo(size_t open);
+  void Release(size_t open);
+  void Clear();
 
  private:
+  size_t savepoints_ = 0;  // open
   std::map<uint64_t, State> states_;
 };
 

@@ -129,7 +129,7 @@ absl::StatusOr<ConflictResolver::Outcome> ConflictResolver::Insert(Row* row) {
 }
 
 absl::Status ConflictResolver::Touch(std::string key) {
-  RETURN_IF_ERROR(memory_.Add(key.size()));
+  RETURN_IF_ERROR(memory_.Add(sizeof(std::string) + key.size()));
   touched_.insert(std::move(key));
   return absl::OkStatus();
 }

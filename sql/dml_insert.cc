@@ -3,6 +3,7 @@
 #include "base/status.h"
 #include "sql/dml.h"
 #include "sql/error_field.h"
+#include "sql/statement_run.h"
 #include "sql/tree.h"
 
 namespace anabranch {
@@ -107,7 +108,7 @@ class InsertRun {
     const bool holds_rows =
         std::any_of(read.begin(), read.end(), [&](const TableRef& table) { return table->id == plan_.table->id; });
     std::vector<Row> held;
-    MemoryAccount memory;
+    MemoryAccount memory(HeldBytes(execution_));
     RETURN_IF_ERROR(RunSelect(*plan_.select, execution_, [&](Row& selected) -> absl::Status {
       ASSIGN_OR_RETURN(Row row, inserter_.Defaults());
       for (size_t i = 0; i < selected.size(); ++i) row[plan_.positions[i]] = std::move(selected[i]);

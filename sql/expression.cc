@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/status.h"
+#include "sql/value_bytes.h"
 
 namespace anabranch {
 namespace {
@@ -14,7 +15,9 @@ absl::StatusOr<Datum> EvaluateCall(const Expression& call, const Row& row, const
     ASSIGN_OR_RETURN(arguments[i], Evaluate(*call.arguments[i], row, context));
     if (call.function->strict && IsNull(arguments[i])) return Datum(Null{});
   }
-  return call.function->body(arguments, context);
+  absl::StatusOr<Datum> result = call.function->body(arguments, context);
+  if (result.ok()) RETURN_IF_ERROR(CheckValueBytes("a value", ValueBytes(*result)));
+  return result;
 }
 
 bool Satisfies(std::strong_ordering order, CompareOperator compare) {
@@ -109,8 +112,10 @@ absl::StatusOr<Datum> EvaluateExtreme(const Expression& extreme, const Row& row,
 absl::StatusOr<Datum> EvaluateArray(const Expression& array, const Row& row, const EvaluationContext& context) {
   std::vector<Datum> values;
   values.reserve(array.arguments.size());
+  size_t bytes = 0;
   for (const ExpressionRef& argument : array.arguments) {
     ASSIGN_OR_RETURN(values.emplace_back(), Evaluate(*argument, row, context));
+    RETURN_IF_ERROR(CheckValueBytes("an array", bytes += ValueBytes(values.back())));
   }
   return Datum(MakeArray(std::move(values)));
 }

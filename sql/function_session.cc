@@ -45,6 +45,9 @@ Result Sleep(const Datum* a, const Context& context) {
   return Datum(std::string());
 }
 
+// There are none.
+Result UnlockAllAdvisory(const Datum*, const Context&) { return Datum(std::string()); }
+
 }  // namespace
 
 Numeric HlcNumeric(Timestamp ts) {
@@ -68,6 +71,7 @@ FunctionList SessionFunctions() {
       {"current_setting", {kText, T::kBool}, kText, CurrentSettingOrNull, kStable},
       {"pg_is_in_recovery", {}, T::kBool, IsInRecovery, Volatility::kVolatile},
       {"pg_sleep", {T::kFloat8}, T::kVoid, Sleep, Volatility::kVolatile},
+      {"pg_advisory_unlock_all", {}, T::kVoid, UnlockAllAdvisory, Volatility::kVolatile},
   };
 }
 

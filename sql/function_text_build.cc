@@ -33,6 +33,7 @@ Result ConcatWithSeparator(const Datum* a, const Context&) {
     if (!first) text += TextOf(a[0]);
     first = false;
     AppendText(item, &text);
+    if (text.size() > kValueBytesMax) return ResultTooLong("concat_ws");
   }
   return Datum(std::move(text));
 }

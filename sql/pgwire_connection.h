@@ -45,7 +45,7 @@ class PgConnection {
   // Writes. Unavailable: the client is gone. Cancelled: `end_now` or `wake` is set before all was taken.
   std::string* out() { return &out_; }
   absl::Status Flush(WakeEvent* wake = nullptr);
-  absl::Status FlushIfFull() { return out_.size() < kFlushBytes ? absl::OkStatus() : Flush(); }
+  absl::Status FlushIfFull(WakeEvent* wake = nullptr) { return out_.size() < kFlushBytes ? absl::OkStatus() : Flush(wake); }
   // Before closing: sends what can be sent within kLastWordsTimeoutMs, whatever events are set.
   void FlushLastWords();
 

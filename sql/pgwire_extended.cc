@@ -13,8 +13,9 @@ std::string Quoted(const std::string& portal) { return fmt::format("portal \"{}\
 // Sends the first rows and keeps the rest for later Executes, up to kQueryMemoryBytesMax.
 class ExtendedProtocol::PortalSink : public ResultSink {
  public:
-  PortalSink(PgConnection* connection, Portal* portal, int32_t rows_max)
-      : connection_(connection), portal_(portal), rows_max_(rows_max) {}
+  // A wait for the client ends when `wake` is set.
+  PortalSink(PgConnection* connection, WakeEvent* wake, Portal* portal, int32_t rows_max)
+      : connection_(connection), wake_(wake), portal_(portal), rows_max_(rows_max) {}
 
   absl::Status Columns(const std::vector<ColumnDescription>&) override { return absl::OkStatus(); }
 
@@ -23,7 +24,7 @@ class ExtendedProtocol::PortalSink : public ResultSink {
     if (rows_max_ == 0 || rows_ < rows_max_) {
       ++rows_;
       AppendDataRow(connection_->out(), row, columns, portal_->formats);
-      return connection_->FlushIfFull();
+      return connection_->FlushIfFull(wake_);
     }
     AppendDataRow(&portal_->rows.emplace_back(), row, columns, portal_->formats);
     held_bytes_ += portal_->rows.back().size();
@@ -42,6 +43,7 @@ class ExtendedProtocol::PortalSink : public ResultSink {
 
  private:
   PgConnection* connection_;
+  WakeEvent* const wake_;
   Portal* portal_;
   const int32_t rows_max_;
   int32_t rows_ = 0;
@@ -215,8 +217,8 @@ absl::Status ExtendedProtocol::Run(Portal& portal, int32_t rows_max) {
   ASSIGN_OR_RETURN(const char next_type, parts_.connection.PeekType(parts_.control.wake_idle()));
   if (next_type != 'S') BeginBlock();
   portal.executed = true;
-  const std::stop_token stop = parts_.control.BeginStatement();
-  PortalSink sink(&parts_.connection, &portal, rows_max);
+  const std::stop_token stop = BeginTimedStatement(parts_);
+  PortalSink sink(&parts_.connection, parts_.control.wake_statement(), &portal, rows_max);
   absl::StatusOr<std::string> tag = SqlSession::IsCopyIn(*portal.command.statement)
                                         ? RunCopyIn(parts_, portal.command.statement, stop)
                                         : parts_.sql.Execute(portal.command, sink, stop);
@@ -228,14 +230,14 @@ absl::Status ExtendedProtocol::Run(Portal& portal, int32_t rows_max) {
 
 // The rows of a query are made as they are asked for.
 absl::Status ExtendedProtocol::Fetch(Portal& portal, int32_t rows_max) {
-  const std::stop_token stop = parts_.control.BeginStatement();
+  const std::stop_token stop = BeginTimedStatement(parts_);
   absl::StatusOr<std::optional<std::string>> tag = [&]() -> absl::StatusOr<std::optional<std::string>> {
     if (!portal.cursor) {
       BeginBlock();
       ASSIGN_OR_RETURN(portal.cursor, parts_.sql.OpenCursor(portal.command));
       portal.executed = true;
     }
-    PortalSink sink(&parts_.connection, &portal, 0);
+    PortalSink sink(&parts_.connection, parts_.control.wake_statement(), &portal, 0);
     return portal.cursor->Fetch(rows_max == 0 ? SIZE_MAX : static_cast<size_t>(rows_max), sink, stop);
   }();
   parts_.control.EndStatement();

@@ -7,6 +7,7 @@
 #include "sql/pgwire_extended.h"
 #include "sql/pgwire_replication.h"
 #include "sql/pgwire_startup.h"
+#include "sql/settings.h"
 #include "sql/user.h"
 
 namespace anabranch {
@@ -32,7 +33,8 @@ constexpr std::array kReportedSettings = {
 // Sends rows as they are made.
 class StreamingSink : public ResultSink {
  public:
-  explicit StreamingSink(PgConnection* connection) : connection_(connection) {}
+  // A wait for the client ends when `wake` is set.
+  StreamingSink(PgConnection* connection, WakeEvent* wake) : connection_(connection), wake_(wake) {}
 
   absl::Status Columns(const std::vector<ColumnDescription>& columns) override {
     columns_ = columns;
@@ -41,7 +43,7 @@ class StreamingSink : public ResultSink {
   }
   absl::Status AddRow(const Row& row) override {
     AppendDataRow(connection_->out(), row, columns_, {});
-    return connection_->FlushIfFull();
+    return connection_->FlushIfFull(wake_);
   }
   void Notice(std::string_view sqlstate, const std::string& message) override {
     AppendNotice(connection_->out(), sqlstate, message);
@@ -53,7 +55,7 @@ class StreamingSink : public ResultSink {
   absl::Status CopyData(std::string_view line) override {
     AppendCopyDataHeader(connection_->out(), line.size());
     connection_->out()->append(line);
-    return connection_->FlushIfFull();
+    return connection_->FlushIfFull(wake_);
   }
   absl::Status EndCopyOut() override {
     AppendBare(connection_->out(), BareMessage::kCopyDone);
@@ -62,6 +64,7 @@ class StreamingSink : public ResultSink {
 
  private:
   PgConnection* connection_;
+  WakeEvent* const wake_;
   std::vector<ColumnDescription> columns_;
 };
 
@@ -91,7 +94,7 @@ class Session {
     const StartupRequest& startup = std::get<StartupRequest>(request);
     RETURN_IF_ERROR(environment_.registry->Admit(control_, startup.user));
     RETURN_IF_ERROR(Connect(startup));
-    for (const auto& [name, value] : startup.settings) RETURN_IF_ERROR(sql_->SetSetting(name, value));
+    for (const auto& [name, value] : startup.settings) RETURN_IF_ERROR(sql_->SetSettingAtStart(name, value));
     Greet(startup);
     return connection_.Flush();
   }
@@ -130,16 +133,32 @@ class Session {
     }
     AppendBackendKeyData(out, control_.process_id(), control_.secret());
     AppendReadyForQuery(out, sql_->status());
+    asked_ = true;
   }
 
   // Until the client leaves (OK) or the session must end (why).
   absl::Status Run() {
     while (true) {
       RETURN_IF_ERROR(control_.end_reason());
-      ASSIGN_OR_RETURN(const FrontendMessage message, connection_.ReadMessage(control_.wake_idle()));
+      ASSIGN_OR_RETURN(const FrontendMessage message, NextMessage());
       if (message.type == 'X') return absl::OkStatus();
       RETURN_IF_ERROR(Dispatch(message));
     }
+  }
+
+  // An error if the client, being asked for the next statement, says nothing for longer than it may.
+  absl::StatusOr<FrontendMessage> NextMessage() {
+    const bool in_block = sql_->status() != TransactionStatus::kIdle;
+    const Timeouts& timeouts = sql_->timeouts();
+    const int idle_ms = in_block ? timeouts.idle_in_transaction_ms : timeouts.idle_session_ms;
+    if (!std::exchange(asked_, false) || idle_ms == 0) return connection_.ReadMessage(control_.wake_idle());
+    ASSIGN_OR_RETURN(std::optional<FrontendMessage> message, connection_.TryReadMessage(idle_ms, control_.wake_idle()));
+    if (message) return *std::move(message);
+    RETURN_IF_ERROR(control_.end_reason());
+    if (in_block) {
+      return SqlError(sqlstate::kIdleInTransactionTimeout, "terminating connection due to idle-in-transaction timeout");
+    }
+    return SqlError(sqlstate::kIdleSessionTimeout, "terminating connection due to idle-session timeout");
   }
 
   absl::Status Dispatch(const FrontendMessage& message) {
@@ -180,6 +199,7 @@ class Session {
   absl::Status Ready() {
     ReportSettings();
     AppendReadyForQuery(connection_.out(), sql_->status());
+    asked_ = true;
     return connection_.Flush();
   }
 
@@ -224,8 +244,8 @@ class Session {
   }
 
   absl::StatusOr<std::string> RunCommand(const Command& command) {
-    const std::stop_token stop = control_.BeginStatement();
-    StreamingSink sink(&connection_);
+    const std::stop_token stop = BeginTimedStatement(SessionParts{connection_, control_, *sql_});
+    StreamingSink sink(&connection_, control_.wake_statement());
     absl::StatusOr<std::string> tag = SqlSession::IsCopyIn(*command.statement)
                                           ? RunCopyIn(SessionParts{connection_, control_, *sql_}, command.statement, stop)
                                           : sql_->Execute(command, sink, stop);
@@ -242,12 +262,8 @@ class Session {
     if (connection_.gone()) return status;
     RETURN_IF_ERROR(control_.end_reason());
     if (SqlStateOf(status) == sqlstate::kAdminShutdown) return status;
-    if (absl::IsCancelled(status) && control_.statement_cancelled()) {
-      AppendError(connection_.out(), Severity::kError,
-                  SqlError(sqlstate::kQueryCanceled, "canceling statement due to user request"));
-    } else {
-      AppendError(connection_.out(), Severity::kError, status);
-    }
+    const absl::Status stopped = absl::IsCancelled(status) ? control_.stop_reason() : absl::OkStatus();
+    AppendError(connection_.out(), Severity::kError, stopped.ok() ? status : stopped);
     return connection_.FlushIfFull();
   }
 
@@ -257,6 +273,7 @@ class Session {
   std::optional<ServedVirtualCluster> served_;
   std::unique_ptr<SqlSession> sql_;
   std::unique_ptr<ExtendedProtocol> extended_;
+  bool asked_ = false;  // for a statement: nothing has come since ReadyForQuery
 };
 
 }  // namespace
@@ -270,14 +287,16 @@ absl::Status TooLarge() {
                   fmt::format("the message is larger than the limit for statements, {} MiB", kStatementBytesMax >> 20));
 }
 
+std::stop_token BeginTimedStatement(const SessionParts& parts) {
+  return parts.control.BeginStatement(SessionControl::StatementKind::kOrdinary, parts.sql.timeouts().statement_ms);
+}
+
 absl::StatusOr<std::string> RunCopyIn(const SessionParts& parts, const StatementRef& statement, std::stop_token stop) {
   ASSIGN_OR_RETURN(const std::unique_ptr<CopyIn> copy, parts.sql.BeginCopy(statement, stop));
   AppendCopyInResponse(parts.connection.out(), copy->column_count());
-  RETURN_IF_ERROR(parts.connection.Flush());
-  WakeEvent stopped;
-  const std::stop_callback wake_up(stop, [&stopped] { stopped.Signal(); });
+  RETURN_IF_ERROR(parts.connection.Flush(parts.control.wake_statement()));
   while (true) {
-    ASSIGN_OR_RETURN(const FrontendMessage message, parts.connection.ReadMessage(&stopped));
+    ASSIGN_OR_RETURN(const FrontendMessage message, parts.connection.ReadMessage(parts.control.wake_statement()));
     switch (message.type) {
       case 'd':
         if (message.too_large) return TooLarge();

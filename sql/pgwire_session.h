@@ -34,6 +34,9 @@ struct SessionParts {
   SqlSession& sql;
 };
 
+// Begins a statement under the session's statement_timeout. The caller ends it.
+std::stop_token BeginTimedStatement(const SessionParts& parts);
+
 // Runs a COPY FROM STDIN, from CopyInResponse to its command tag.
 absl::StatusOr<std::string> RunCopyIn(const SessionParts& parts, const StatementRef& statement, std::stop_token stop);
 

@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "sql/expression_text.h"
 #include "sql/statement_run.h"
+#include "sql/value_bytes.h"
 
 namespace anabranch {
 namespace {
@@ -45,8 +46,10 @@ class ProjectSource final : public RowSource {
     ASSIGN_OR_RETURN(const bool found, input_->Next(&input_row_));
     if (!found) return false;
     row->resize(targets_.size());
+    size_t bytes = 0;
     for (size_t i = 0; i < targets_.size(); ++i) {
       ASSIGN_OR_RETURN((*row)[i], Evaluate(*targets_[i], input_row_, execution_.evaluation));
+      RETURN_IF_ERROR(CheckValueBytes("a row", bytes += ValueBytes((*row)[i])));
     }
     return true;
   }
@@ -123,15 +126,22 @@ class SortSource final : public RowSource {
   absl::Status ReadAll() {
     // Only the first rows may matter; dropping the others now and then keeps the memory in bounds.
     constexpr size_t kSlackRows = 1024;
+    constexpr size_t kSlackBytes = kQueryMemoryBytesMax / 4;
     const size_t trim_at = wanted_ < SIZE_MAX / 4 ? 2 * wanted_ + kSlackRows : SIZE_MAX;
+    size_t bytes_since_trim = 0;
     Row row;
     while (true) {
       ASSIGN_OR_RETURN(const bool found, input_->Next(&row));
       if (!found) break;
-      RETURN_IF_ERROR(memory_.Add(RowBytes(row)));
+      const size_t bytes = RowBytes(row);
+      RETURN_IF_ERROR(memory_.Add(bytes));
       rows_.push_back(std::move(row));
       row.clear();
-      if (rows_.size() >= trim_at) Trim();
+      bytes_since_trim += bytes;
+      if (rows_.size() >= trim_at || (rows_.size() > wanted_ && bytes_since_trim > kSlackBytes)) {
+        Trim();
+        bytes_since_trim = 0;
+      }
     }
     Sort();
     return absl::OkStatus();

@@ -203,6 +203,11 @@ absl::StatusOr<int64_t> SequenceSession::Last() {
   return SqlError(sqlstate::kObjectNotInPrerequisiteState, "lastval is not yet defined in this session");
 }
 
+void SequenceSession::Discard() {
+  current_.clear();
+  last_.reset();
+}
+
 absl::Status SequenceSession::Set(const std::string& name, int64_t value, bool is_called) {
   if (transaction_->read_only()) {
     return SqlError(sqlstate::kReadOnlySqlTransaction, "cannot execute setval() in a read-only transaction");

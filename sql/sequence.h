@@ -71,6 +71,7 @@ class SequenceSession {
   absl::StatusOr<int64_t> Current(const std::string& name);  // 55000 before the first Next
   absl::StatusOr<int64_t> Last();                            // 55000
   absl::Status Set(const std::string& name, int64_t value, bool is_called);
+  void Discard();  // what Current and Last know
 
   // What the functions of the statement that runs now are to use.
   void BeginStatement(Transaction* transaction, const TransactionContext* context, SequenceBlocks* blocks,

@@ -57,7 +57,7 @@ absl::StatusOr<std::unique_ptr<SqlServer>> SqlServer::Listen(const std::string& 
 }
 
 SqlServer::SqlServer(std::unique_ptr<Listener> listener, uint16_t port, Clock* clock, Random* random)
-    : listener_(std::move(listener)), port_(port), clock_(clock), registry_(random) {}
+    : listener_(std::move(listener)), port_(port), clock_(clock), registry_(clock, random) {}
 
 SqlServer::~SqlServer() { Drain(); }
 

@@ -14,7 +14,9 @@
 #include "sql/prepare.h"
 #include "sql/prepared_statement.h"
 #include "sql/privilege.h"
+#include "sql/savepoint.h"
 #include "sql/sequence.h"
+#include "sql/session_reset.h"
 #include "sql/session_settings.h"
 #include "sql/settings.h"
 #include "sql/statement.h"
@@ -65,7 +67,7 @@ class Session final : public SqlSession {
   }
 
   absl::StatusOr<PreparedRef> Prepare(const StatementRef& statement, const std::vector<SqlType>& hints) override {
-    if (block_.failed() && !IsTransactionEnd(*statement)) return InFailedTransaction();
+    if (block_.failed() && !RunsInFailedBlock(*statement)) return InFailedTransaction();
     absl::StatusOr<PreparedRef> prepared = PrepareStatement(statement, hints);
     if (!prepared.ok()) FailBlock();
     return prepared;
@@ -75,7 +77,7 @@ class Session final : public SqlSession {
 
   absl::StatusOr<std::string> Execute(const Command& command, ResultSink& sink, std::stop_token stop) override {
     const Statement& statement = *command.statement;
-    if (block_.failed() && !IsTransactionEnd(statement)) return InFailedTransaction();
+    if (block_.failed() && !RunsInFailedBlock(statement)) return InFailedTransaction();
     const Call call{command, sink, std::move(stop)};
     if (statement.kind == Statement::Kind::kPostgres) {
       if (statement.tree->has_transaction_stmt()) return ExecuteTransaction(call);
@@ -89,8 +91,7 @@ class Session final : public SqlSession {
   absl::StatusOr<std::unique_ptr<Cursor>> OpenCursor(const Command& command) override {
     if (block_.failed()) return InFailedTransaction();
     absl::StatusOr<std::unique_ptr<Cursor>> cursor = [&]() -> absl::StatusOr<std::unique_ptr<Cursor>> {
-      ASSIGN_OR_RETURN(Transaction* const transaction, block_.ForStatement(DefaultOptions()));
-      RETURN_IF_ERROR(block_.HoldCursors({}));
+      ASSIGN_OR_RETURN(Transaction* const transaction, TransactionForStatement({}));
       RETURN_IF_ERROR(BeginStatement(*command.statement->tree, *transaction, {}));
       RETURN_IF_ERROR(Refresh(*command.prepared, *transaction));
       return QueryCursor::Open(&block_, command.prepared->plan(), command.parameters, MakeExecution(*transaction, {}));
@@ -114,9 +115,10 @@ class Session final : public SqlSession {
 
   TransactionStatus status() const override { return block_.status(); }
   absl::StatusOr<std::string> Setting(const std::string& name) const override { return settings_.Show(name, block_); }
-  absl::Status SetSetting(const std::string& name, const std::string& value) override {
-    return settings_.current().Set(name, value);
+  absl::Status SetSettingAtStart(const std::string& name, const std::string& value) override {
+    return settings_.current().SetAtStart(name, value);
   }
+  const Timeouts& timeouts() const override { return settings_.current().timeouts(); }
   std::vector<std::pair<std::string, std::string>> TakeReportedSettings() override { return settings_.TakeReported(); }
 
  private:
@@ -130,7 +132,7 @@ class Session final : public SqlSession {
 
   static bool RunsOutsideData(const Node& tree) {
     return tree.has_variable_set_stmt() || tree.has_variable_show_stmt() || tree.has_prepare_stmt() ||
-           tree.has_deallocate_stmt();
+           tree.has_deallocate_stmt() || IsResetStatement(tree);
   }
 
   void FailBlock() {
@@ -143,7 +145,7 @@ class Session final : public SqlSession {
             .as_of = std::nullopt};
   }
 
-  // --- BEGIN, COMMIT, ROLLBACK ---
+  // --- BEGIN, COMMIT, ROLLBACK, savepoints ---
   absl::StatusOr<std::string> ExecuteTransaction(const Call& call) {
     const pg_query::TransactionStmt& transaction = call.statement().tree->transaction_stmt();
     switch (transaction.kind()) {
@@ -151,17 +153,40 @@ class Session final : public SqlSession {
       case pg_query::TRANS_STMT_START:
         RETURN_IF_ERROR(BeginBlock(call, transaction));
         return std::string(transaction.kind() == pg_query::TRANS_STMT_BEGIN ? "BEGIN" : "START TRANSACTION");
-      case pg_query::TRANS_STMT_COMMIT: {
-        if (!block_.explicit_block()) WarnNoTransaction(call.sink);
-        ASSIGN_OR_RETURN(const bool committed, EndBlock());
-        return std::string(committed ? "COMMIT" : "ROLLBACK");
+      case pg_query::TRANS_STMT_COMMIT:
+      case pg_query::TRANS_STMT_ROLLBACK:
+        return EndTransaction(call, transaction);
+      default: {
+        absl::StatusOr<std::string> tag = RunSavepointStatement(transaction, &block_, &settings_);
+        if (!tag.ok()) FailBlock();
+        return tag;
       }
-      default:
-        if (!block_.explicit_block()) WarnNoTransaction(call.sink);
-        block_.Rollback();
-        settings_.Rollback();
-        return std::string("ROLLBACK");
     }
+  }
+
+  absl::StatusOr<std::string> EndTransaction(const Call& call, const pg_query::TransactionStmt& end) {
+    const bool commits = end.kind() == pg_query::TRANS_STMT_COMMIT;
+    if (!block_.explicit_block()) {
+      if (end.chain()) {
+        return SqlError(
+            sqlstate::kNoActiveSqlTransaction,
+            fmt::format("{} AND CHAIN can only be used in transaction blocks", commits ? "COMMIT" : "ROLLBACK"));
+      }
+      WarnNoTransaction(call.sink);
+    }
+    const BlockOptions options = block_.options();
+    bool committed = false;
+    if (commits) {
+      ASSIGN_OR_RETURN(committed, EndBlock());
+    } else {
+      block_.Rollback();
+      settings_.Rollback();
+    }
+    if (end.chain()) {
+      RETURN_IF_ERROR(block_.Begin(options));
+      settings_.BeginTransaction();
+    }
+    return std::string(committed ? "COMMIT" : "ROLLBACK");
   }
 
   static void WarnNoTransaction(ResultSink& sink) {
@@ -213,6 +238,7 @@ class Session final : public SqlSession {
     const Node& tree = *call.statement().tree;
     if (tree.has_prepare_stmt()) return PrepareNamed(tree.prepare_stmt());
     if (tree.has_deallocate_stmt()) return Deallocate(tree.deallocate_stmt(), &prepared_);
+    if (IsResetStatement(tree)) return RunResetStatement(tree, block_, &settings_, &sequences_, &prepared_);
     if (tree.has_variable_set_stmt()) return settings_.ExecuteSet(tree.variable_set_stmt(), &block_, call.sink);
     const std::string& name = tree.variable_show_stmt().name();
     ASSIGN_OR_RETURN(const std::string value, settings_.Show(name, block_));
@@ -232,12 +258,18 @@ class Session final : public SqlSession {
   }
 
   // --- What reads or writes tables ---
+  absl::StatusOr<Transaction*> TransactionForStatement(const std::stop_token& stop) {
+    ASSIGN_OR_RETURN(Transaction* const transaction, block_.ForStatement(DefaultOptions()));
+    transaction->SetLockTimeout(std::chrono::milliseconds(timeouts().lock_ms));
+    RETURN_IF_ERROR(block_.HoldCursors(stop));
+    return transaction;
+  }
+
   absl::StatusOr<std::string> ExecuteOnData(const Call& call) {
     if (call.statement().as_of) return ExecuteAsOf(call);
-    absl::StatusOr<Transaction*> transaction = block_.ForStatement(DefaultOptions());
+    absl::StatusOr<Transaction*> transaction = TransactionForStatement(call.stop);
     if (!transaction.ok()) return block_.Finish(std::move(transaction).status());
-    const absl::Status held = block_.HoldCursors(call.stop);
-    absl::StatusOr<std::string> tag = held.ok() ? RunOnData(call, **transaction) : held;
+    absl::StatusOr<std::string> tag = RunOnData(call, **transaction);
     RETURN_IF_ERROR(block_.Finish(tag.status()));
     return tag;
   }
@@ -456,8 +488,7 @@ class Session final : public SqlSession {
 absl::StatusOr<std::unique_ptr<CopyIn>> Session::BeginCopy(const StatementRef& statement, std::stop_token stop) {
   if (block_.failed()) return InFailedTransaction();
   absl::StatusOr<std::unique_ptr<CopyIn>> copy = [&]() -> absl::StatusOr<std::unique_ptr<CopyIn>> {
-    ASSIGN_OR_RETURN(Transaction* const transaction, block_.ForStatement(DefaultOptions()));
-    RETURN_IF_ERROR(block_.HoldCursors(stop));
+    ASSIGN_OR_RETURN(Transaction* const transaction, TransactionForStatement(stop));
     const pg_query::CopyStmt& tree = statement->tree->copy_stmt();
     ASSIGN_OR_RETURN(const std::string name, RelationName(tree.relation()));
     ASSIGN_OR_RETURN(CopyFormat format, ReadCopyFormat(tree));

@@ -91,6 +91,7 @@ enum class TransactionStatus : char { kIdle = 'I', kInTransaction = 'T', kFailed
 // and so on. Implemented in sql/system_executor.h and given to sessions of the `system` virtual cluster; others have none.
 class SystemStatements;
 class SequenceBlocks;
+struct Timeouts;
 
 struct SessionContext {
   TransactionContext transaction;
@@ -134,7 +135,10 @@ class SqlSession {
   virtual TransactionStatus status() const = 0;
   // A session setting's value ("server_version", "application_name", ...); 42704 for an unknown one.
   virtual absl::StatusOr<std::string> Setting(const std::string& name) const = 0;
-  virtual absl::Status SetSetting(const std::string& name, const std::string& value) = 0;
+  // What the client asks for when it connects; RESET comes back to it.
+  virtual absl::Status SetSettingAtStart(const std::string& name, const std::string& value) = 0;
+  // As they are set now.
+  virtual const Timeouts& timeouts() const = 0;
   // Settings changed since the last call whose new value clients must be told (ParameterStatus).
   virtual std::vector<std::pair<std::string, std::string>> TakeReportedSettings() = 0;
 };

@@ -2,28 +2,36 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "base/status.h"
 
 namespace anabranch {
 
-std::stop_token SessionControl::BeginStatement(StatementKind kind) {
-  std::lock_guard lock(mutex_);
-  statement_.emplace();
-  kind_ = kind;
-  cancelled_ = false;
-  if (ending_now_ || (kind == StatementKind::kEndless && !end_reason_.ok())) statement_->request_stop();
-  return statement_->get_token();
+std::stop_token SessionControl::BeginStatement(StatementKind kind, int timeout_ms) {
+  std::stop_token stop;
+  {
+    std::lock_guard lock(mutex_);
+    statement_.emplace();
+    kind_ = kind;
+    if (!stop_reason_.ok()) wake_statement_.Clear();
+    stop_reason_ = absl::OkStatus();
+    if (ending_now_ || (kind == StatementKind::kEndless && !end_reason_.ok())) statement_->request_stop();
+    stop = statement_->get_token();
+  }
+  if (timeout_ms > 0) deadline_ns_ = timer_->Arm(this, timeout_ms);
+  return stop;
 }
 
 void SessionControl::EndStatement() {
+  if (deadline_ns_ != 0) timer_->Disarm(this, std::exchange(deadline_ns_, 0));
   std::lock_guard lock(mutex_);
   statement_.reset();
 }
 
-bool SessionControl::statement_cancelled() const {
+absl::Status SessionControl::stop_reason() const {
   std::lock_guard lock(mutex_);
-  return cancelled_;
+  return stop_reason_;
 }
 
 absl::Status SessionControl::end_reason() const {
@@ -31,12 +39,17 @@ absl::Status SessionControl::end_reason() const {
   return end_reason_;
 }
 
-void SessionControl::Cancel() {
+void SessionControl::Cancel() { StopStatement("user request"); }
+
+void SessionControl::StatementTimedOut() { StopStatement("statement timeout"); }
+
+void SessionControl::StopStatement(std::string_view why) {
   std::stop_source source(std::nostopstate);
   {
     std::lock_guard lock(mutex_);
-    if (!statement_.has_value()) return;
-    cancelled_ = true;
+    if (!statement_.has_value() || !stop_reason_.ok()) return;
+    stop_reason_ = SqlError(sqlstate::kQueryCanceled, fmt::format("canceling statement due to {}", why));
+    wake_statement_.Signal();
     source = *statement_;
   }
   source.request_stop();  // outside the lock: callbacks of the statement run here
@@ -69,7 +82,7 @@ std::shared_ptr<SessionControl> SessionRegistry::Add() {
   do {
     last_process_id_ = last_process_id_ == INT32_MAX ? 1 : last_process_id_ + 1;
   } while (sessions_.contains(last_process_id_));
-  auto control = std::make_shared<SessionControl>(last_process_id_, static_cast<int32_t>(random_->Next()));
+  auto control = std::make_shared<SessionControl>(last_process_id_, static_cast<int32_t>(random_->Next()), &timer_);
   sessions_[last_process_id_].control = control;
   return control;
 }

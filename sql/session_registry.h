@@ -11,12 +11,14 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/random.h"
 #include "base/wake_event.h"
+#include "sql/statement_timer.h"
 
 namespace anabranch {
 
@@ -29,40 +31,49 @@ inline constexpr int kConnectionsStartingMax = 64;
 // One session's controls. Thread-safe; what belongs to the session's own thread is marked.
 class SessionControl {
  public:
-  SessionControl(int32_t process_id, int32_t secret) : process_id_(process_id), secret_(secret) {}
+  // `timer` is not owned.
+  SessionControl(int32_t process_id, int32_t secret, StatementTimer* timer)
+      : process_id_(process_id), secret_(secret), timer_(timer) {}
 
   int32_t process_id() const { return process_id_; }
   int32_t secret() const { return secret_; }
 
   // A stream to another cluster ends only when it is told to; everything else ends by itself.
   enum class StatementKind { kOrdinary, kEndless };
-  // Own thread: a statement begins. The token is stopped by Cancel, End and by nothing else; already so if the session is
-  // ending.
-  std::stop_token BeginStatement(StatementKind kind = StatementKind::kOrdinary);
+  // Own thread: a statement begins, which may take timeout_ms (0: as long as it takes). The token is stopped by Cancel, by
+  // the timeout, by End and by nothing else; already so if the session is ending.
+  std::stop_token BeginStatement(StatementKind kind = StatementKind::kOrdinary, int timeout_ms = 0);
   void EndStatement();
-  // Own thread: true if the statement of now was cancelled by a cancel request.
-  bool statement_cancelled() const;
+  // Own thread: 57014 and why, if the statement of now, or the last one, was stopped by Cancel or its timeout.
+  absl::Status stop_reason() const;
   // Own thread: what to tell the client before closing, once End was called.
   absl::Status end_reason() const;
 
-  // Stops the running statement, if any.
+  // Stop the running statement, if any.
   void Cancel();
+  void StatementTimedOut();
   // Ends the session with this FATAL error: kWhenIdle lets a running statement finish first, unless it is an endless one.
   enum class EndMode { kWhenIdle, kNow };
   void End(EndMode mode, absl::Status reason);
 
-  WakeEvent* wake_idle() { return &wake_idle_; }  // set once the session must not wait for another statement
-  WakeEvent* end_now() { return &end_now_; }      // set once it must not wait for anything
+  WakeEvent* wake_idle() { return &wake_idle_; }            // set once the session must not wait for another statement
+  WakeEvent* wake_statement() { return &wake_statement_; }  // set once the running statement must not wait for the client
+  WakeEvent* end_now() { return &end_now_; }                // set once it must not wait for anything
 
  private:
+  void StopStatement(std::string_view why);
+
   const int32_t process_id_;
   const int32_t secret_;
+  StatementTimer* const timer_;
+  uint64_t deadline_ns_ = 0;  // of the running statement, 0: none; own thread only
   WakeEvent wake_idle_;
+  WakeEvent wake_statement_;
   WakeEvent end_now_;
   mutable std::mutex mutex_;
   std::optional<std::stop_source> statement_;  // this and below: guarded by mutex_
   StatementKind kind_ = StatementKind::kOrdinary;
-  bool cancelled_ = false;
+  absl::Status stop_reason_;
   bool ending_now_ = false;
   absl::Status end_reason_;
 };
@@ -70,7 +81,7 @@ class SessionControl {
 // Thread-safe.
 class SessionRegistry {
  public:
-  explicit SessionRegistry(Random* random) : random_(random) {}
+  SessionRegistry(Clock* clock, Random* random) : random_(random), timer_(clock) {}
 
   // A new connection; nullptr when there are too many.
   std::shared_ptr<SessionControl> Add();
@@ -95,6 +106,7 @@ class SessionRegistry {
   int CountLocked(bool admitted) const;
 
   Random* const random_;
+  StatementTimer timer_;
   std::mutex mutex_;
   std::condition_variable removed_;
   std::map<int32_t, Entry> sessions_;  // by process id; this and below: guarded by mutex_

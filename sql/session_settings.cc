@@ -61,6 +61,7 @@ absl::Status ApplyTransactionModes(const google::protobuf::RepeatedPtrField<Node
 
 template <typename Change>
 absl::Status SessionSettings::Apply(bool local, const Change& change) {
+  saved_.reset();
   RETURN_IF_ERROR(change(current_));
   if (on_commit_ && !local) return change(*on_commit_);
   return absl::OkStatus();
@@ -77,10 +78,7 @@ absl::StatusOr<std::string> SessionSettings::ExecuteSet(const pg_query::Variable
       RETURN_IF_ERROR(Apply(set.is_local(), [&](Settings& settings) { return settings.Reset(set.name()); }));
       return std::string(set.kind() == pg_query::VAR_RESET ? "RESET" : "SET");
     case pg_query::VAR_RESET_ALL:
-      RETURN_IF_ERROR(Apply(false, [](Settings& settings) {
-        settings.ResetAll();
-        return absl::OkStatus();
-      }));
+      ResetAll();
       return std::string("RESET");
     case pg_query::VAR_SET_MULTI:
       RETURN_IF_ERROR(SetTransaction(set, block, sink));
@@ -88,6 +86,13 @@ absl::StatusOr<std::string> SessionSettings::ExecuteSet(const pg_query::Variable
     default:
       return UnsupportedError("SET ... FROM CURRENT");
   }
+}
+
+void SessionSettings::ResetAll() {
+  Apply(false, [](Settings& settings) {
+    settings.ResetAll();
+    return absl::OkStatus();
+  }).IgnoreError();  // there is none
 }
 
 absl::Status SessionSettings::SetValue(const pg_query::VariableSetStmt& set, TransactionBlock* block, ResultSink& sink) {
@@ -160,15 +165,34 @@ void SessionSettings::BeginTransaction() {
 
 void SessionSettings::Commit() {
   if (on_commit_) current_ = *std::move(on_commit_);
-  on_commit_.reset();
-  on_rollback_.reset();
+  EndTransaction();
 }
 
 void SessionSettings::Rollback() {
   if (on_rollback_) current_ = *std::move(on_rollback_);
+  EndTransaction();
+}
+
+void SessionSettings::EndTransaction() {
   on_commit_.reset();
   on_rollback_.reset();
+  savepoints_.clear();
+  saved_.reset();
 }
+
+void SessionSettings::Savepoint() {
+  if (saved_ == nullptr) saved_ = std::make_shared<const Saved>(Saved{current_, on_commit_});
+  savepoints_.push_back(saved_);
+}
+
+void SessionSettings::RollbackTo(size_t open) {
+  savepoints_.resize(open);
+  saved_ = savepoints_.back();
+  current_ = saved_->current;
+  on_commit_ = saved_->on_commit;
+}
+
+void SessionSettings::Release(size_t open) { savepoints_.resize(open - 1); }
 
 std::vector<std::pair<std::string, std::string>> SessionSettings::TakeReported() {
   std::vector<std::pair<std::string, std::string>> all = current_.Reported();

@@ -1,6 +1,7 @@
 // SET, SHOW and RESET in a session: which changes last, and what of the transaction they concern.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,6 +24,7 @@ class SessionSettings {
   const Settings& current() const { return current_; }
 
   absl::StatusOr<std::string> ExecuteSet(const pg_query::VariableSetStmt& set, TransactionBlock* block, ResultSink& sink);
+  void ResetAll();
   absl::StatusOr<std::string> Show(std::string_view name, const TransactionBlock& block) const;
   absl::StatusOr<std::string> ColumnName(std::string_view name) const;
 
@@ -30,6 +32,10 @@ class SessionSettings {
   void BeginTransaction();
   void Commit();
   void Rollback();
+  // Savepoints of the transaction, as storage/transaction.h has them.
+  void Savepoint();
+  void RollbackTo(size_t open);
+  void Release(size_t open);
 
   // What changed since the last call and clients are told of; all of them the first time.
   std::vector<std::pair<std::string, std::string>> TakeReported();
@@ -41,9 +47,19 @@ class SessionSettings {
   template <typename Change>
   absl::Status Apply(bool local, const Change& change);
 
+  // What a savepoint puts back. Shared by those between which nothing was set.
+  struct Saved {
+    Settings current;
+    std::optional<Settings> on_commit;
+  };
+
+  void EndTransaction();
+
   Settings current_;
   std::optional<Settings> on_rollback_;  // set in a transaction block
   std::optional<Settings> on_commit_;
+  std::vector<std::shared_ptr<const Saved>> savepoints_;
+  std::shared_ptr<const Saved> saved_;  // as everything is now; null: not made
   std::vector<std::pair<std::string, std::string>> reported_;
 };
 

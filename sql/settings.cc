@@ -4,8 +4,8 @@
 #include <array>
 
 #include "base/status.h"
-#include "base/system_time.h"
 #include "sql/datum.h"
+#include "sql/duration_setting.h"
 
 namespace anabranch {
 namespace {
@@ -38,6 +38,7 @@ constexpr auto kDefinitions = std::to_array<Definition>({
     {"statement_timeout", "0", Check::kTimeout},
     {"lock_timeout", "0", Check::kTimeout},
     {"idle_in_transaction_session_timeout", "0", Check::kTimeout},
+    {"idle_session_timeout", "0", Check::kTimeout},
     {"search_path", "\"$user\", public", Check::kAny},
     {"client_min_messages", "notice", Check::kAny},
     {"bytea_output", "hex", Check::kAny},
@@ -96,9 +97,10 @@ absl::StatusOr<std::string> Checked(const Definition& definition, const std::str
     case Check::kInteger:
       if (!IsInteger(value)) return BadValue(definition.name, value);
       return value;
-    case Check::kTimeout:
-      if (!IsInteger(value) && !ParseIntervalNs(value).ok()) return BadValue(definition.name, value);
-      return value;
+    case Check::kTimeout: {
+      ASSIGN_OR_RETURN(const int ms, ParseMilliseconds(definition.name, value));
+      return FormatMilliseconds(ms);
+    }
     case Check::kUtf8:
       if (lower == "utf8" || lower == "utf-8" || lower == "unicode") return std::string("UTF8");
       return OnlyValue(definition.name, value, "UTF8");
@@ -132,16 +134,39 @@ absl::Status Settings::Set(std::string_view name, const std::string& value) {
   ASSIGN_OR_RETURN(const Definition* definition, Find(name));
   ASSIGN_OR_RETURN(std::string checked, Checked(*definition, value));
   values_.insert_or_assign(std::string(definition->name), std::move(checked));
+  UpdateTimeouts();
+  return absl::OkStatus();
+}
+
+absl::Status Settings::SetAtStart(std::string_view name, const std::string& value) {
+  RETURN_IF_ERROR(Set(name, value));
+  at_start_ = std::make_shared<Values>(values_);
   return absl::OkStatus();
 }
 
 absl::Status Settings::Reset(std::string_view name) {
   ASSIGN_OR_RETURN(const Definition* definition, Find(name));
   values_.erase(std::string(definition->name));
+  if (const auto start = at_start_->find(definition->name); start != at_start_->end()) values_.insert(*start);
+  UpdateTimeouts();
   return absl::OkStatus();
 }
 
-void Settings::ResetAll() { values_.clear(); }
+void Settings::ResetAll() {
+  values_ = *at_start_;
+  UpdateTimeouts();
+}
+
+void Settings::UpdateTimeouts() {
+  const auto ms = [this](std::string_view name) {
+    const auto found = values_.find(name);
+    return found == values_.end() ? 0 : ParseMilliseconds(name, found->second).value_or(0);
+  };
+  timeouts_ = {.statement_ms = ms("statement_timeout"),
+               .lock_ms = ms("lock_timeout"),
+               .idle_in_transaction_ms = ms("idle_in_transaction_session_timeout"),
+               .idle_session_ms = ms("idle_session_timeout")};
+}
 
 std::vector<std::string_view> Settings::Names() {
   std::vector<std::string_view> names;

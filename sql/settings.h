@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +16,14 @@ namespace anabranch {
 inline constexpr std::string_view kVersionText = "PostgreSQL 15.0 (Anabranch)";
 inline constexpr std::string_view kDatabaseName = "defaultdb";
 
+// In milliseconds; 0: none.
+struct Timeouts {
+  int statement_ms = 0;
+  int lock_ms = 0;
+  int idle_in_transaction_ms = 0;
+  int idle_session_ms = 0;
+};
+
 class Settings {
  public:
   explicit Settings(const std::string& user);
@@ -25,18 +34,27 @@ class Settings {
   absl::StatusOr<std::string> CanonicalName(std::string_view name) const;
   // 22023 for a value it cannot take, 55P02 (cannot be changed) for one that tells a fact.
   absl::Status Set(std::string_view name, const std::string& value);
+  // As Set, and what Reset comes back to: the client asked for it when it connected.
+  absl::Status SetAtStart(std::string_view name, const std::string& value);
   absl::Status Reset(std::string_view name);
   void ResetAll();
   static std::vector<std::string_view> Names();  // in the order of SHOW ALL
 
   IsolationLevel default_isolation() const;
   bool default_read_only() const;
+  const Timeouts& timeouts() const { return timeouts_; }
 
   // Clients are told of these by ParameterStatus: name and value.
   std::vector<std::pair<std::string, std::string>> Reported() const;
 
  private:
-  std::map<std::string, std::string, std::less<>> values_;  // by canonical name; unset: the default
+  using Values = std::map<std::string, std::string, std::less<>>;  // by canonical name; unset: the default
+
+  void UpdateTimeouts();
+
+  Values values_;
+  std::shared_ptr<const Values> at_start_ = std::make_shared<Values>();
+  Timeouts timeouts_;  // of values_
   std::string user_;
 };
 

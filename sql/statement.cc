@@ -39,10 +39,11 @@ std::string_view CommandName(const Node& tree) {
   }
 }
 
-bool IsTransactionEnd(const Statement& statement) {
+bool RunsInFailedBlock(const Statement& statement) {
   if (statement.tree == nullptr || !statement.tree->has_transaction_stmt()) return false;
   const pg_query::TransactionStmtKind kind = statement.tree->transaction_stmt().kind();
-  return kind == pg_query::TRANS_STMT_COMMIT || kind == pg_query::TRANS_STMT_ROLLBACK;
+  return kind == pg_query::TRANS_STMT_COMMIT || kind == pg_query::TRANS_STMT_ROLLBACK ||
+         kind == pg_query::TRANS_STMT_ROLLBACK_TO;
 }
 
 }  // namespace anabranch

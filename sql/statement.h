@@ -38,7 +38,7 @@ class Statement {
 std::string_view CommandName(const pg_query::Node& tree);
 // The table that a statement writes rows of; null: it writes none.
 const pg_query::RangeVar* WrittenTable(const pg_query::Node& tree);
-// COMMIT, ROLLBACK.
-bool IsTransactionEnd(const Statement& statement);
+// COMMIT, ROLLBACK, ROLLBACK TO.
+bool RunsInFailedBlock(const Statement& statement);
 
 }  // namespace anabranch

@@ -1,5 +1,7 @@
 #include "sql/transaction_block.h"
 
+#include <algorithm>
+
 #include "base/status.h"
 #include "sql/cursor.h"
 
@@ -53,11 +55,47 @@ absl::StatusOr<Transaction*> TransactionBlock::ForStatement(const BlockOptions& 
 
 absl::Status TransactionBlock::Finish(absl::Status status) {
   if (!status.ok()) {
-    ResetTransaction();
+    if (savepoints_.empty()) {
+      ResetTransaction();
+    } else {
+      transaction_->RollbackTo(savepoints_.size());
+      unpublished_.RollbackTo(savepoints_.size());
+    }
     failed_ = kind_ != Kind::kNone;
     return status;
   }
   return kind_ == Kind::kNone ? CommitTransaction() : absl::OkStatus();
+}
+
+absl::Status TransactionBlock::Savepoint(const std::string& name) {
+  RETURN_IF_ERROR(ForStatement(options_).status());
+  RETURN_IF_ERROR(transaction_->Savepoint());
+  savepoints_.push_back(name);
+  unpublished_.Savepoint();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<size_t> TransactionBlock::RollbackTo(const std::string& name) {
+  ASSIGN_OR_RETURN(const size_t open, FindSavepoint(name));
+  transaction_->RollbackTo(open);
+  unpublished_.RollbackTo(open);
+  savepoints_.resize(open);
+  failed_ = false;
+  return open;
+}
+
+absl::StatusOr<size_t> TransactionBlock::Release(const std::string& name) {
+  ASSIGN_OR_RETURN(const size_t open, FindSavepoint(name));
+  transaction_->Release(open);
+  unpublished_.Release(open);
+  savepoints_.resize(open - 1);
+  return open;
+}
+
+absl::StatusOr<size_t> TransactionBlock::FindSavepoint(const std::string& name) const {
+  const auto found = std::find(savepoints_.rbegin(), savepoints_.rend(), name);
+  if (found != savepoints_.rend()) return static_cast<size_t>(savepoints_.rend() - found);
+  return SqlError(sqlstate::kInvalidSavepoint, fmt::format("savepoint \"{}\" does not exist", name));
 }
 
 absl::StatusOr<bool> TransactionBlock::Commit() {
@@ -88,6 +126,7 @@ absl::Status TransactionBlock::HoldCursors(const std::stop_token& stop) {
 void TransactionBlock::ResetTransaction() {
   for (QueryCursor* cursor : cursors_) cursor->Close();
   transaction_.reset();
+  savepoints_.clear();
   unpublished_.Clear();
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <stop_token>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -48,8 +49,9 @@ class TransactionBlock {
 
   // The transaction for a statement; begun with `defaults` if there is no block.
   absl::StatusOr<Transaction*> ForStatement(const BlockOptions& defaults);
-  // After a statement, with how it ended: commits or rolls back if there is no block; a block fails with its statement.
-  // What comes back is the statement's error, or the commit's.
+  // After a statement, with how it ended: commits or rolls back if there is no block; a block fails with its statement, and
+  // what it did is undone at once: since its newest savepoint, or all of it if it has none. What comes back is the
+  // statement's error, or the commit's.
   absl::Status Finish(absl::Status status);
 
   // Cursors that read in the block's transaction; not owned. They are closed with it.
@@ -58,11 +60,18 @@ class TransactionBlock {
   // Before a statement takes its snapshot: what they have still to read is held.
   absl::Status HoldCursors(const std::stop_token& stop);
 
+  // Savepoints of an explicit block, as Transaction's, by name: the newest of a name is the one meant. Those that name one
+  // return its number. 3B001 if there is none.
+  absl::Status Savepoint(const std::string& name);
+  absl::StatusOr<size_t> RollbackTo(const std::string& name);  // a failed block goes on
+  absl::StatusOr<size_t> Release(const std::string& name);
+
   // Ends the block. True: committed; false: it had failed, and is rolled back.
   absl::StatusOr<bool> Commit();
   void Rollback();
 
  private:
+  absl::StatusOr<size_t> FindSavepoint(const std::string& name) const;
   absl::Status CommitTransaction();
   void ResetTransaction();
   void End();
@@ -72,6 +81,7 @@ class TransactionBlock {
   bool failed_ = false;
   BlockOptions options_;
   std::unique_ptr<Transaction> transaction_;
+  std::vector<std::string> savepoints_;  // names of those of transaction_
   UnpublishedIds unpublished_;
   std::vector<QueryCursor*> cursors_;
   TimestampTz time_;

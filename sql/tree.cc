@@ -65,9 +65,12 @@ const std::map<std::string_view, Names>& Understood() {
       {"GrantStmt", {"is_grant", "targtype", "objtype", "objects", "privileges", "grantees", "grant_option", "behavior"}},
       {"AccessPriv", {"priv_name", "cols"}},
       {"RoleSpec", {"roletype", "rolename", "location"}},
-      {"TransactionStmt", {"kind", "options"}},
+      {"TransactionStmt", {"kind", "options", "savepoint_name", "chain"}},
       {"VariableSetStmt", {"kind", "name", "args", "is_local"}},
       {"VariableShowStmt", {"name"}},
+      {"DiscardStmt", {"target"}},
+      {"ClosePortalStmt", {}},
+      {"UnlistenStmt", {}},
       {"PrepareStmt", {"name", "argtypes", "query"}},
       {"ExecuteStmt", {"name", "params"}},
       {"DeallocateStmt", {"name"}},
@@ -160,7 +163,6 @@ const std::map<std::string_view, std::string_view>& FriendlyNames() {
       {"IndexStmt.index_including_params", "INCLUDE"},
       {"IndexElem.opclass", "an operator class"},
       {"IndexElem.collation", "COLLATE"},
-      {"TransactionStmt.chain", "AND CHAIN"},
       {"CopyStmt.query", "COPY (query)"},
       {"CopyStmt.filename", "COPY with a file"},
       {"CopyStmt.is_program", "COPY with a program"},
@@ -240,10 +242,11 @@ std::string Upper(std::string_view text) {
 // "create unique index i on ..." -> "CREATE INDEX".
 std::string StatementName(std::string_view text) {
   static constexpr auto kObjects = std::to_array<std::string_view>(
-      {"INDEX",     "TABLE",    "VIEW",      "MATERIALIZED", "SEQUENCE", "SCHEMA",  "DATABASE",    "FUNCTION",
-       "PROCEDURE", "TRIGGER",  "TYPE",      "DOMAIN",       "ROLE",     "USER",    "EXTENSION",   "RULE",
-       "POLICY",    "GROUP",    "AGGREGATE", "COLLATION",    "CAST",     "SERVER",  "PUBLICATION", "SUBSCRIPTION",
-       "OPERATOR",  "LANGUAGE", "EVENT",     "STATISTICS",   "FOREIGN",  "DEFAULT", "TABLESPACE",  "TRANSACTION"});
+      {"INDEX",     "TABLE",       "VIEW",         "MATERIALIZED", "SEQUENCE",  "SCHEMA",    "DATABASE",
+       "FUNCTION",  "PROCEDURE",   "TRIGGER",      "TYPE",         "DOMAIN",    "ROLE",      "USER",
+       "EXTENSION", "RULE",        "POLICY",       "GROUP",        "AGGREGATE", "COLLATION", "CAST",
+       "SERVER",    "PUBLICATION", "SUBSCRIPTION", "OPERATOR",     "LANGUAGE",  "EVENT",     "STATISTICS",
+       "FOREIGN",   "DEFAULT",     "TABLESPACE",   "TRANSACTION",  "PREPARED"});
   static constexpr auto kSkipped =
       std::to_array<std::string_view>({"OR", "REPLACE", "UNIQUE", "TEMP", "TEMPORARY", "UNLOGGED", "GLOBAL", "LOCAL"});
   std::string name;
@@ -287,6 +290,7 @@ bool IsUnderstoodStatement(const pg_query::Node& node) {
     case pg_query::Node::kDeallocateStmt:
     case pg_query::Node::kVariableSetStmt:
     case pg_query::Node::kVariableShowStmt:
+    case pg_query::Node::kDiscardStmt:
     case pg_query::Node::kCopyStmt:
     case pg_query::Node::kCreateRoleStmt:
     case pg_query::Node::kAlterRoleStmt:
@@ -302,6 +306,10 @@ bool IsUnderstoodStatement(const pg_query::Node& node) {
       return node.drop_stmt().remove_type() == pg_query::OBJECT_TABLE ||
              node.drop_stmt().remove_type() == pg_query::OBJECT_INDEX ||
              node.drop_stmt().remove_type() == pg_query::OBJECT_SEQUENCE;
+    case pg_query::Node::kClosePortalStmt:
+      return node.close_portal_stmt().portalname().empty();  // ALL
+    case pg_query::Node::kUnlistenStmt:
+      return node.unlisten_stmt().conditionname().empty();  // *
     case pg_query::Node::kRenameStmt:
       return node.rename_stmt().has_relation() && (node.rename_stmt().rename_type() == pg_query::OBJECT_TABLE ||
                                                    node.rename_stmt().rename_type() == pg_query::OBJECT_COLUMN ||
@@ -309,7 +317,7 @@ bool IsUnderstoodStatement(const pg_query::Node& node) {
                                                    node.rename_stmt().rename_type() == pg_query::OBJECT_INDEX ||
                                                    node.rename_stmt().rename_type() == pg_query::OBJECT_SEQUENCE);
     case pg_query::Node::kTransactionStmt:
-      return node.transaction_stmt().kind() <= pg_query::TRANS_STMT_ROLLBACK;
+      return node.transaction_stmt().kind() <= pg_query::TRANS_STMT_ROLLBACK_TO;  // two-phase commit comes after it
     default:
       return false;
   }
@@ -322,6 +330,7 @@ absl::Status UnsupportedError(std::string_view what) {
 }
 
 absl::Status RefuseUnsupported(const pg_query::Node& statement, std::string_view text) {
+  if (statement.has_alter_role_set_stmt()) return UnsupportedError("ALTER ROLE ... SET");
   if (!IsUnderstoodStatement(statement)) return UnsupportedError(StatementName(text));
   return RefuseIn(statement);
 }

@@ -1,6 +1,5 @@
 #include "storage/lock_table.h"
 
-#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <string>
@@ -16,8 +15,14 @@ namespace {
 
 struct Waiter;
 
+// What an owner took, once: a lock, or kExclusive where it held kShared.
+struct Taken {
+  std::string_view key;  // the table's own
+  bool upgrade = false;
+};
+
 struct Owner {
-  std::vector<std::string_view> held;  // views of the table's own keys
+  std::vector<Taken> taken;  // in this order
   Waiter* waiting = nullptr;
   uint64_t visited = 0;  // number of the last deadlock search that came here
 };
@@ -68,7 +73,8 @@ struct KeyHash {
 
 class Table final : public LockTable {
  public:
-  absl::Status Lock(LockOwner owner_id, std::string_view key, LockMode mode, std::stop_token stop) override {
+  absl::Status Lock(LockOwner owner_id, std::string_view key, LockMode mode, std::stop_token stop,
+                    std::chrono::milliseconds timeout) override {
     std::unique_lock lock(mutex_);
     Owner* owner = &owners_[owner_id];
     auto found = entries_.find(key);
@@ -82,23 +88,26 @@ class Table final : public LockTable {
       return absl::OkStatus();
     }
     Waiter waiter{.owner = owner, .entry = entry, .key = found->first, .mode = mode};
-    return Wait(lock, waiter, held != nullptr, std::move(stop));
+    return Wait(lock, waiter, held != nullptr, std::move(stop), timeout);
+  }
+
+  LockMark Mark(LockOwner owner_id) override {
+    std::lock_guard lock(mutex_);
+    const auto found = owners_.find(owner_id);
+    return found == owners_.end() ? 0 : found->second.taken.size();
+  }
+
+  void ReleaseSince(LockOwner owner_id, LockMark mark) override {
+    std::lock_guard lock(mutex_);
+    const auto found = owners_.find(owner_id);
+    if (found != owners_.end()) GiveBack(&found->second, mark);
   }
 
   void ReleaseAll(LockOwner owner_id) override {
     std::lock_guard lock(mutex_);
     const auto found = owners_.find(owner_id);
     if (found == owners_.end()) return;
-    CHECK(found->second.waiting == nullptr, "a transaction ended while it waited for a lock");
-    for (const std::string_view key : found->second.held) {
-      const auto entry = entries_.find(key);
-      auto& holders = entry->second.holders;
-      holders.erase(
-          std::find_if(holders.begin(), holders.end(), [&](const Holder& h) { return h.owner == &found->second; }));
-      GrantWaiters(&entry->second);
-      if (holders.empty() && entry->second.first == nullptr) entries_.erase(entry);
-    }
-    held_count_ -= found->second.held.size();
+    GiveBack(&found->second, 0);
     owners_.erase(found);
   }
 
@@ -113,15 +122,41 @@ class Table final : public LockTable {
   }
 
  private:
+  // The newest first, so that an upgrade finds its lock still held.
+  void GiveBack(Owner* owner, LockMark mark) {
+    CHECK(owner->waiting == nullptr, "a transaction gave locks back while it waited for one");
+    while (owner->taken.size() > mark) {
+      const Taken taken = owner->taken.back();
+      owner->taken.pop_back();
+      const auto entry = entries_.find(taken.key);
+      Holder* const holder = FindHolder(entry->second, owner);
+      if (taken.upgrade) {
+        holder->mode = LockMode::kShared;
+      } else {
+        entry->second.holders.erase(holder);
+        --held_count_;
+      }
+      GrantWaiters(&entry->second);
+      if (entry->second.holders.empty() && entry->second.first == nullptr) entries_.erase(entry);
+    }
+  }
+
   // `lock` holds mutex_.
-  absl::Status Wait(std::unique_lock<std::mutex>& lock, Waiter& waiter, bool upgrade, std::stop_token stop) {
+  absl::Status Wait(std::unique_lock<std::mutex>& lock, Waiter& waiter, bool upgrade, std::stop_token stop,
+                    std::chrono::milliseconds timeout) {
     Enqueue(waiter, upgrade);
     waiter.owner->waiting = &waiter;
     absl::Status status;
     if (ClosesCycle(waiter.owner)) {
       status = SqlError(sqlstate::kDeadlockDetected, "deadlock detected");
-    } else if (!waiter.wakeup.wait(lock, std::move(stop), [&] { return waiter.granted; })) {
-      status = SqlError(sqlstate::kQueryCanceled, "canceling statement due to user request");
+    } else {
+      const auto granted = [&] { return waiter.granted; };
+      if (timeout == kNoLockTimeout) {
+        waiter.wakeup.wait(lock, stop, granted);
+      } else {
+        waiter.wakeup.wait_for(lock, stop, timeout, granted);
+      }
+      if (!waiter.granted) status = stop.stop_requested() ? Cancelled() : TimedOut();
     }
     waiter.owner->waiting = nullptr;
     if (!status.ok()) {
@@ -129,6 +164,11 @@ class Table final : public LockTable {
       GrantWaiters(waiter.entry);  // those behind it may go on
     }
     return status;
+  }
+
+  static absl::Status Cancelled() { return SqlError(sqlstate::kQueryCanceled, "canceling statement due to user request"); }
+  static absl::Status TimedOut() {
+    return SqlError(sqlstate::kLockNotAvailable, "canceling statement due to lock timeout");
   }
 
   void Enqueue(Waiter& waiter, bool at_front) {
@@ -148,12 +188,13 @@ class Table final : public LockTable {
   }
 
   void Grant(Entry* entry, Owner* owner, std::string_view key, LockMode mode) {
-    if (Holder* holder = FindHolder(*entry, owner)) {
+    Holder* const holder = FindHolder(*entry, owner);
+    owner->taken.push_back({.key = key, .upgrade = holder != nullptr});
+    if (holder != nullptr) {
       holder->mode = mode;
       return;
     }
     entry->holders.push_back({owner, mode});
-    owner->held.push_back(key);
     ++held_count_;
   }
 

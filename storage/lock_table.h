@@ -2,6 +2,7 @@
 // published (R3).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <stop_token>
@@ -16,14 +17,24 @@ enum class LockMode { kShared, kExclusive };
 // Names a transaction in the lock table; unique while it lives.
 using LockOwner = uint64_t;
 
+// A moment in what one owner took: how many grants and upgrades came before it.
+using LockMark = size_t;
+
+inline constexpr std::chrono::milliseconds kNoLockTimeout{0};
+
 class LockTable {
  public:
   static std::unique_ptr<LockTable> Create();
   virtual ~LockTable() = default;
 
   // Waits until granted, first come first served. Re-entrant; a holder of kShared that asks for kExclusive is upgraded.
-  // 40P01, at once, for the request that would close a cycle of waiters; Cancelled when `stop` is requested.
-  virtual absl::Status Lock(LockOwner owner, std::string_view key, LockMode mode, std::stop_token stop) = 0;
+  // 40P01, at once, for the request that would close a cycle of waiters; Cancelled when `stop` is requested; 55P03 after
+  // having waited for `timeout`.
+  virtual absl::Status Lock(LockOwner owner, std::string_view key, LockMode mode, std::stop_token stop,
+                            std::chrono::milliseconds timeout = kNoLockTimeout) = 0;
+  virtual LockMark Mark(LockOwner owner) = 0;
+  // Gives back what `owner` took since the mark: what it holds and how, is as it was then.
+  virtual void ReleaseSince(LockOwner owner, LockMark mark) = 0;
   virtual void ReleaseAll(LockOwner owner) = 0;
   virtual size_t held_count() const = 0;     // for tests
   virtual size_t waiting_count() const = 0;  // for tests

@@ -198,6 +198,53 @@ TEST_F(LockTableTest, CancelledWaiterLetsThoseBehindItGoOn) {
   EXPECT_TRUE(reader.Result().ok());
 }
 
+TEST_F(LockTableTest, ReleaseSinceGivesBackWhatWasTakenAndUndoesUpgrades) {
+  ASSERT_TRUE(TryLock(1, "before", kExclusive).ok());
+  ASSERT_TRUE(TryLock(1, "shared", kShared).ok());
+  const LockMark mark = table_->Mark(1);
+  ASSERT_TRUE(TryLock(1, "shared", kExclusive).ok());
+  ASSERT_TRUE(TryLock(1, "since", kShared).ok());
+  ASSERT_TRUE(TryLock(1, "since", kExclusive).ok());
+  ASSERT_TRUE(TryLock(1, "before", kExclusive).ok());
+  table_->ReleaseSince(1, mark);
+  EXPECT_EQ(table_->held_count(), 2u);
+  EXPECT_FALSE(TryLock(2, "before", kShared).ok());
+  EXPECT_TRUE(TryLock(2, "shared", kShared).ok());
+  EXPECT_FALSE(TryLock(2, "shared", kExclusive).ok());
+  EXPECT_TRUE(TryLock(2, "since", kExclusive).ok());
+  EXPECT_EQ(table_->Mark(1), mark);
+  table_->ReleaseAll(1);
+  table_->ReleaseAll(2);
+  EXPECT_EQ(table_->held_count(), 0u);
+}
+
+TEST_F(LockTableTest, ReleaseSinceLetsWaitersGoOn) {
+  ASSERT_TRUE(LockNow(1, "k", kShared).ok());
+  const LockMark mark = table_->Mark(1);
+  ASSERT_TRUE(LockNow(1, "k", kExclusive).ok());
+  Asker reader(table_.get(), 2), writer(table_.get(), 3);
+  reader.Ask("k", kShared);
+  AwaitWaiters(1);
+  writer.Ask("k", kExclusive);
+  AwaitWaiters(2);
+  table_->ReleaseSince(1, mark);
+  EXPECT_TRUE(reader.Result().ok());
+  EXPECT_EQ(table_->waiting_count(), 1u);
+  table_->ReleaseSince(1, 0);
+  table_->ReleaseAll(2);
+  EXPECT_TRUE(writer.Result().ok());
+}
+
+TEST_F(LockTableTest, AWaitEndsAfterItsTimeout) {
+  ASSERT_TRUE(LockNow(1, "k", kExclusive).ok());
+  const absl::Status timed_out = table_->Lock(2, "k", kShared, {}, std::chrono::milliseconds(20));
+  EXPECT_EQ(SqlStateOf(timed_out), sqlstate::kLockNotAvailable);
+  EXPECT_EQ(MessageOf(timed_out), "canceling statement due to lock timeout");
+  EXPECT_EQ(table_->waiting_count(), 0u);
+  table_->ReleaseAll(1);
+  EXPECT_TRUE(table_->Lock(2, "k", kShared, {}, std::chrono::milliseconds(20)).ok());
+}
+
 TEST_F(LockTableTest, ManyThreadsNeverHoldOneKeyTogether) {
   constexpr int kThreads = 8;
   constexpr int kRounds = 2000;

@@ -226,8 +226,12 @@ class Life {
     const bool inner = OneIn(2);
     if (inner) RunInner(context, *label, inner_key);
     WriteSet writes;
+    std::vector<WriteSet> savepoints;
     bool refused = false;
-    for (uint64_t i = 0; i <= Below(3) && !refused; ++i) refused = !WriteOne(*outer, isolation, *label, &writes);
+    for (uint64_t i = 0; i <= Below(3) && !refused; ++i) {
+      refused = !WriteOne(*outer, isolation, *label, &writes);
+      UseSavepoints(*outer, &writes, &savepoints);
+    }
     if (refused || OneIn(8)) {
       outer->Rollback();
       EXPECT_EQ(locks->held_count(), 0u);
@@ -235,6 +239,11 @@ class Life {
     }
     const bool was_read = inner_key >= read.start && (read.end.empty() || inner_key < read.end);
     const absl::StatusOr<Timestamp> ts = outer->Commit();
+    EXPECT_EQ(locks->held_count(), 0u);
+    if (writes.empty()) {  // all of them rolled back
+      EXPECT_EQ(*ts, outer->snapshot());
+      return true;
+    }
     if (isolation == IsolationLevel::kSerializable && inner && was_read) {
       EXPECT_EQ(SqlStateOf(ts.status()), "40001");
       return true;
@@ -251,6 +260,23 @@ class Life {
     const absl::StatusOr<Timestamp> ts = transaction->Commit();
     Must(ts.status());
     Committed(label, *ts, {{key, {WriteKind::kPut, "inner"}}});
+  }
+  // `savepoints`: what the transaction had written at each.
+  void UseSavepoints(Transaction& transaction, WriteSet* writes, std::vector<WriteSet>* savepoints) {
+    if (OneIn(3)) {
+      Must(transaction.Savepoint());
+      savepoints->push_back(*writes);
+    }
+    if (savepoints->empty() || !OneIn(3)) return;
+    const size_t open = 1 + Below(savepoints->size());
+    if (OneIn(2)) {
+      transaction.Release(open);
+      savepoints->resize(open - 1);
+      return;
+    }
+    transaction.RollbackTo(open);
+    savepoints->resize(open);
+    *writes = savepoints->back();
   }
   bool WriteOne(Transaction& transaction, IsolationLevel isolation, const std::string& label, WriteSet* writes) {
     const std::string key = Key();

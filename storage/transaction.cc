@@ -156,9 +156,11 @@ class StoreTransaction final : public Transaction {
     return std::make_unique<OverlaidScan>(std::move(committed), WriteSet(begin, end));
   }
 
+  void SetLockTimeout(std::chrono::milliseconds timeout) override { lock_timeout_ = timeout; }
+
   absl::Status Lock(std::string_view key, LockMode mode, std::stop_token stop) override {
     if (read_only_ && mode == LockMode::kExclusive) return ReadOnly();
-    return context_.locks->Lock(owner_, key, mode, std::move(stop));
+    return context_.locks->Lock(owner_, key, mode, std::move(stop), lock_timeout_);
   }
 
   absl::StatusOr<LockedRow> LockRow(std::string_view key, std::stop_token stop) override {
@@ -190,6 +192,39 @@ class StoreTransaction final : public Transaction {
   }
   absl::Status Delete(std::string_view key) override { return Buffer(key, {WriteKind::kTombstone, ""}); }
 
+  size_t savepoints() const override { return savepoints_.size(); }
+
+  absl::Status Savepoint() override {
+    CHECK(!over_, "savepoint in a transaction that is over");
+    if (savepoints_.size() >= kSavepointsMax) {
+      return SqlError(sqlstate::kProgramLimitExceeded,
+                      fmt::format("more than {} savepoints in one transaction", kSavepointsMax),
+                      "Use RELEASE SAVEPOINT for those that are no longer needed.");
+    }
+    savepoints_.push_back({.locks = context_.locks == nullptr ? 0 : context_.locks->Mark(owner_), .replaced = {}});
+    return absl::OkStatus();
+  }
+
+  void RollbackTo(size_t open) override {
+    CHECK(open > 0 && open <= savepoints_.size(), "rollback to a savepoint that is not open");
+    while (savepoints_.size() > open) {
+      PutBack(&savepoints_.back());
+      savepoints_.pop_back();
+    }
+    PutBack(&savepoints_.back());
+    if (context_.locks != nullptr) context_.locks->ReleaseSince(owner_, savepoints_.back().locks);
+  }
+
+  void Release(size_t open) override {
+    CHECK(open > 0 && open <= savepoints_.size(), "release of a savepoint that is not open");
+    for (; savepoints_.size() >= open; savepoints_.pop_back()) {
+      auto& replaced = savepoints_.back().replaced;
+      // What the one before kept is older, and so what it has to put back.
+      if (savepoints_.size() > 1) savepoints_[savepoints_.size() - 2].replaced.merge(replaced);
+      for (const auto& [key, write] : replaced) bytes_ -= Bytes(key, write);
+    }
+  }
+
   absl::StatusOr<Timestamp> Commit() override {
     CHECK(!over_, "commit of a transaction that is over");
     if (writes_.empty()) {
@@ -211,6 +246,7 @@ class StoreTransaction final : public Transaction {
     if (over_) return;
     over_ = true;
     writes_.clear();
+    savepoints_.clear();
     reader_.reset();
     if (context_.locks != nullptr) context_.locks->ReleaseAll(owner_);
   }
@@ -245,16 +281,52 @@ class StoreTransaction final : public Transaction {
     if (key.size() > kKeyBytesMax) return TooLarge("key", key.size(), kKeyBytesMax);
     if (write.value.size() > kValueBytesMax) return TooLarge("row", write.value.size(), kValueBytesMax);
     const auto found = writes_.find(key);
-    const size_t replaced = found == writes_.end() ? 0 : key.size() + found->second.value.size();
-    const size_t bytes = bytes_ - replaced + key.size() + write.value.size();
+    const bool keeps = !savepoints_.empty() && !savepoints_.back().replaced.contains(key);
+    const size_t replaced = found == writes_.end() || keeps ? 0 : Bytes(key, found->second);
+    const size_t kept = keeps && found == writes_.end() ? key.size() : 0;
+    const size_t bytes = bytes_ - replaced + kept + Bytes(key, write);
     if (bytes > kTransactionBytesMax) return TooLarge("transaction", bytes, kTransactionBytesMax);
     bytes_ = bytes;
+    if (keeps) Keep(key, found);
     if (found == writes_.end()) {
       writes_.emplace(key, std::move(write));
     } else {
       found->second = std::move(write);
     }
     return absl::OkStatus();
+  }
+
+  // What stood in the write set when a savepoint was made, for each key written since; nullopt: nothing.
+  using Replaced = std::map<std::string, std::optional<Write>, std::less<>>;
+
+  struct OpenSavepoint {
+    LockMark locks;
+    Replaced replaced;
+  };
+
+  static size_t Bytes(std::string_view key, const Write& write) { return key.size() + write.value.size(); }
+  static size_t Bytes(std::string_view key, const std::optional<Write>& write) {
+    return write ? Bytes(key, *write) : key.size();
+  }
+
+  // The newest savepoint keeps what `found` (in the write set, or its end) is about to lose.
+  void Keep(std::string_view key, WriteSet::iterator found) {
+    std::optional<Write>& kept = savepoints_.back().replaced[std::string(key)];
+    if (found != writes_.end()) kept = std::move(found->second);
+  }
+
+  void PutBack(OpenSavepoint* savepoint) {
+    for (auto& [key, kept] : savepoint->replaced) {
+      const auto found = writes_.find(key);
+      bytes_ -= Bytes(key, found->second) + Bytes(key, kept);
+      if (kept) {
+        bytes_ += Bytes(key, *kept);
+        found->second = *std::move(kept);
+      } else {
+        writes_.erase(found);
+      }
+    }
+    savepoint->replaced.clear();
   }
 
   // What failed because the service ended is told as that.
@@ -270,9 +342,11 @@ class StoreTransaction final : public Transaction {
   Timestamp snapshot_;
   bool started_ = false;  // a statement began; later ones keep the snapshot above kReadCommitted
   bool over_ = false;
+  std::chrono::milliseconds lock_timeout_ = kNoLockTimeout;
   std::unique_ptr<MvccReader> reader_;  // at snapshot_; opened by the first read
   WriteSet writes_;
-  size_t bytes_ = 0;  // of writes_
+  std::vector<OpenSavepoint> savepoints_;  // the newest last
+  size_t bytes_ = 0;                       // of writes_, and of what savepoints_ keep
   ReadSpans reads_;
 };
 

@@ -9,6 +9,7 @@
 // Used by one thread. Destroying an open transaction rolls it back.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -21,6 +22,9 @@
 #include "storage/store.h"
 
 namespace anabranch {
+
+// Open at once in a transaction. Beyond it 54000.
+inline constexpr size_t kSavepointsMax = 100'000;
 
 enum class IsolationLevel { kReadCommitted, kRepeatableRead, kSerializable };
 
@@ -62,15 +66,29 @@ class Transaction {
   // transaction.
   virtual std::unique_ptr<MvccScan> Scan(const Span& span) = 0;
 
+  // How long each lock is waited for; kNoLockTimeout: for ever. 55P03 after it.
+  virtual void SetLockTimeout(std::chrono::milliseconds timeout) = 0;
   // Locks without reading: descriptors (shared by statements that use a table, exclusive for DDL).
   virtual absl::Status Lock(std::string_view key, LockMode mode, std::stop_token stop) = 0;
   // Locks the row exclusively and returns its newest committed version, or the own write. 40001 above kReadCommitted if it
   // changed since the snapshot.
   virtual absl::StatusOr<LockedRow> LockRow(std::string_view key, std::stop_token stop) = 0;
 
-  // REQUIRES: the key is locked exclusively. 54000 beyond kKeyBytesMax, kValueBytesMax, kTransactionBytesMax.
+  // REQUIRES: the key is locked exclusively. 54000 beyond kKeyBytesMax, kValueBytesMax, kTransactionBytesMax; what a
+  // savepoint keeps to put back counts as written.
   virtual absl::Status Put(std::string_view key, std::string value) = 0;
   virtual absl::Status Delete(std::string_view key) = 0;
+
+  // Savepoints nest, and are told by how many are open. Each costs what is written after it, once per key, and nothing
+  // else.
+  virtual size_t savepoints() const = 0;
+  virtual absl::Status Savepoint() = 0;  // 54000 beyond kSavepointsMax
+  // As it was when `savepoints() == open`: what was buffered since is undone, locks taken or upgraded since are given back.
+  // That savepoint stays, those after it go. What was read since stays with what is validated. REQUIRES: 0 < open <=
+  // savepoints()
+  virtual void RollbackTo(size_t open) = 0;
+  // Forgets that savepoint and those after it; what was done since belongs to the one before. REQUIRES: as RollbackTo.
+  virtual void Release(size_t open) = 0;
 
   // The commit timestamp, or the snapshot if nothing was written. Locks are released either way; the transaction is over.
   virtual absl::StatusOr<Timestamp> Commit() = 0;

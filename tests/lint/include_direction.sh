@@ -21,7 +21,7 @@ check() {
         if (other == "rocksdb" && own != "storage" && own != "bench") print FILENAME ":" FNR ": RocksDB types stop at storage/"
         if (other == "pg_query" || header ~ /^pg_query/)
           if (own != "sql") print FILENAME ":" FNR ": libpg_query is for sql/"
-        if (header == "libpq-fe.h" && FILENAME != "stream/source_client.cc" && FILENAME != "node/demo/sql_client.cc" && own != "tests" && own != "bench" && FILENAME !~ /_test\.cc$/)
+        if (header == "libpq-fe.h" && FILENAME != "stream/source_client.cc" && FILENAME != "node/demo/sql_client.cc" && own != "tests" && own != "bench" && FILENAME !~ /(_test\.cc|\/test_[a-z_]+\.h)$/)
           print FILENAME ":" FNR ": libpq is for the two clients, and tests"
         if (header ~ /^boost\/(asio|beast)/) {
           if (FILENAME == "node/health.cc") next
@@ -42,5 +42,7 @@ self_test() {
   must_report stream/a.cc '#include <boost/asio.hpp>'
   must_report tenant/a.cc '#include "pg_query/pg_query.pb.h"'
   must_pass storage/a.cc $'#include <rocksdb/db.h>\n#include "base/status.h"'
+  must_pass sql/test_a.h '#include <libpq-fe.h>'
+  must_report sql/testing.h '#include <libpq-fe.h>'
   must_pass node/a.cc '#include "sql/session.h"'
 }
