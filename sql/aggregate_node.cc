@@ -1,5 +1,6 @@
 #include "sql/aggregate_node.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -11,13 +12,25 @@
 namespace anabranch {
 namespace {
 
-// One aggregate over one group, with DISTINCT.
+// One aggregate over one group, with DISTINCT and ORDER BY.
 struct GroupAggregate {
   explicit GroupAggregate(AggregateKind kind) : accumulator(kind) {}
   Accumulator accumulator;
   std::set<Row, RowLess> seen;
+  std::vector<Row> held;  // with ORDER BY: the arguments, to be aggregated in its order at the end
 };
 using Group = std::vector<GroupAggregate>;
+
+// Of rows that end with the values of an aggregate's ORDER BY.
+void Sort(const std::vector<SortDirection>& order, std::vector<Row>* rows) {
+  std::stable_sort(rows->begin(), rows->end(), [&](const Row& a, const Row& b) {
+    const size_t first = a.size() - order.size();
+    for (size_t i = 0; i < order.size(); ++i) {
+      if (const auto compared = order[i].Compare(a[first + i], b[first + i]); compared != 0) return compared < 0;
+    }
+    return false;
+  });
+}
 
 class AggregateSource final : public RowSource {
  public:
@@ -39,7 +52,10 @@ class AggregateSource final : public RowSource {
     if (next_ == groups_.end()) return false;
     *row = next_->first;
     for (size_t i = 0; i < aggregates_.size(); ++i) {
-      ASSIGN_OR_RETURN(Datum value, next_->second[i].accumulator.Result(aggregates_[i]->type));
+      GroupAggregate& aggregate = next_->second[i];
+      Sort(aggregates_[i]->order, &aggregate.held);
+      for (const Row& held : aggregate.held) RETURN_IF_ERROR(aggregate.accumulator.Add(held[0], held[1]));
+      ASSIGN_OR_RETURN(Datum value, aggregate.accumulator.Result(aggregates_[i]->type));
       row->push_back(std::move(value));
     }
     ++next_;
@@ -91,9 +107,19 @@ class AggregateSource final : public RowSource {
     if (aggregate.distinct || KeepsValues(aggregate.aggregate->kind)) {
       RETURN_IF_ERROR(memory_.Add(sizeof(Row) + RowBytes({value})));
     }
-    if (arguments == 1) return state->accumulator.Add(value, {});
-    ASSIGN_OR_RETURN(const Datum separator, Evaluate(*aggregate.arguments[1], row, execution_.evaluation));
-    return state->accumulator.Add(value, separator);
+    const size_t keys = aggregate.order.size();
+    Datum separator;
+    if (arguments - keys > 1) {
+      ASSIGN_OR_RETURN(separator, Evaluate(*aggregate.arguments[1], row, execution_.evaluation));
+    }
+    if (keys == 0) return state->accumulator.Add(value, separator);
+    Row held = {std::move(value), std::move(separator)};
+    for (size_t i = arguments - keys; i < arguments; ++i) {
+      ASSIGN_OR_RETURN(held.emplace_back(), Evaluate(*aggregate.arguments[i], row, execution_.evaluation));
+    }
+    RETURN_IF_ERROR(memory_.Add(RowBytes(held)));
+    state->held.push_back(std::move(held));
+    return absl::OkStatus();
   }
 
   RowSourceRef input_;

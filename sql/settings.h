@@ -15,9 +15,11 @@ namespace anabranch {
 inline constexpr std::string_view kVersionText = "PostgreSQL 15.0 (Anabranch)";
 inline constexpr std::string_view kDatabaseName = "defaultdb";
 
+enum class UserKind { kOrdinary, kAdmin };
+
 class Settings {
  public:
-  explicit Settings(const std::string& user);
+  explicit Settings(const std::string& user, UserKind kind = UserKind::kOrdinary);
 
   // Names are matched without case. 42704 for an unknown one.
   absl::StatusOr<std::string> Get(std::string_view name) const;
@@ -38,6 +40,7 @@ class Settings {
  private:
   std::map<std::string, std::string, std::less<>> values_;  // by canonical name; unset: the default
   std::string user_;
+  UserKind kind_;
 };
 
 // 22023 for a name that is no isolation level.
