@@ -19,7 +19,8 @@ constexpr auto kAggregates = std::to_array<AggregateFunction>({{"count", Aggrega
                                                                {"bool_and", AggregateKind::kBoolAnd},
                                                                {"every", AggregateKind::kBoolAnd},
                                                                {"bool_or", AggregateKind::kBoolOr},
-                                                               {"string_agg", AggregateKind::kStringAgg}});
+                                                               {"string_agg", AggregateKind::kStringAgg},
+                                                               {"array_agg", AggregateKind::kArrayAgg}});
 
 // PostgreSQL has no min and max of these.
 bool HasExtremes(SqlType type) {
@@ -29,13 +30,12 @@ bool HasExtremes(SqlType type) {
     case SqlType::kUuid:
     case SqlType::kJson:
     case SqlType::kJsonb:
-    case SqlType::kVoid:
-    case SqlType::kRegclass:
-    case SqlType::kRegtype:
-    case SqlType::kRegproc:
+    case SqlType::kXid:
+    case SqlType::kNodeTree:
+    case SqlType::kAclItem:
       return false;
     default:
-      return true;
+      return !IsObjectName(type) && TypeCategory(type) != 'P';
   }
 }
 SqlType ExtremeType(SqlType type) {
@@ -74,12 +74,16 @@ std::optional<SqlType> AggregateResult(AggregateKind kind, SqlType argument) {
       return argument == SqlType::kBool ? std::optional(SqlType::kBool) : std::nullopt;
     case AggregateKind::kStringAgg:
       return argument == SqlType::kText ? std::optional(SqlType::kText) : std::nullopt;
+    case AggregateKind::kArrayAgg: {
+      const SqlType array = ArrayTypeOf(argument);
+      return array == SqlType::kUnknown ? std::nullopt : std::optional(array);
+    }
   }
   return std::nullopt;
 }
 
 absl::Status Accumulator::Add(const Datum& value, const Datum& separator) {
-  if (IsNull(value)) return absl::OkStatus();
+  if (IsNull(value) && !KeepsNulls(kind_)) return absl::OkStatus();
   ++count_;
   switch (kind_) {
     case AggregateKind::kCount:
@@ -114,11 +118,15 @@ absl::Status Accumulator::Add(const Datum& value, const Datum& separator) {
       if (count_ > 1 && !IsNull(separator)) text_ += std::get<std::string>(separator);
       text_ += std::get<std::string>(value);
       break;
+    case AggregateKind::kArrayAgg:
+      items_.push_back(value);
+      items_bytes_ += sizeof(Datum) + ValueBytes(value);
+      break;
   }
   return absl::OkStatus();
 }
 
-size_t Accumulator::held_bytes() const { return text_.size() + ValueBytes(extreme_); }
+size_t Accumulator::held_bytes() const { return text_.size() + ValueBytes(extreme_) + items_bytes_; }
 
 absl::Status Accumulator::AddFloat(double value) {
   const bool infinite = std::isinf(value) || std::isinf(floats_);
@@ -131,6 +139,7 @@ absl::StatusOr<Datum> Accumulator::Result(SqlType type) const {
   if (kind_ == AggregateKind::kCount) return Datum(count_);
   if (count_ == 0) return Datum(Null{});
   if (kind_ == AggregateKind::kStringAgg) return Datum(text_);
+  if (kind_ == AggregateKind::kArrayAgg) return Datum(MakeArray(items_));
   const bool sums = kind_ == AggregateKind::kSum || kind_ == AggregateKind::kAverage;
   if (!sums) return extreme_;
   if (type == SqlType::kFloat4) return CastDatum(Datum(floats_), SqlType::kFloat8, type);

@@ -1,5 +1,6 @@
 #include "sql/aggregate_node.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -11,13 +12,25 @@
 namespace anabranch {
 namespace {
 
-// One aggregate over one group, with DISTINCT.
+// One aggregate over one group, with DISTINCT and ORDER BY.
 struct GroupAggregate {
   explicit GroupAggregate(AggregateKind kind) : accumulator(kind) {}
   Accumulator accumulator;
   std::set<Row, RowLess> seen;
+  std::vector<Row> held;  // with ORDER BY: the arguments, to be aggregated in its order at the end
 };
 using Group = std::vector<GroupAggregate>;
+
+// Of rows that end with the values of an aggregate's ORDER BY.
+void Sort(const std::vector<SortDirection>& order, std::vector<Row>* rows) {
+  std::stable_sort(rows->begin(), rows->end(), [&](const Row& a, const Row& b) {
+    const size_t first = a.size() - order.size();
+    for (size_t i = 0; i < order.size(); ++i) {
+      if (const auto compared = order[i].Compare(a[first + i], b[first + i]); compared != 0) return compared < 0;
+    }
+    return false;
+  });
+}
 
 class AggregateSource final : public RowSource {
  public:
@@ -39,7 +52,10 @@ class AggregateSource final : public RowSource {
     if (next_ == groups_.end()) return false;
     *row = next_->first;
     for (size_t i = 0; i < aggregates_.size(); ++i) {
-      ASSIGN_OR_RETURN(Datum value, next_->second[i].accumulator.Result(aggregates_[i]->type));
+      GroupAggregate& aggregate = next_->second[i];
+      Sort(aggregates_[i]->order, &aggregate.held);
+      for (const Row& held : aggregate.held) RETURN_IF_ERROR(aggregate.accumulator.Add(held[0], held[1]));
+      ASSIGN_OR_RETURN(Datum value, aggregate.accumulator.Result(aggregates_[i]->type));
       row->push_back(std::move(value));
     }
     ++next_;
@@ -89,14 +105,26 @@ class AggregateSource final : public RowSource {
     if (IsNull(value) && !KeepsNulls(aggregate.aggregate->kind)) return absl::OkStatus();
     if (aggregate.distinct && !state->seen.insert({value}).second) return absl::OkStatus();
     if (aggregate.distinct) RETURN_IF_ERROR(memory_.Add(sizeof(Row) + RowBytes({value})));
+    const size_t keys = aggregate.order.size();
     Datum separator;
-    if (arguments > 1) {
+    if (arguments - keys > 1) {
       ASSIGN_OR_RETURN(separator, Evaluate(*aggregate.arguments[1], row, execution_.evaluation));
     }
-    const size_t before = state->accumulator.held_bytes();
-    RETURN_IF_ERROR(state->accumulator.Add(value, separator));
+    if (keys == 0) return Accumulate(value, separator, &state->accumulator);
+    Row held = {std::move(value), std::move(separator)};
+    for (size_t i = arguments - keys; i < arguments; ++i) {
+      ASSIGN_OR_RETURN(held.emplace_back(), Evaluate(*aggregate.arguments[i], row, execution_.evaluation));
+    }
+    RETURN_IF_ERROR(memory_.Add(RowBytes(held)));
+    state->held.push_back(std::move(held));
+    return absl::OkStatus();
+  }
+
+  absl::Status Accumulate(const Datum& value, const Datum& separator, Accumulator* accumulator) {
+    const size_t before = accumulator->held_bytes();
+    RETURN_IF_ERROR(accumulator->Add(value, separator));
     memory_.Release(before);
-    return memory_.Add(state->accumulator.held_bytes());
+    return memory_.Add(accumulator->held_bytes());
   }
 
   RowSourceRef input_;

@@ -5,7 +5,7 @@
 #include "base/status.h"
 #include "sql/aggregate.h"
 #include "sql/function.h"
-#include "sql/regclass.h"
+#include "sql/object_name.h"
 #include "sql/tree.h"
 
 namespace anabranch {
@@ -67,6 +67,8 @@ absl::StatusOr<ExpressionRef> Binder::Bind(const Node& node) {
       return BindSqlValue(node.sqlvalue_function());
     case Node::kSubLink:
       return BindSubquery(node.sub_link());
+    case Node::kAIndirection:
+      return BindIndirection(node.a_indirection());
     case Node::kAArrayExpr:
       return BindArray(node.a_array_expr());
     case Node::kMinMaxExpr:
@@ -103,6 +105,12 @@ absl::StatusOr<ExpressionRef> Binder::BindClause(const Node& node, SqlType type,
                   fmt::format("argument of {} must be type {}, not type {}", what, TypeName(type), TypeName(from)));
 }
 
+absl::StatusOr<ExpressionRef> Binder::BindClause(const Node& node, std::string_view what) {
+  ASSIGN_OR_RETURN(ExpressionRef expression, BindKnown(node));
+  if (!ContainsAggregate(*expression)) return expression;
+  return SqlError(sqlstate::kGroupingError, fmt::format("aggregate functions are not allowed in {}", what));
+}
+
 absl::StatusOr<ExpressionRef> Binder::BindAssignment(const Node& node, const Column& column) {
   ASSIGN_OR_RETURN(ExpressionRef expression, Bind(node));
   if (ContainsAggregate(*expression)) {
@@ -127,8 +135,8 @@ absl::StatusOr<ExpressionRef> Binder::Assign(ExpressionRef expression, const Col
 absl::StatusOr<ExpressionRef> Binder::Convert(ExpressionRef expression, SqlType to, Conversion conversion) {
   const SqlType from = expression->type;
   if (from == to) return expression;
-  if (to == SqlType::kRegclass && (from == SqlType::kUnknown || CanConvert(from, to, conversion))) {
-    return ConvertToRegclass(*this, std::move(expression), conversion);
+  if (IsObjectName(to) && (from == SqlType::kUnknown || CanConvert(from, to, conversion))) {
+    return ConvertToObjectName(*this, std::move(expression), to, conversion);
   }
   if (from == SqlType::kUnknown) {
     if (expression->kind == ExpressionKind::kParameter) {
@@ -147,6 +155,7 @@ absl::StatusOr<ExpressionRef> Binder::Convert(ExpressionRef expression, SqlType 
   if (expression->kind == ExpressionKind::kConstant) {
     ASSIGN_OR_RETURN(expression->constant, CastDatum(std::move(expression->constant), from, to));
     expression->type = to;
+    expression->modifier = kNoModifier;
     return expression;
   }
   ExpressionRef cast = MakeExpression(ExpressionKind::kCast, to);
@@ -159,6 +168,7 @@ absl::StatusOr<ExpressionRef> Binder::Convert(ExpressionRef expression, ColumnTy
   if (!expression || to.modifier == kNoModifier) return expression;
   if (expression->kind == ExpressionKind::kConstant) {
     ASSIGN_OR_RETURN(expression->constant, FitModifier(std::move(expression->constant), to, conversion));
+    expression->modifier = to.modifier;
     return expression;
   }
   ExpressionRef fitted = MakeExpression(ExpressionKind::kCast, to.type);
@@ -184,6 +194,7 @@ ExpressionRef Binder::UseColumn(const ScopeColumn& column) {
     for (const ExpressionRef& argument : expression.arguments) self(*argument, self);
   };
   ExpressionRef expression = column.value ? Clone(*column.value) : MakeColumn(column.type, column.slot, column.name);
+  if (!column.value) expression->modifier = column.modifier;
   note(*expression, note);
   return expression;
 }
@@ -222,6 +233,7 @@ absl::StatusOr<ExpressionRef> Binder::ResolveColumn(QueryLevel* level, const std
   ExpressionRef expression = MakeExpression(ExpressionKind::kOuterColumn, above->type);
   expression->index = static_cast<int>(i);
   expression->name = above->name;
+  expression->modifier = ModifierOf(*above);
   if (i == captures.size()) captures.push_back(std::move(above));
   return expression;
 }
@@ -289,6 +301,7 @@ absl::StatusOr<ExpressionRef> Binder::BindCast(const pg_query::TypeCast& node) {
 }
 
 absl::StatusOr<ExpressionRef> Binder::BindCase(const pg_query::CaseExpr& node) {
+  const WithoutSets none_within(level_);
   ExpressionRef expression = MakeExpression(ExpressionKind::kCase, SqlType::kUnknown);
   std::vector<ExpressionRef> results;
   for (const Node& branch : node.args()) {
@@ -322,6 +335,7 @@ absl::StatusOr<ExpressionRef> Binder::BindCase(const pg_query::CaseExpr& node) {
 }
 
 absl::StatusOr<ExpressionRef> Binder::BindCoalesce(const pg_query::CoalesceExpr& node) {
+  const WithoutSets none_within(level_);
   ExpressionRef expression = MakeExpression(ExpressionKind::kCoalesce, SqlType::kUnknown);
   for (const Node& argument : node.args()) {
     ASSIGN_OR_RETURN(ExpressionRef bound, Bind(argument));
@@ -375,6 +389,15 @@ absl::StatusOr<ExpressionRef> Binder::BindCollate(const pg_query::CollateClause&
 
 namespace {
 
+// The last field that is selected; empty: none is.
+std::string FieldName(const pg_query::A_Indirection& indirection) {
+  std::string name;
+  for (const Node& step : indirection.indirection()) {
+    if (step.has_string()) name = StringOf(step);
+  }
+  return name;
+}
+
 // A name that neither a cast nor CASE around the expression replaces by its own; empty: there is none.
 std::string OwnName(const Node& node) {
   switch (node.node_case()) {
@@ -384,6 +407,10 @@ std::string OwnName(const Node& node) {
       return OwnName(node.case_expr().defresult());
     case Node::kCollateClause:
       return OwnName(node.collate_clause().arg());
+    case Node::kAIndirection: {
+      const std::string field = FieldName(node.a_indirection());
+      return field.empty() ? OwnName(node.a_indirection().arg()) : field;
+    }
     default: {
       std::string name = ResultName(node);
       return name == "?column?" ? "" : name;
@@ -428,6 +455,10 @@ std::string ResultName(const Node& node) {
     }
     case Node::kCollateClause:
       return ResultName(node.collate_clause().arg());
+    case Node::kAIndirection: {
+      const std::string field = FieldName(node.a_indirection());
+      return field.empty() ? ResultName(node.a_indirection().arg()) : field;
+    }
     case Node::kSqlvalueFunction:
       switch (node.sqlvalue_function().op()) {
         case pg_query::SVFOP_CURRENT_TIMESTAMP:

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -23,6 +24,7 @@ struct ScopeColumn {
   std::string relation;  // "t" of t.a; empty: its name alone is what it has
   std::string name;
   SqlType type = SqlType::kText;
+  int32_t modifier = kNoModifier;
   int slot = 0;         // in the rows of FROM
   bool hidden = false;  // can be named, is not in *
   bool merged = false;  // USING made one column of it and another: its name alone means that one, and * has only that
@@ -46,6 +48,20 @@ struct QueryLevel {
   std::vector<ExpressionRef> captures = {};
   std::map<std::string, std::shared_ptr<CommonTable>> common_tables = {};
   bool in_aggregate = false;
+  bool sets_allowed = false;  // whether a set function may stand here, or a row number: the planner makes rows of them
+};
+
+// While it lives, set functions are refused where they were allowed.
+class WithoutSets {
+ public:
+  explicit WithoutSets(QueryLevel* level) : level_(level), allowed_(std::exchange(level->sets_allowed, false)) {}
+  ~WithoutSets() { level_->sets_allowed = allowed_; }
+  WithoutSets(const WithoutSets&) = delete;
+  WithoutSets& operator=(const WithoutSets&) = delete;
+
+ private:
+  QueryLevel* const level_;
+  const bool allowed_;
 };
 
 // Binds the expressions of one statement. A parameter's type is what the client said, else what the first place that needs
@@ -78,6 +94,8 @@ class Binder {
   // A condition or count of the clause `what`: of that type, and without aggregates unless they are allowed.
   absl::StatusOr<ExpressionRef> BindClause(const pg_query::Node& node, SqlType type, std::string_view what,
                                            bool aggregates_allowed = false);
+  // As BindKnown, without aggregates.
+  absl::StatusOr<ExpressionRef> BindClause(const pg_query::Node& node, std::string_view what);
   // The value of a column: converted as an assignment, 42804 if it cannot be.
   absl::StatusOr<ExpressionRef> BindAssignment(const pg_query::Node& node, const Column& column);
   absl::StatusOr<ExpressionRef> Assign(ExpressionRef expression, const Column& column);
@@ -86,6 +104,9 @@ class Binder {
   absl::StatusOr<ExpressionRef> Convert(ExpressionRef expression, SqlType to, Conversion conversion);
   // The same, and what the modifier of the type asks for.
   absl::StatusOr<ExpressionRef> Convert(ExpressionRef expression, ColumnType to, Conversion conversion);
+
+  // A call of a function of sql/set_function.h, wherever it stands.
+  absl::StatusOr<ExpressionRef> BindSet(const pg_query::FuncCall& node);
 
   // A call of `function` on bound arguments; 42883 if none takes them.
   absl::StatusOr<ExpressionRef> BindCall(std::string_view function, std::vector<ExpressionRef> arguments, bool is_operator);
@@ -107,6 +128,7 @@ class Binder {
   absl::StatusOr<ExpressionRef> BindOperator(const pg_query::A_Expr& node);
   absl::StatusOr<ExpressionRef> BindBinary(const std::string& name, ExpressionRef left, ExpressionRef right);
   absl::StatusOr<ExpressionRef> BindConcatenation(ExpressionRef left, ExpressionRef right);
+  absl::StatusOr<ExpressionRef> ConcatenateArrays(ExpressionRef left, ExpressionRef right);
   absl::StatusOr<ExpressionRef> BindItems(const pg_query::A_Expr& node);
   absl::StatusOr<ExpressionRef> BindNullIf(const pg_query::A_Expr& node);
   absl::StatusOr<ExpressionRef> BindRowComparison(const pg_query::A_Expr& node);
@@ -117,7 +139,10 @@ class Binder {
   absl::StatusOr<ExpressionRef> BindBetween(const pg_query::A_Expr& node);
   absl::StatusOr<ExpressionRef> BindLogic(const pg_query::BoolExpr& node);
   absl::StatusOr<ExpressionRef> BindFunction(const pg_query::FuncCall& node);
+  absl::StatusOr<ExpressionRef> BindWindow(const pg_query::FuncCall& node);
+  absl::StatusOr<std::vector<ExpressionRef>> BindArguments(const pg_query::FuncCall& node);
   absl::StatusOr<ExpressionRef> BindAggregate(const AggregateFunction& aggregate, const pg_query::FuncCall& node);
+  absl::Status BindAggregateOrder(const pg_query::FuncCall& node, Expression* aggregate);
   absl::StatusOr<ExpressionRef> BindCast(const pg_query::TypeCast& node);
   absl::StatusOr<ExpressionRef> BindArray(const pg_query::A_ArrayExpr& node);
   absl::StatusOr<ExpressionRef> BindMinMax(const pg_query::MinMaxExpr& node);
@@ -129,6 +154,11 @@ class Binder {
   absl::StatusOr<ExpressionRef> MakeCall(const ScalarFunction& function, std::vector<ExpressionRef> arguments);
   // Converts all to the one type that the comparison operator `name` has for them.
   absl::Status MatchTypes(std::string_view name, std::vector<ExpressionRef>* arguments);
+  absl::StatusOr<ExpressionRef> BindIndirection(const pg_query::A_Indirection& node);
+  absl::StatusOr<ExpressionRef> BindField(ExpressionRef record, const std::string& name);
+  // The type of the values of a set; converts the arguments.
+  absl::StatusOr<SqlType> SettleSet(SetFunction function, std::vector<ExpressionRef>* arguments);
+  absl::StatusOr<SqlType> SettleSeries(std::vector<ExpressionRef>* bounds);
   absl::StatusOr<ExpressionRef> BindSubquery(const pg_query::SubLink& node);
   // nullptr: no level from this one outwards has such a column.
   absl::StatusOr<ExpressionRef> ResolveColumn(QueryLevel* level, const std::string* relation, const std::string& name);
@@ -139,6 +169,9 @@ class Binder {
   std::vector<TableRef> tables_;
   std::vector<SqlType> parameters_;
 };
+
+// What an item of ORDER BY says beside its expression; nulls come last unless it says otherwise or is descending.
+SortDirection DirectionOf(const pg_query::SortBy& sort);
 
 // The name of a result column that has no alias, as PostgreSQL chooses it.
 std::string ResultName(const pg_query::Node& node);

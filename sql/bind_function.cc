@@ -4,7 +4,9 @@
 #include "base/status.h"
 #include "sql/aggregate.h"
 #include "sql/bind.h"
+#include "sql/catalog_relation.h"
 #include "sql/function.h"
+#include "sql/set_function.h"
 #include "sql/tree.h"
 
 namespace anabranch {
@@ -174,8 +176,13 @@ absl::StatusOr<ExpressionRef> Binder::BindCall(std::string_view name, std::vecto
 absl::StatusOr<ExpressionRef> Binder::MakeCall(const ScalarFunction& function, std::vector<ExpressionRef> arguments) {
   ExpressionRef call = MakeExpression(ExpressionKind::kCall, function.result);
   call->function = &function;
+  const auto array = std::find_if(arguments.begin(), arguments.end(), [](const auto& a) { return IsArray(a->type); });
+  const SqlType array_type = array == arguments.end() ? SqlType::kTextArray : (*array)->type;
+  if (function.result == kAnyType) call->type = ElementType(array_type);
+  if (function.result == kAnyArrayType) call->type = array_type;
   for (size_t i = 0; i < arguments.size(); ++i) {
     SqlType declared = DeclaredType(function, i);
+    if (function.result == kAnyArrayType) declared = declared == kAnyType ? ElementType(array_type) : array_type;
     if (declared == kAnyType && arguments[i]->type == SqlType::kUnknown) declared = SqlType::kText;
     if (declared == kAnyArrayType && arguments[i]->type == SqlType::kUnknown) declared = SqlType::kTextArray;
     const bool as_it_is = declared == kAnyType || declared == kAnyArrayType ||
@@ -200,21 +207,36 @@ absl::StatusOr<ExpressionRef> Binder::MakeCall(const ScalarFunction& function, s
   return call;
 }
 
+absl::StatusOr<std::vector<ExpressionRef>> Binder::BindArguments(const pg_query::FuncCall& node) {
+  std::vector<ExpressionRef> arguments;
+  for (const Node& argument : node.args()) {
+    ASSIGN_OR_RETURN(arguments.emplace_back(), Bind(argument));
+  }
+  return arguments;
+}
+
 absl::StatusOr<ExpressionRef> Binder::BindFunction(const pg_query::FuncCall& node) {
   const std::string& name = StringOf(node.funcname(node.funcname_size() - 1));
-  if (node.funcname_size() > 1 && StringOf(node.funcname(0)) != "pg_catalog") {
-    return SqlError("3F000", fmt::format("schema \"{}\" does not exist", StringOf(node.funcname(0))));
+  if (const std::string& schema = StringOf(node.funcname(0)); node.funcname_size() > 1 && schema != "pg_catalog") {
+    const bool known = schema == "public" || IsCatalogSchema(schema);
+    if (!known) return SqlError("3F000", fmt::format("schema \"{}\" does not exist", schema));
+    const bool is_there = schema == "information_schema" && name == SetFunctionName(SetFunction::kExpandArray);
+    if (!is_there) {
+      ASSIGN_OR_RETURN(const std::vector<ExpressionRef> arguments, BindArguments(node));
+      return NoFunction(fmt::format("{}.{}", schema, name), arguments, false);
+    }
   }
+  if (node.has_over()) return BindWindow(node);
   if (const AggregateFunction* aggregate = FindAggregate(name)) return BindAggregate(*aggregate, node);
-  if (name == "generate_series") return UnsupportedError("generate_series outside FROM");
+  if (SetFunctionNamed(name)) {
+    if (level_->sets_allowed) return BindSet(node);
+    return SqlError(sqlstate::kFeatureNotSupported, "set-returning functions are not supported in this place");
+  }
   if (node.agg_star()) {
     return SqlError("42809", fmt::format("{}(*) specified, but {} is not an aggregate function", name, name));
   }
-  std::vector<ExpressionRef> arguments;
-  for (const Node& argument : node.args()) {
-    ASSIGN_OR_RETURN(ExpressionRef bound, Bind(argument));
-    arguments.push_back(std::move(bound));
-  }
+  ASSIGN_OR_RETURN(std::vector<ExpressionRef> arguments, BindArguments(node));
+  if (name == kIdentityFunction) return NoFunction(name, arguments, false);
   if (name == "pg_typeof" && arguments.size() == 1) {
     const SqlType type = arguments[0]->type;
     return MakeConstant(SqlType::kRegtype, ObjectName{static_cast<int64_t>(type), std::string(TypeName(type))});

@@ -119,12 +119,28 @@ absl::StatusOr<ExpressionRef> Binder::BindBinary(const std::string& name, Expres
   return BindCall(name, std::move(arguments), true);
 }
 
-// One side is text, the other anything.
+// Two arrays, or one and an item; what is of unknown type beside an array is one too.
+absl::StatusOr<ExpressionRef> Binder::ConcatenateArrays(ExpressionRef left, ExpressionRef right) {
+  const SqlType types[] = {left->type, right->type};
+  const bool items[] = {types[0] != SqlType::kUnknown && !IsArray(types[0]),
+                        types[1] != SqlType::kUnknown && !IsArray(types[1])};
+  const SqlType array = IsArray(types[0]) ? types[0] : types[1];
+  std::vector<ExpressionRef> arguments;
+  for (ExpressionRef* side : {&left, &right}) {
+    const SqlType to = items[arguments.size()] ? ElementType(array) : array;
+    ASSIGN_OR_RETURN(arguments.emplace_back(), Convert(std::move(*side), to, Conversion::kImplicit));
+    if (!arguments.back()) return NoOperator("||", types[0], types[1]);
+  }
+  return BindCall(items[0] ? "array_prepend" : items[1] ? "array_append" : "array_cat", std::move(arguments), false);
+}
+
+// One side is text, the other anything; or they are arrays.
 absl::StatusOr<ExpressionRef> Binder::BindConcatenation(ExpressionRef left, ExpressionRef right) {
   const SqlType types[] = {left->type, right->type};
   const auto is_text = [](SqlType type) { return type == SqlType::kUnknown || TypeCategory(type) == 'S'; };
+  if (IsArray(types[0]) || IsArray(types[1])) return ConcatenateArrays(std::move(left), std::move(right));
   for (const SqlType type : types) {
-    if (IsArray(type) || type == SqlType::kJsonb) return UnsupportedError(fmt::format("operator || of {}", TypeName(type)));
+    if (type == SqlType::kJsonb) return UnsupportedError(fmt::format("operator || of {}", TypeName(type)));
   }
   const bool bytes = types[0] == SqlType::kBytea || types[1] == SqlType::kBytea;
   if (!bytes && !is_text(types[0]) && !is_text(types[1])) return NoOperator("||", types[0], types[1]);

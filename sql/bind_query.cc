@@ -26,6 +26,13 @@ std::string ArgumentTypes(const std::vector<ExpressionRef>& arguments) {
 
 }  // namespace
 
+SortDirection DirectionOf(const pg_query::SortBy& sort) {
+  const bool descending = sort.sortby_dir() == pg_query::SORTBY_DESC;
+  return {.descending = descending,
+          .nulls_first = sort.sortby_nulls() == pg_query::SORTBY_NULLS_FIRST ||
+                         (sort.sortby_nulls() != pg_query::SORTBY_NULLS_LAST && descending)};
+}
+
 absl::StatusOr<ExpressionRef> Binder::BindSubquery(const pg_query::SubLink& node) {
   if (planning_ == nullptr) return UnsupportedError("a subquery here");
   if (node.testexpr().has_row_expr()) return UnsupportedError("a subquery compared with a row");
@@ -42,6 +49,9 @@ absl::StatusOr<ExpressionRef> Binder::BindSubquery(const pg_query::SubLink& node
     case pg_query::ALL_SUBLINK:
       subquery->kind = Subquery::Kind::kAll;
       break;
+    case pg_query::ARRAY_SUBLINK:
+      subquery->kind = Subquery::Kind::kArray;
+      break;
     default:
       return UnsupportedError("this kind of subquery");
   }
@@ -52,11 +62,19 @@ absl::StatusOr<ExpressionRef> Binder::BindSubquery(const pg_query::SubLink& node
   }
   ASSIGN_OR_RETURN(Query query, PlanQuery(node.subselect().select_stmt(), nullptr, UnknownColumns::kAsText, *planning_));
   if (subquery->kind != Subquery::Kind::kExists && query.columns.size() != 1) {
-    return SqlError(sqlstate::kSyntaxError, subquery->kind == Subquery::Kind::kScalar
-                                                ? "subquery must return only one column"
-                                                : "subquery has too many columns");
+    return SqlError(sqlstate::kSyntaxError,
+                    subquery->values() == 0 ? "subquery must return only one column" : "subquery has too many columns");
   }
-  if (subquery->kind == Subquery::Kind::kScalar) expression->type = query.columns[0].type;
+  if (subquery->kind == Subquery::Kind::kScalar) {
+    expression->type = query.columns[0].type;
+    expression->modifier = query.columns[0].modifier;
+  }
+  if (subquery->kind == Subquery::Kind::kArray) {
+    expression->type = ArrayTypeOf(query.columns[0].type);
+    if (expression->type == SqlType::kUnknown) {
+      return UnsupportedError(fmt::format("an array of {}", TypeName(query.columns[0].type)));
+    }
+  }
   if (value) {
     const std::string name = node.oper_name_size() == 0 ? "=" : StringOf(node.oper_name(node.oper_name_size() - 1));
     const SqlType type = query.columns[0].type;
@@ -75,17 +93,43 @@ absl::StatusOr<ExpressionRef> Binder::BindSubquery(const pg_query::SubLink& node
   return expression;
 }
 
+// DISTINCT gives its values in their order, as PostgreSQL does it. ORDER BY of what no order changes has no effect.
+absl::Status Binder::BindAggregateOrder(const pg_query::FuncCall& node, Expression* aggregate) {
+  std::vector<ExpressionRef> keys;
+  std::vector<SortDirection> order;
+  for (const pg_query::Node& item : node.agg_order()) {
+    ASSIGN_OR_RETURN(keys.emplace_back(), BindKnown(item.sort_by().node()));
+    order.push_back(DirectionOf(item.sort_by()));
+    if (!aggregate->distinct || *keys.back() == *aggregate->arguments.front()) continue;
+    return SqlError("42P10", "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list");
+  }
+  if (!KeepsValues(aggregate->aggregate->kind) || aggregate->arguments.empty()) return absl::OkStatus();
+  if (aggregate->distinct && keys.empty()) {
+    keys.push_back(Clone(*aggregate->arguments.front()));
+    order.emplace_back();
+  }
+  aggregate->order = std::move(order);
+  for (ExpressionRef& key : keys) aggregate->arguments.push_back(std::move(key));
+  return absl::OkStatus();
+}
+
 absl::StatusOr<ExpressionRef> Binder::BindAggregate(const AggregateFunction& aggregate, const pg_query::FuncCall& node) {
   if (level_->in_aggregate) return SqlError(sqlstate::kGroupingError, "aggregate function calls cannot be nested");
   ExpressionRef expression = MakeExpression(ExpressionKind::kAggregate, SqlType::kInt8);
   expression->aggregate = &aggregate;
   expression->distinct = node.agg_distinct();
   level_->in_aggregate = true;
+  const WithoutSets none_within(level_);
   const absl::Status bound = [&]() -> absl::Status {
     for (const pg_query::Node& argument : node.args()) {
       ASSIGN_OR_RETURN(ExpressionRef value, BindKnown(argument));
+      const bool text = aggregate.kind == AggregateKind::kStringAgg && TypeCategory(value->type) == 'S';
+      if (text) {
+        ASSIGN_OR_RETURN(value, Convert(std::move(value), SqlType::kText, Conversion::kImplicit));
+      }
       expression->arguments.push_back(std::move(value));
     }
+    RETURN_IF_ERROR(BindAggregateOrder(node, expression.get()));
     if (!node.has_agg_filter()) return absl::OkStatus();
     expression->filtered = true;
     ASSIGN_OR_RETURN(ExpressionRef condition, BindClause(node.agg_filter(), SqlType::kBool, "FILTER"));
@@ -102,7 +146,10 @@ absl::StatusOr<ExpressionRef> Binder::BindAggregate(const AggregateFunction& agg
   const std::optional<SqlType> result =
       node.args_size() == expected ? AggregateResult(aggregate.kind, expression->arguments[0]->type) : std::nullopt;
   if (!result) {
-    if (expression->filtered) expression->arguments.pop_back();
+    expression->arguments.resize(node.args_size());
+    if (aggregate.kind == AggregateKind::kArrayAgg && node.args_size() == 1) {
+      return UnsupportedError(fmt::format("array_agg of {}", TypeName(expression->arguments[0]->type)));
+    }
     return SqlError(sqlstate::kUndefinedFunction,
                     fmt::format("function {}({}) does not exist", aggregate.name, ArgumentTypes(expression->arguments)));
   }

@@ -2,6 +2,7 @@
 #include "base/status.h"
 #include "sql/catalog_object.h"
 #include "sql/privilege.h"
+#include "sql/session.h"
 
 namespace anabranch {
 namespace {
@@ -108,11 +109,14 @@ void AddAttribute(int64_t relation, std::string_view name, int64_t number, int64
       .Set("attcollation", facts->collation);
 }
 
+// What an identity column takes its values from is no default.
+bool HasDefault(const Column& column) { return !column.default_expression.empty() && column.identity == 0; }
+
 void MakeAttribute(const CatalogSnapshot& snapshot, CatalogRows* rows) {
   for (const TableRef& table : snapshot.tables) {
     for (const Column& column : table->columns) {
       AddAttribute(TableOid(*table), column.name, AttributeNumber(column), TypeOid(column.type), ModifierOf(column), rows);
-      rows->Set("attnotnull", column.not_null).Set("atthasdef", !column.default_expression.empty());
+      rows->Set("attnotnull", column.not_null).Set("atthasdef", HasDefault(column));
       if (column.identity != 0) rows->Set("attidentity", std::string(1, column.identity));
     }
     for (const IndexView& index : IndexesOf(*table)) {
@@ -126,7 +130,7 @@ void MakeAttribute(const CatalogSnapshot& snapshot, CatalogRows* rows) {
   for (const CatalogRelation& relation : CatalogRelations()) {
     int64_t number = 0;
     for (const CatalogColumn& column : relation.columns) {
-      AddAttribute(relation.oid, column.name, ++number, column.type_oid, kNoTypeModifier, rows);
+      AddAttribute(relation.oid, column.name, ++number, TypeOid(column.type), kNoTypeModifier, rows);
     }
   }
 }
@@ -134,12 +138,12 @@ void MakeAttribute(const CatalogSnapshot& snapshot, CatalogRows* rows) {
 void MakeAttrdef(const CatalogSnapshot& snapshot, CatalogRows* rows) {
   for (const TableRef& table : snapshot.tables) {
     for (const Column& column : table->columns) {
-      if (column.default_expression.empty()) continue;
+      if (!HasDefault(column)) continue;
       rows->Add()
           .Set("oid", DefaultOid(*table, column))
           .Set("adrelid", TableOid(*table))
           .Set("adnum", AttributeNumber(column))
-          .Set("adbin", column.default_expression);
+          .Set("adbin", DefaultDefinition(column));
     }
   }
 }
@@ -221,18 +225,26 @@ void MakeSequence(const CatalogSnapshot& snapshot, CatalogRows* rows) {
   }
 }
 
+bool MayRead(const Identity& identity, const Sequence& sequence) {
+  constexpr auto kReads = static_cast<uint32_t>(Privilege::kSelect) | static_cast<uint32_t>(Privilege::kUsage);
+  return identity.admin || identity.Has(sequence.owner) || (GrantedTo(sequence.grants, identity) & kReads) != 0;
+}
+
 void MakeSequences(const CatalogSnapshot& snapshot, CatalogRows* rows) {
+  const Identity identity = IdentityOf(snapshot.users, snapshot.session->user);
   for (const SequenceRef& sequence : snapshot.sequences) {
     rows->Add()
         .Set("sequencename", sequence->name)
         .Set("sequenceowner", sequence->owner)
-        .Set("data_type", FormatTypeOid(TypeOid(sequence->type), kNoTypeModifier))
+        .Set("data_type", TypeValue(TypeOid(sequence->type)))
         .Set("start_value", sequence->start)
         .Set("min_value", sequence->min)
         .Set("max_value", sequence->max)
         .Set("increment_by", sequence->increment)
         .Set("cycle", sequence->cycle)
         .Set("cache_size", sequence->cache);
+    const auto last = snapshot.last_values.find(sequence->oid);
+    if (last != snapshot.last_values.end() && MayRead(identity, *sequence)) rows->Set("last_value", last->second);
   }
 }
 

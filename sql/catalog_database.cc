@@ -19,10 +19,8 @@ void MakeDatabase(const CatalogSnapshot& snapshot, CatalogRows* rows) {
 }
 
 void MakeNamespace(const CatalogSnapshot& snapshot, CatalogRows* rows) {
-  for (const auto& [oid, name] :
-       {std::pair(kPgCatalogOid, "pg_catalog"), std::pair(kPublicSchemaOid, "public"),
-        std::pair(kInformationSchemaOid, "information_schema"), std::pair(kInternalSchemaOid, "crdb_internal")}) {
-    rows->Add().Set("oid", oid).Set("nspname", std::string(name)).Set("nspowner", RootOid(snapshot));
+  for (const SchemaName& schema : SchemaNames()) {
+    rows->Add().Set("oid", schema.oid).Set("nspname", std::string(schema.name)).Set("nspowner", RootOid(snapshot));
   }
 }
 
@@ -45,6 +43,14 @@ void MakeSettings(const CatalogSnapshot& snapshot, CatalogRows* rows) {
 }
 
 }  // namespace
+
+std::span<const SchemaName> SchemaNames() {
+  static constexpr SchemaName kAll[] = {{kPgCatalogOid, "pg_catalog"},
+                                        {kPublicSchemaOid, "public"},
+                                        {kInformationSchemaOid, "information_schema"},
+                                        {kInternalSchemaOid, "crdb_internal"}};
+  return kAll;
+}
 
 std::span<const CatalogDefinition> DatabaseCatalogs() {
   static const CatalogDefinition kAll[] = {

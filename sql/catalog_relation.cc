@@ -5,7 +5,9 @@
 #include "base/check.h"
 #include "base/status.h"
 #include "sql/catalog_value.h"
+#include "sql/sequence.h"
 #include "sql/session.h"
+#include "sql/type_name.h"
 
 namespace anabranch {
 namespace {
@@ -29,9 +31,10 @@ std::string_view TakePart(std::string_view* text, char separator) {
   return part;
 }
 
-// Of the kind char, between quotes if it is empty or a blank.
+// Of the kind char, between quotes if it is empty or a blank. Of regproc, that there is none.
 Datum Constant(SqlType type, std::string_view text) {
   if (text.size() >= 2 && text.front() == '\'') return std::string(text.substr(1, text.size() - 2));
+  if (IsObjectName(type) && text == "-") return ObjectName{};
   absl::StatusOr<Datum> value = FromText(type, text);
   CHECK(value.ok(), "a constant of a catalog column does not parse");
   return *std::move(value);
@@ -49,9 +52,9 @@ CatalogRelation MakeRelation(std::string_view schema, const CatalogDefinition& d
     std::string_view constant = TakePart(&columns, ',');
     std::string_view type_name = TakePart(&constant, '=');
     const std::string_view name = TakePart(&type_name, ' ');
-    const CatalogType type = CatalogTypeNamed(type_name);
-    relation.columns.push_back({.name = std::string(name), .type = type.type, .type_oid = type.oid});
-    relation.constants.push_back(constant.empty() ? Datum(Null()) : Constant(type.type, constant));
+    const SqlType type = CatalogTypeNamed(type_name);
+    relation.columns.push_back({.name = std::string(name), .type = type});
+    relation.constants.push_back(constant.empty() ? Datum(Null()) : Constant(type, constant));
   }
   return relation;
 }
@@ -65,6 +68,7 @@ std::vector<CatalogRelation> AllRelations() {
   add("pg_catalog", TypeCatalogs());
   add("pg_catalog", RoleCatalogs());
   add("pg_catalog", DatabaseCatalogs());
+  add("pg_catalog", ActivityCatalogs());
   add("pg_catalog", EmptyCatalogs());
   add("information_schema", InformationSchema());
   add("crdb_internal", ShowCatalogs());
@@ -145,10 +149,17 @@ void Catalog::BeginStatement(Transaction* transaction) {
 absl::StatusOr<std::shared_ptr<const CatalogSnapshot>> Catalog::Snapshot() {
   if (snapshot_) return snapshot_;
   auto snapshot = std::make_shared<CatalogSnapshot>();
-  snapshot->user = session_->user;
+  snapshot->session = session_;
   snapshot->settings = settings_;
   RETURN_IF_ERROR(ReadDescriptors(*transaction_, &snapshot->tables, &snapshot->sequences));
   ASSIGN_OR_RETURN(snapshot->users, ReadUsers(*transaction_));
+  SequenceBlocks none_given_here;
+  SequenceBlocks* const blocks = session_->sequences == nullptr ? &none_given_here : session_->sequences;
+  for (const SequenceRef& sequence : snapshot->sequences) {
+    ASSIGN_OR_RETURN(const SequenceState state, ReadSequenceState(*transaction_, *sequence));
+    const std::optional<int64_t> last = blocks->LastGiven(session_->transaction, *sequence, state);
+    if (last) snapshot->last_values[sequence->oid] = *last;
+  }
   snapshot_ = std::move(snapshot);
   return snapshot_;
 }

@@ -36,13 +36,20 @@ inline constexpr int64_t kDefaultCollationOid = 100;
 inline int64_t CatalogOid(uint64_t id) { return kDatabaseOid + static_cast<int64_t>(id); }
 int64_t UserOid(const User& user);
 
+struct SchemaName {
+  int64_t oid;
+  std::string_view name;
+};
+std::span<const SchemaName> SchemaNames();
+
 // What the relations are made of.
 struct CatalogSnapshot {
   std::vector<TableRef> tables;        // by name
   std::vector<SequenceRef> sequences;  // by name
   std::vector<UserRef> users;          // by name
-  std::string user;                    // of the session
+  const SessionContext* session = nullptr;
   const Settings* settings = nullptr;
+  std::map<uint64_t, int64_t> last_values;  // of sequences that have given numbers, by oid
 
   const User* FindUser(std::string_view name) const;
   const User* FindUser(int64_t oid) const;
@@ -53,7 +60,6 @@ class CatalogRows;
 struct CatalogColumn {
   std::string name;
   SqlType type = SqlType::kText;
-  int64_t type_oid = 0;  // PostgreSQL's
 };
 struct CatalogRelation {
   std::string schema;
@@ -120,6 +126,7 @@ std::span<const CatalogDefinition> ClassCatalogs();     // pg_class and what des
 std::span<const CatalogDefinition> TypeCatalogs();      // pg_type and what describes values
 std::span<const CatalogDefinition> RoleCatalogs();      // pg_roles and what describes users
 std::span<const CatalogDefinition> DatabaseCatalogs();  // pg_database, pg_namespace, pg_settings ...
+std::span<const CatalogDefinition> ActivityCatalogs();  // pg_stat_activity
 std::span<const CatalogDefinition> EmptyCatalogs();     // of what there is nothing here
 std::span<const CatalogDefinition> InformationSchema();
 std::span<const CatalogDefinition> ShowCatalogs();  // crdb_internal: what SHOW TABLES and the like show

@@ -2,6 +2,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "sql/session.h"
 #include "sql/settings.h"
 #include "sql/test_session.h"
 
@@ -24,7 +25,9 @@ class CatalogTest : public SessionFixture {
 };
 
 TEST(CatalogRelationTest, RowsHaveTheirColumnsTypes) {
+  const SessionContext session{.transaction = {}, .virtual_cluster = "main", .user = "root"};
   CatalogSnapshot snapshot;
+  snapshot.session = &session;
   snapshot.users = {BuiltInUser("root"), BuiltInUser("admin")};
   const Settings settings("root");
   snapshot.settings = &settings;
@@ -84,7 +87,8 @@ TEST_F(CatalogTest, ColumnsKeysAndIndexes) {
             "2 3|f\n1|t");
   EXPECT_EQ(Run("SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = regclassin('t')"),
             "t_pkey|PRIMARY KEY (a)");
-  EXPECT_EQ(Run("SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = regclassin('t') AND adnum = 2"), "'x'");
+  EXPECT_EQ(Run("SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = regclassin('t') AND adnum = 2"),
+            "'x'::text");
   EXPECT_EQ(Run("SELECT pg_get_serial_sequence('t', 'd')"), "public.t_d_seq");
 }
 
@@ -96,13 +100,61 @@ TEST_F(CatalogTest, ObjectIdsLastAsLongAsTheObject) {
   EXPECT_EQ(Run("SELECT count(*) FROM pg_class"), Run("SELECT count(DISTINCT oid) FROM pg_class"));
 }
 
-TEST_F(CatalogTest, NamesOfRelationsAsNumbersAndBack) {
+TEST_F(CatalogTest, NamesOfObjectsAsNumbersAndBack) {
   Seed();
-  EXPECT_EQ(Run("SELECT regclassout(regclassin('t')), regclassout(regclassin('\"Odd\"')), regclassin('pg_class')"),
-            "t|\"Odd\"|1259");
-  EXPECT_EQ(Run("SELECT regclassout(regclassin('information_schema.tables'))"), "information_schema.tables");
-  EXPECT_EQ(Run("SELECT regclassin('nothing')"), "42P01: relation \"nothing\" does not exist");
-  EXPECT_EQ(Run("SELECT to_regclass('nothing')"), "~");
+  EXPECT_EQ(Run("SELECT 't'::regclass, '\"Odd\"'::regclass, 'pg_class'::regclass::oid, 1259::regclass"),
+            "t|\"Odd\"|1259|pg_class");
+  EXPECT_EQ(Run("SELECT 'information_schema.tables'::regclass, 0::regclass, 99::regclass, '-'::regtype"),
+            "information_schema.tables|-|99|-");
+  EXPECT_EQ(Run("SELECT 'int4'::regtype, 'character varying(10)'::regtype::oid, '_int4'::regtype, 'inet'::regtype"),
+            "integer|1043|integer[]|inet");
+  EXPECT_EQ(Run("SELECT 'pg_catalog.array_in'::regproc, 'public'::regnamespace, 'root'::regrole::oid"),
+            "array_in|public|10");
+  EXPECT_EQ(Run("SELECT 'nothing'::regclass"), "42P01: relation \"nothing\" does not exist");
+  EXPECT_EQ(Run("SELECT 'nothing'::regtype"), "42704: type \"nothing\" does not exist");
+  EXPECT_EQ(Run("SELECT 'nothing'::regproc"), "42883: function \"nothing\" does not exist");
+  EXPECT_EQ(Run("SELECT 'nothing'::regnamespace"), "3F000: schema \"nothing\" does not exist");
+  EXPECT_EQ(Run("SELECT 'nothing'::regrole"), "42704: role \"nothing\" does not exist");
+  EXPECT_EQ(Run("SELECT to_regclass('nothing'), to_regtype('nothing'), to_regrole('nobody'), to_regnamespace('nowhere')"),
+            "~|~|~|~");
+  EXPECT_EQ(session_->Describe("SELECT to_regclass('t'), $1::regtype"), "text -> to_regclass:regclass regtype:regtype");
+}
+
+TEST_F(CatalogTest, ColumnsHaveThePostgresTypes) {
+  EXPECT_EQ(session_->Describe("SELECT oid, relname, relkind, relnatts, reltuples, relacl, reloptions FROM pg_class"),
+            "-> oid:oid relname:name relkind:\"char\" relnatts:smallint reltuples:real relacl:aclitem[] reloptions:text[]");
+  EXPECT_EQ(session_->Describe("SELECT indkey, indclass, indpred FROM pg_index"),
+            "-> indkey:int2vector indclass:oidvector indpred:pg_node_tree");
+  EXPECT_EQ(session_->Describe("SELECT typinput, conkey, relfrozenxid FROM pg_type, pg_constraint, pg_class"),
+            "-> typinput:regproc conkey:smallint[] relfrozenxid:xid");
+}
+
+TEST_F(CatalogTest, DefaultsAsPostgresPrintsThem) {
+  ASSERT_EQ(Run("CREATE TABLE d (a char(5) DEFAULT 'ab', b varchar(4) DEFAULT 'it''s', c date DEFAULT '2024-01-01', "
+                "d int DEFAULT '5', e bool DEFAULT 't', f numeric(5,2) DEFAULT 1.5, g timestamptz DEFAULT now(), "
+                "h int DEFAULT -1, i text DEFAULT 'x'::text, j jsonb DEFAULT '{}', k int GENERATED ALWAYS AS IDENTITY)"),
+            "CREATE TABLE");
+  EXPECT_EQ(Run("SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = 'd'::regclass ORDER BY adnum"),
+            "'ab'::bpchar\n'it''s'::character varying\n'2024-01-01'::date\n5\ntrue\n1.5\nnow()\n'-1'::integer\n"
+            "'x'::text\n'{}'::jsonb");
+  EXPECT_EQ(Run("SELECT attidentity, atthasdef FROM pg_attribute WHERE attrelid = 'd'::regclass AND attname = 'k'"), "a|f");
+}
+
+TEST_F(CatalogTest, SequencesTellTheirLastNumber) {
+  ASSERT_EQ(Run("CREATE SEQUENCE s; CREATE USER alice"), "CREATE ROLE");
+  const char* last = "SELECT last_value FROM pg_sequences WHERE sequencename = 's'";
+  EXPECT_EQ(Run(last), "~");
+  ASSERT_EQ(Run("SELECT nextval('s'), nextval('s')"), "1|2");
+  EXPECT_EQ(Run(last), "2");
+  ASSERT_EQ(Run("SELECT setval('s', 10)"), "10");
+  EXPECT_EQ(Run(last), "10");
+  SessionContext alice = Context();
+  alice.user = "alice";
+  EXPECT_EQ(TestSession(alice).Run(last), "~");
+}
+
+TEST_F(CatalogTest, ASessionSeesItself) {
+  EXPECT_EQ(Run("SELECT usename, datname, state, pid = pg_backend_pid() FROM pg_stat_activity"), "root|defaultdb|active|t");
 }
 
 TEST_F(CatalogTest, OwnUncommittedTablesAreSeen) {
@@ -140,7 +192,9 @@ TEST_F(CatalogTest, Functions) {
             "integer|character varying(10)|text[]|-");
   EXPECT_EQ(Run("SELECT pg_size_pretty(10239::int8), pg_size_pretty(10240::int8), pg_size_pretty(123456789::int8)"),
             "10239 bytes|10 kB|118 MB");
+  EXPECT_EQ(Run("SELECT pg_size_pretty(pg_table_size('pg_class')), pg_database_size('defaultdb')"), "~|~");
   EXPECT_EQ(Run("SELECT current_schemas(true), pg_encoding_to_char(6)"), "{pg_catalog,public}|UTF8");
+  EXPECT_EQ(Run("SELECT (current_schemas(false))[1], 'public' = ANY(current_schemas(false))"), "public|t");
 }
 
 }  // namespace

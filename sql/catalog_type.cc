@@ -25,13 +25,6 @@ constexpr OperatorClass kOperatorClasses[] = {
     {10088, "jsonb_ops", 4033, 3802},
 };
 
-// Of a type, the functions in this order.
-constexpr std::string_view kFunctionSuffixes[] = {"in", "out", "recv", "send"};
-
-std::string FunctionOf(const TypeFacts& type, int which) {
-  return type.function_oids[which] == 0 ? "-" : fmt::format("{}{}", type.functions, kFunctionSuffixes[which]);
-}
-
 void MakeType(const CatalogSnapshot& snapshot, CatalogRows* rows) {
   const int64_t owner = snapshot.OwnerOid(std::string(kRootUser));
   for (const TypeFacts& type : AllTypeFacts()) {
@@ -47,10 +40,10 @@ void MakeType(const CatalogSnapshot& snapshot, CatalogRows* rows) {
         .Set("typdelim", std::string(","))
         .Set("typelem", type.element)
         .Set("typarray", type.array)
-        .Set("typinput", FunctionOf(type, 0))
-        .Set("typoutput", FunctionOf(type, 1))
-        .Set("typreceive", FunctionOf(type, 2))
-        .Set("typsend", FunctionOf(type, 3))
+        .Set("typinput", FunctionValue(type, 0))
+        .Set("typoutput", FunctionValue(type, 1))
+        .Set("typreceive", FunctionValue(type, 2))
+        .Set("typsend", FunctionValue(type, 3))
         .Set("typalign", std::string(1, type.alignment))
         .Set("typstorage", std::string(1, type.storage))
         .Set("typcollation", type.collation);
@@ -62,11 +55,11 @@ void MakeProc(const CatalogSnapshot& snapshot, CatalogRows* rows) {
   const int64_t owner = snapshot.OwnerOid(std::string(kRootUser));
   std::set<int64_t> done;
   for (const TypeFacts& type : AllTypeFacts()) {
-    for (int which = 0; which < 4; ++which) {
-      const int64_t oid = type.function_oids[which];
-      if (oid == 0 || !done.insert(oid).second) continue;
-      const std::string name = fmt::format("{}{}", type.functions, kFunctionSuffixes[which]);
-      rows->Add().Set("oid", oid).Set("proname", name).Set("proowner", owner).Set("prosrc", name);
+    for (size_t which = 0; which < std::size(kFunctionSuffixes); ++which) {
+      const ObjectName function = FunctionValue(type, which);
+      if (function.oid == 0 || !done.insert(function.oid).second) continue;
+      rows->Add().Set("oid", function.oid).Set("proname", function.name).Set("proowner", owner);
+      rows->Set("prosrc", function.name);
     }
   }
 }

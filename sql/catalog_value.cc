@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "base/check.h"
+#include "sql/type_name.h"
 
 namespace anabranch {
 namespace {
@@ -26,6 +27,7 @@ constexpr TypeFacts kTypes[] = {
     {29, "cid", 4, true, 'b', 'U', false, 0, 1012, 'i', 'p', 0, "cid", {52, 53, 2442, 2443}},
     {30, "oidvector", -1, false, 'b', 'A', false, 26, 1013, 'i', 'p', 0, "oidvector", {54, 55, 2420, 2421}},
     {114, "json", -1, false, 'b', 'U', false, 0, 199, 'i', 'x', 0, "json_", {321, 322, 323, 324}},
+    {194, "pg_node_tree", -1, false, 'b', 'Z', false, 0, 0, 'i', 'x', 100, "pg_node_tree_", {195, 196, 197, 198}},
     {199, "_json", -1, false, 'b', 'A', false, 114, 0, 'i', 'x', 0, "array_", {750, 751, 2400, 2401}},
     {700, "float4", 4, true, 'b', 'N', false, 0, 1021, 'i', 'p', 0, "float4", {200, 201, 2424, 2425}},
     {701, "float8", 8, true, 'b', 'N', true, 0, 1022, 'd', 'p', 0, "float8", {214, 215, 2426, 2427}},
@@ -40,6 +42,9 @@ constexpr TypeFacts kTypes[] = {
     {1007, "_int4", -1, false, 'b', 'A', false, 23, 0, 'i', 'x', 0, "array_", {750, 751, 2400, 2401}},
     {1008, "_regproc", -1, false, 'b', 'A', false, 24, 0, 'i', 'x', 0, "array_", {750, 751, 2400, 2401}},
     {1009, "_text", -1, false, 'b', 'A', false, 25, 0, 'i', 'x', 100, "array_", {750, 751, 2400, 2401}},
+    {1010, "_tid", -1, false, 'b', 'A', false, 27, 0, 'i', 'x', 0, "array_", {750, 751, 2400, 2401}},
+    {1011, "_xid", -1, false, 'b', 'A', false, 28, 0, 'i', 'x', 0, "array_", {750, 751, 2400, 2401}},
+    {1012, "_cid", -1, false, 'b', 'A', false, 29, 0, 'i', 'x', 0, "array_", {750, 751, 2400, 2401}},
     {1013, "_oidvector", -1, false, 'b', 'A', false, 30, 0, 'i', 'x', 0, "array_", {750, 751, 2400, 2401}},
     {1014, "_bpchar", -1, false, 'b', 'A', false, 1042, 0, 'i', 'x', 100, "array_", {750, 751, 2400, 2401}},
     {1015, "_varchar", -1, false, 'b', 'A', false, 1043, 0, 'i', 'x', 100, "array_", {750, 751, 2400, 2401}},
@@ -70,10 +75,15 @@ constexpr TypeFacts kTypes[] = {
     {2211, "_regtype", -1, false, 'b', 'A', false, 2206, 0, 'i', 'x', 0, "array_", {750, 751, 2400, 2401}},
     {2249, "record", -1, false, 'p', 'P', false, 0, 2287, 'd', 'x', 0, "record_", {2290, 2291, 2402, 2403}},
     {2278, "void", 4, true, 'p', 'P', false, 0, 0, 'i', 'p', 0, "void_", {2298, 2299, 3120, 3121}},
+    {2287, "_record", -1, false, 'p', 'P', false, 2249, 0, 'd', 'x', 0, "array_", {750, 751, 2400, 2401}},
     {2950, "uuid", 16, false, 'b', 'U', false, 0, 2951, 'c', 'p', 0, "uuid_", {2952, 2953, 2961, 2962}},
     {2951, "_uuid", -1, false, 'b', 'A', false, 2950, 0, 'i', 'x', 0, "array_", {750, 751, 2400, 2401}},
     {3802, "jsonb", -1, false, 'b', 'U', false, 0, 3807, 'i', 'x', 0, "jsonb_", {3806, 3804, 3805, 3803}},
     {3807, "_jsonb", -1, false, 'b', 'A', false, 3802, 0, 'i', 'x', 0, "array_", {750, 751, 2400, 2401}},
+    {4089, "regnamespace", 4, true, 'b', 'N', false, 0, 4090, 'i', 'p', 0, "regnamespace", {4084, 4085, 4087, 4088}},
+    {4090, "_regnamespace", -1, false, 'b', 'A', false, 4089, 0, 'i', 'x', 0, "array_", {750, 751, 2400, 2401}},
+    {4096, "regrole", 4, true, 'b', 'N', false, 0, 4097, 'i', 'p', 0, "regrole", {4098, 4092, 4094, 4095}},
+    {4097, "_regrole", -1, false, 'b', 'A', false, 4096, 0, 'i', 'x', 0, "array_", {750, 751, 2400, 2401}},
 };
 
 // What format_type calls a type where its name is another.
@@ -100,7 +110,7 @@ std::string_view ShownTypeName(const TypeFacts& type) {
 std::string_view TypeBehind(std::string_view name) {
   static const std::unordered_map<std::string_view, std::string_view> kNames = {
       {"lsn", "text"},
-      {"tree", "text"},
+      {"tree", "pg_node_tree"},
       {"char[]", "_char"},
       {"int2[]", "_int2"},
       {"oid[]", "_oid"},
@@ -114,20 +124,6 @@ std::string_view TypeBehind(std::string_view name) {
   };
   const auto found = kNames.find(name);
   return found == kNames.end() ? name : found->second;
-}
-
-bool NeedsQuotes(std::string_view item) {
-  return item.empty() || item == "NULL" || item.find_first_of("{}, \"\\") != std::string_view::npos;
-}
-
-template <typename Items>
-std::string Joined(const Items& items, char separator) {
-  std::string text;
-  for (const auto& item : items) {
-    if (!text.empty()) text += separator;
-    text += fmt::format("{}", item);
-  }
-  return text;
 }
 
 }  // namespace
@@ -150,7 +146,7 @@ std::string FormatTypeOid(int64_t oid, int32_t modifier) {
   constexpr int32_t kHeader = 4;
   const TypeFacts* type = FindTypeFacts(oid);
   if (type == nullptr) return oid == 0 ? "-" : "???";
-  if (type->category == 'A' && type->element != 0 && type->name.starts_with('_')) {
+  if (type->element != 0 && type->name.starts_with('_')) {
     return FormatTypeOid(type->element, modifier) + "[]";
   }
   const std::string_view shown = ShownTypeName(*type);
@@ -167,40 +163,42 @@ std::string FormatTypeOid(int64_t oid, int32_t modifier) {
   return std::string(shown);
 }
 
-CatalogType CatalogTypeNamed(std::string_view name) {
-  static const std::unordered_map<std::string_view, SqlType> kHeldAs = {
-      {"bool", SqlType::kBool},
-      {"int2", SqlType::kInt4},
-      {"int4", SqlType::kInt4},
-      {"int8", SqlType::kInt8},
-      {"oid", SqlType::kInt8},
-      {"float4", SqlType::kNumeric},
-      {"timestamptz", SqlType::kTimestampTz},
-  };
+const TypeFacts* FindTypeText(std::string_view text) {
+  constexpr std::string_view kSchema = "pg_catalog.";
+  if (text.starts_with(kSchema)) text.remove_prefix(kSchema.size());
+  if (const absl::StatusOr<ColumnType> type = ResolveTypeText(text); type.ok()) {
+    return FindTypeFacts(static_cast<int64_t>(type->type));
+  }
+  const bool array = text.ends_with("[]");
+  const TypeFacts* found = FindTypeFacts(array ? text.substr(0, text.size() - 2) : text);
+  return found != nullptr && array ? FindTypeFacts(found->array) : found;
+}
+
+SqlType CatalogTypeNamed(std::string_view name) {
   const TypeFacts* facts = FindTypeFacts(TypeBehind(name));
   CHECK(facts != nullptr, "a catalog column of an unknown type");
-  const auto held = kHeldAs.find(facts->name);
-  return {.oid = facts->oid, .type = held == kHeldAs.end() ? SqlType::kText : held->second};
+  const std::optional<SqlType> type = TypeOfOid(static_cast<uint32_t>(facts->oid));
+  CHECK(type.has_value(), "a catalog column of a type without values");
+  return *type;
 }
 
 Datum ArrayValue(const std::vector<std::string>& items) {
-  std::vector<std::string> written;
-  for (const std::string& item : items) {
-    if (!NeedsQuotes(item)) {
-      written.push_back(item);
-      continue;
-    }
-    std::string quoted = "\"";
-    for (const char c : item) {
-      if (c == '"' || c == '\\') quoted += '\\';
-      quoted += c;
-    }
-    written.push_back(quoted + "\"");
-  }
-  return fmt::format("{{{}}}", Joined(written, ','));
+  return MakeArray(std::vector<Datum>(items.begin(), items.end()));
+}
+Datum NumbersValue(const std::vector<int64_t>& numbers) {
+  return MakeArray(std::vector<Datum>(numbers.begin(), numbers.end()));
+}
+Datum VectorValue(const std::vector<int64_t>& numbers) {
+  return MakeArray(std::vector<Datum>(numbers.begin(), numbers.end()), ArrayForm::kVector);
 }
 
-Datum NumbersValue(const std::vector<int64_t>& numbers) { return fmt::format("{{{}}}", Joined(numbers, ',')); }
-Datum VectorValue(const std::vector<int64_t>& numbers) { return Joined(numbers, ' '); }
+ObjectName TypeValue(int64_t oid) {
+  return {oid, FindTypeFacts(oid) == nullptr ? "" : FormatTypeOid(oid, kNoTypeModifier)};
+}
+
+ObjectName FunctionValue(const TypeFacts& type, size_t which) {
+  const int64_t oid = type.function_oids[which];
+  return {oid, oid == 0 ? "" : fmt::format("{}{}", type.functions, kFunctionSuffixes[which])};
+}
 
 }  // namespace anabranch

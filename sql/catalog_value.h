@@ -1,5 +1,4 @@
-// The types of catalog columns as this version's columns and values: numbers of objects are int8, names and single
-// characters are text, arrays and vectors are their text form.
+// PostgreSQL's own types as the catalogs list them, and the values of catalog columns.
 #pragma once
 
 #include <cstdint>
@@ -40,16 +39,19 @@ int64_t DefaultOperatorClass(int64_t type);
 
 // "character varying(10)". The modifier is PostgreSQL's.
 std::string FormatTypeOid(int64_t oid, int32_t modifier);
+// The type that a name in SQL's spelling or in pg_type's means, a modifier left aside; null: there is none.
+const TypeFacts* FindTypeText(std::string_view text);
 
-// A type as the column lists of the catalogs name it: its number in PostgreSQL, and what its values are here.
-struct CatalogType {
-  int64_t oid = 0;
-  SqlType type = SqlType::kText;
-};
-CatalogType CatalogTypeNamed(std::string_view name);
+// A type as the column lists of the catalogs name it.
+SqlType CatalogTypeNamed(std::string_view name);
 
-Datum ArrayValue(const std::vector<std::string>& items);  // "{a,b}"
-Datum NumbersValue(const std::vector<int64_t>& numbers);  // "{1,2}"
-Datum VectorValue(const std::vector<int64_t>& numbers);   // "1 2"
+Datum ArrayValue(const std::vector<std::string>& items);  // {a,b}
+Datum NumbersValue(const std::vector<int64_t>& numbers);  // {1,2}
+Datum VectorValue(const std::vector<int64_t>& numbers);   // 1 2
+ObjectName TypeValue(int64_t oid);                        // as regtype
+
+// The functions that read and write the values of a type.
+inline constexpr std::string_view kFunctionSuffixes[] = {"in", "out", "recv", "send"};
+ObjectName FunctionValue(const TypeFacts& type, size_t which);  // as regproc; oid 0: it has none
 
 }  // namespace anabranch

@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "sql/bind.h"
 #include "sql/error_field.h"
+#include "sql/function.h"
 #include "sql/relation.h"
 #include "sql/stored_expression.h"
 
@@ -43,6 +44,14 @@ bool IsVolatile(const Expression& expression) {
                      [](const ExpressionRef& argument) { return IsVolatile(*argument); });
 }
 
+// nextval('s'), without a look at privileges.
+absl::StatusOr<ExpressionRef> BindIdentity(const pg_query::Node& nextval, const Column& column, Binder* binder) {
+  std::vector<ExpressionRef> arguments;
+  ASSIGN_OR_RETURN(arguments.emplace_back(), binder->Bind(nextval.func_call().args(0)));
+  ASSIGN_OR_RETURN(ExpressionRef call, binder->BindCall(kIdentityFunction, std::move(arguments), false));
+  return binder->Assign(std::move(call), column);
+}
+
 }  // namespace
 
 absl::StatusOr<ExpressionRef> BindCheck(const Table& table, std::string_view sql) {
@@ -61,7 +70,8 @@ absl::StatusOr<TableRulesRef> TableRules::Bind(TableRef table) {
     ASSIGN_OR_RETURN(ParsedExpression parsed, ParsedExpression::Parse(column.default_expression));
     StripRegclass(parsed.mutable_node());
     Binder binder({});
-    ASSIGN_OR_RETURN(rules->defaults_.back(), binder.BindAssignment(parsed.node(), column));
+    ASSIGN_OR_RETURN(rules->defaults_.back(), column.identity != 0 ? BindIdentity(parsed.node(), column, &binder)
+                                                                   : binder.BindAssignment(parsed.node(), column));
     if (IsVolatile(*rules->defaults_.back())) rules->volatile_defaults_ = true;
   }
   for (const Check& check : table->checks) {

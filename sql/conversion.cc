@@ -18,7 +18,6 @@ using T = SqlType;
 bool IsFloat(T type) { return type == T::kFloat4 || type == T::kFloat8; }
 bool IsNumber(T type) { return IsInteger(type) || IsFloat(type) || type == T::kNumeric; }
 bool IsString(T type) { return TypeCategory(type) == 'S'; }
-bool IsObjectName(T type) { return type == T::kRegclass || type == T::kRegtype || type == T::kRegproc; }
 // Text without trailing blanks that do not count.
 bool IsPlainText(T type) { return type == T::kText || type == T::kVarchar || type == T::kName; }
 
@@ -183,7 +182,11 @@ absl::StatusOr<Datum> CastArray(const Array& array, T from, T to) {
   for (const Datum& value : array.items->values) {
     ASSIGN_OR_RETURN(values.emplace_back(), CastDatum(value, ElementType(from), ElementType(to)));
   }
-  return Datum(MakeArray(std::move(values)));
+  const bool to_vector = to == T::kInt2Vector || to == T::kOidVector;
+  const bool from_zero = array.items->first_index() == 0;
+  return Datum(MakeArray(std::move(values), to_vector   ? ArrayForm::kVector
+                                            : from_zero ? ArrayForm::kFromZero
+                                                        : ArrayForm::kPlain));
 }
 
 // Characters, and where in bytes the first `limit` of them end.
@@ -227,7 +230,7 @@ absl::StatusOr<Datum> FitNumeric(const Numeric& value, NumericType type) {
 
 bool CanConvert(SqlType from, SqlType to, Conversion conversion) {
   if (from == to) return true;
-  if (from == T::kVoid || to == T::kVoid) return false;
+  if (TypeCategory(from) == 'P' || TypeCategory(to) == 'P') return false;
   if (const std::optional<Conversion> listed = Listed(from, to)) return *listed <= conversion;
   if (IsArray(from) && IsArray(to)) return CanConvert(ElementType(from), ElementType(to), conversion);
   if (conversion == Conversion::kImplicit) return false;
@@ -254,7 +257,9 @@ std::optional<SqlType> ComparisonType(SqlType a, SqlType b) {
     const T known = a == T::kUnknown ? b : a;
     return known == T::kUnknown || known == T::kVarchar ? T::kText : IsObjectName(known) ? T::kOid : known;
   }
-  if (a == T::kJson || b == T::kJson || a == T::kVoid || b == T::kVoid) return std::nullopt;
+  for (const T type : {a, b}) {
+    if (type == T::kJson || type == T::kNodeTree || TypeCategory(type) == 'P') return std::nullopt;
+  }
   if (IsObjectName(a) || IsObjectName(b)) {
     const bool numbers =
         (IsObjectName(a) || IsInteger(a) || a == T::kOid) && (IsObjectName(b) || IsInteger(b) || b == T::kOid);
@@ -278,7 +283,17 @@ std::optional<SqlType> ComparisonType(SqlType a, SqlType b) {
   return std::nullopt;
 }
 
-bool HasOrder(SqlType type) { return type != T::kJson && type != T::kVoid; }
+bool HasOrder(SqlType type) {
+  switch (type) {
+    case T::kJson:
+    case T::kXid:
+    case T::kNodeTree:
+    case T::kAclItem:
+      return false;
+    default:
+      return TypeCategory(type) != 'P';
+  }
+}
 
 absl::StatusOr<Datum> CastDatum(Datum value, SqlType from, SqlType to) {
   if (IsNull(value) || from == to) return value;
@@ -326,12 +341,11 @@ absl::StatusOr<Datum> CastDatum(Datum value, SqlType from, SqlType to) {
     case T::kTimestamp:
     case T::kTimestampTz:
       return TimeFrom(value, to);
-    case T::kRegclass:
-    case T::kRegtype:
-    case T::kRegproc:
-      return ObjectNameFrom(
-          std::holds_alternative<int64_t>(value) ? std::get<int64_t>(value) : std::get<ObjectName>(value).oid, to);
     default:
+      if (IsObjectName(to)) {
+        return ObjectNameFrom(
+            std::holds_alternative<int64_t>(value) ? std::get<int64_t>(value) : std::get<ObjectName>(value).oid, to);
+      }
       return SqlError(sqlstate::kInternalError, fmt::format("no cast from {} to {}", TypeName(from), TypeName(to)));
   }
 }

@@ -43,15 +43,20 @@ bool NeedsQuotes(std::string_view item) {
 }
 
 void AppendArray(const ArrayItems& array, std::string* out) {
-  if (!array.vector) out->push_back('{');
+  const bool vector = array.form == ArrayForm::kVector;
+  const bool record = array.form == ArrayForm::kRecord;
+  if (array.form == ArrayForm::kFromZero && !array.values.empty()) {
+    fmt::format_to(std::back_inserter(*out), "[0:{}]=", array.values.size() - 1);
+  }
+  if (!vector) out->push_back(record ? '(' : '{');
   for (size_t i = 0; i < array.values.size(); ++i) {
-    if (i > 0) out->push_back(array.vector ? ' ' : ',');
+    if (i > 0) out->push_back(vector ? ' ' : ',');
     if (IsNull(array.values[i])) {
-      out->append("NULL");
+      if (!record) out->append("NULL");
       continue;
     }
     const std::string item = ToText(array.values[i]);
-    if (array.vector || !NeedsQuotes(item)) {
+    if (vector || !NeedsQuotes(item)) {
       out->append(item);
       continue;
     }
@@ -62,7 +67,7 @@ void AppendArray(const ArrayItems& array, std::string* out) {
     }
     out->push_back('"');
   }
-  if (!array.vector) out->push_back('}');
+  if (!vector) out->push_back(record ? ')' : '}');
 }
 
 struct TextAppender {
@@ -119,8 +124,8 @@ std::strong_ordering operator<=>(const Array& a, const Array& b) {
   return left.size() <=> right.size();
 }
 
-Array MakeArray(std::vector<Datum> values) {
-  return {std::make_shared<const ArrayItems>(ArrayItems{std::move(values), false})};
+Array MakeArray(std::vector<Datum> values, ArrayForm form) {
+  return {std::make_shared<const ArrayItems>(ArrayItems{std::move(values), form})};
 }
 
 void AppendText(const Datum& datum, std::string* out) { std::visit(TextAppender{out}, datum); }

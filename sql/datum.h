@@ -27,8 +27,10 @@ enum class SqlType : uint32_t {
   kRegproc = 24,
   kText = 25,
   kOid = 26,
+  kXid = 28,
   kOidVector = 30,
   kJson = 114,
+  kNodeTree = 194,  // pg_node_tree: a stored expression, here its SQL
   kFloat4 = 700,
   kFloat8 = 701,
   kUnknown = 705,  // an untyped literal or parameter, until it is bound
@@ -44,6 +46,8 @@ enum class SqlType : uint32_t {
   kFloat4Array = 1021,
   kFloat8Array = 1022,
   kOidArray = 1028,
+  kAclItem = 1033,
+  kAclItemArray = 1034,
   kBpchar = 1042,
   kVarchar = 1043,
   kDate = 1082,
@@ -57,10 +61,15 @@ enum class SqlType : uint32_t {
   kNumeric = 1700,
   kRegclass = 2205,
   kRegtype = 2206,
+  kRegclassArray = 2210,
+  kRegtypeArray = 2211,
+  kRecord = 2249,
   kVoid = 2278,  // what a function returns that returns nothing
   kUuid = 2950,
   kUuidArray = 2951,
   kJsonb = 3802,
+  kRegnamespace = 4089,
+  kRegrole = 4096,
 };
 
 // Microseconds since 1970 UTC. Distinct from int64_t, so a Datum knows what it holds. The extreme values are -infinity and
@@ -116,7 +125,7 @@ struct Jsonb {
   friend bool operator==(const Jsonb& a, const Jsonb& b) { return (a <=> b) == 0; }
 };
 
-// regclass, regtype, regproc: an oid that prints as a name.
+// regclass, regtype and their kind: an oid that prints as a name.
 struct ObjectName {
   int64_t oid = 0;
   std::string name;  // empty: prints as the number
@@ -125,7 +134,7 @@ struct ObjectName {
 };
 
 struct ArrayItems;
-// One dimension, first index 1. Shared, immutable, never null.
+// One dimension. Shared, immutable, never null.
 struct Array {
   std::shared_ptr<const ArrayItems> items;
   friend std::strong_ordering operator<=>(const Array& a, const Array& b);
@@ -136,16 +145,25 @@ struct Null {
   friend auto operator<=>(const Null&, const Null&) = default;
 };
 
-// The type says more than the alternative: int64_t holds int2, int4, int8 and oid; std::string text, varchar, name, "char"
-// and json.
+// The type says more than the alternative: int64_t holds int2, int4, int8, oid and xid; std::string text, varchar, name,
+// "char", json, aclitem and pg_node_tree; Array also a record.
 using Datum = std::variant<Null, bool, int64_t, std::string, Numeric, TimestampTz, Interval, float, double, Bytes, Date,
                            LocalTimestamp, Uuid, Bpchar, Jsonb, ObjectName, Array>;
 
+enum class ArrayForm {
+  kPlain,     // {1,2}
+  kVector,    // 1 2: int2vector, oidvector; the first index is 0
+  kFromZero,  // [0:1]={1,2}: what a vector becomes when it is cast to an array
+  kRecord,    // (1,2): the fields of a row
+};
+
 struct ArrayItems {
   std::vector<Datum> values;
-  bool vector = false;  // int2vector, oidvector: print as "1 2"
+  ArrayForm form = ArrayForm::kPlain;
+
+  int first_index() const { return form == ArrayForm::kVector || form == ArrayForm::kFromZero ? 0 : 1; }
 };
-Array MakeArray(std::vector<Datum> values);
+Array MakeArray(std::vector<Datum> values, ArrayForm form = ArrayForm::kPlain);
 
 inline bool IsNull(const Datum& datum) { return datum.index() == 0; }
 

@@ -33,6 +33,7 @@ bool InRange(SqlType type, int64_t value) {
     case SqlType::kInt4:
       return value == static_cast<int32_t>(value);
     case SqlType::kOid:
+    case SqlType::kXid:
       return value >= INT32_MIN && value <= UINT32_MAX;
     default:
       return true;
@@ -49,7 +50,7 @@ absl::StatusOr<Datum> ParseInteger(SqlType type, std::string_view text) {
     return SqlError(sqlstate::kNumericValueOutOfRange,
                     fmt::format("value \"{}\" is out of range for type {}", text, TypeName(type)));
   }
-  if (type == SqlType::kOid) value = static_cast<uint32_t>(value);
+  if (type == SqlType::kOid || type == SqlType::kXid) value = static_cast<uint32_t>(value);
   return Datum(value);
 }
 
@@ -247,13 +248,13 @@ class ArrayParser {
 };
 
 absl::StatusOr<Datum> ParseVector(SqlType element, std::string_view text) {
-  ArrayItems items{.values = {}, .vector = true};
+  std::vector<Datum> values;
   for (std::string_view rest = Trim(text); !rest.empty(); rest = Trim(rest)) {
     const size_t end = std::min(rest.find(' '), rest.size());
-    ASSIGN_OR_RETURN(items.values.emplace_back(), ParseInteger(element, rest.substr(0, end)));
+    ASSIGN_OR_RETURN(values.emplace_back(), ParseInteger(element, rest.substr(0, end)));
     rest.remove_prefix(end);
   }
-  return Datum(Array{std::make_shared<const ArrayItems>(std::move(items))});
+  return Datum(MakeArray(std::move(values), ArrayForm::kVector));
 }
 
 absl::StatusOr<Datum> ParseRegtype(std::string_view text) {
@@ -282,6 +283,10 @@ absl::StatusOr<Datum> ParseOther(SqlType type, std::string_view text) {
       return ParseRegtype(text);
     case SqlType::kVoid:
       return Datum(std::string());
+    case SqlType::kAclItem:
+    case SqlType::kNodeTree:
+    case SqlType::kRecord:
+      return SqlError(sqlstate::kFeatureNotSupported, fmt::format("cannot accept a value of type {}", TypeName(type)));
     default:
       break;
   }
@@ -303,6 +308,7 @@ absl::StatusOr<Datum> FromText(SqlType type, std::string_view text) {
     case SqlType::kInt4:
     case SqlType::kInt8:
     case SqlType::kOid:
+    case SqlType::kXid:
       return ParseInteger(type, text);
     case SqlType::kText:
     case SqlType::kVarchar:

@@ -43,8 +43,9 @@ absl::StatusOr<Returning> PlanReturning(const google::protobuf::RepeatedPtrField
     if (star && column.fields_size() == 1) {
       for (size_t i = 0; i < scope.columns.size(); ++i) {
         if (scope.columns[i].hidden) continue;
-        returning.columns.push_back({.name = scope.columns[i].name, .type = scope.columns[i].type});
-        returning.targets.push_back(MakeColumn(scope.columns[i].type, static_cast<int>(i), scope.columns[i].name));
+        const ScopeColumn& known = scope.columns[i];
+        returning.columns.push_back({.name = known.name, .type = known.type, .modifier = known.modifier});
+        returning.targets.push_back(MakeColumn(known.type, static_cast<int>(i), known.name));
       }
       continue;
     }
@@ -52,8 +53,9 @@ absl::StatusOr<Returning> PlanReturning(const google::protobuf::RepeatedPtrField
     if (ContainsAggregate(*bound)) {
       return SqlError(sqlstate::kGroupingError, "aggregate functions are not allowed in RETURNING");
     }
-    returning.columns.push_back(
-        {.name = target.name().empty() ? ResultName(target.val()) : target.name(), .type = bound->type});
+    returning.columns.push_back({.name = target.name().empty() ? ResultName(target.val()) : target.name(),
+                                 .type = bound->type,
+                                 .modifier = ModifierOf(*bound)});
     returning.targets.push_back(std::move(bound));
   }
   planning.binder->set_scope(nullptr);

@@ -163,6 +163,11 @@ bool Everywhere(const Expression& expression, const Predicate& predicate) {
 
 }  // namespace
 
+std::strong_ordering SortDirection::Compare(const Datum& a, const Datum& b) const {
+  if (IsNull(a) != IsNull(b)) return IsNull(a) == nulls_first ? std::strong_ordering::less : std::strong_ordering::greater;
+  return descending ? anabranch::Compare(b, a) : anabranch::Compare(a, b);
+}
+
 ExpressionRef MakeExpression(ExpressionKind kind, SqlType type) {
   auto expression = std::make_unique<Expression>();
   expression->kind = kind;
@@ -193,7 +198,9 @@ ExpressionRef Clone(const Expression& expression) {
   clone->function = expression.function;
   clone->aggregate = expression.aggregate;
   clone->distinct = expression.distinct;
+  clone->order = expression.order;
   clone->filtered = expression.filtered;
+  clone->set = expression.set;
   clone->subquery = expression.subquery;
   clone->modifier = expression.modifier;
   clone->conversion = expression.conversion;
@@ -251,9 +258,38 @@ absl::StatusOr<Datum> Evaluate(const Expression& expression, const Row& row, con
       if (context.subqueries != nullptr) return context.subqueries->Run(expression, row, context);
       return SqlError(sqlstate::kFeatureNotSupported, "a subquery is not supported here");
     case ExpressionKind::kAggregate:
+    case ExpressionKind::kSet:
+    case ExpressionKind::kRowNumber:
       break;
   }
-  return SqlError(sqlstate::kInternalError, "an aggregate was evaluated outside aggregation");
+  return SqlError(sqlstate::kInternalError, "an aggregate, a set or a row number was evaluated as a value");
+}
+
+int32_t ModifierOf(const Expression& expression) {
+  const std::vector<ExpressionRef>& arguments = expression.arguments;
+  switch (expression.kind) {
+    case ExpressionKind::kConstant:
+    case ExpressionKind::kColumn:
+    case ExpressionKind::kOuterColumn:
+    case ExpressionKind::kCast:
+    case ExpressionKind::kSubquery:
+      return expression.modifier;
+    case ExpressionKind::kCase:
+    case ExpressionKind::kCoalesce:
+    case ExpressionKind::kGreatest:
+    case ExpressionKind::kLeast: {
+      // Of CASE every second argument is a result, and the last.
+      const bool is_case = expression.kind == ExpressionKind::kCase;
+      if (arguments.empty() || (is_case && arguments.size() % 2 == 0)) return kNoModifier;
+      const int32_t modifier = ModifierOf(*arguments.back());
+      for (size_t i = is_case ? 1 : 0; i < arguments.size(); i += is_case ? 2 : 1) {
+        if (arguments[i]->type != expression.type || ModifierOf(*arguments[i]) != modifier) return kNoModifier;
+      }
+      return modifier;
+    }
+    default:
+      return kNoModifier;
+  }
 }
 
 absl::StatusOr<bool> Holds(const Expression& condition, const Row& row, const EvaluationContext& context) {
@@ -264,15 +300,17 @@ absl::StatusOr<bool> Holds(const Expression& condition, const Row& row, const Ev
 bool operator==(const Expression& a, const Expression& b) {
   return a.kind == b.kind && a.type == b.type && a.constant.index() == b.constant.index() && a.constant == b.constant &&
          a.index == b.index && a.compare == b.compare && a.truth == b.truth && a.negated == b.negated &&
-         a.function == b.function && a.aggregate == b.aggregate && a.distinct == b.distinct && a.filtered == b.filtered &&
-         a.subquery == b.subquery && a.modifier == b.modifier && a.conversion == b.conversion &&
+         a.function == b.function && a.aggregate == b.aggregate && a.distinct == b.distinct && a.order == b.order &&
+         a.filtered == b.filtered && a.set == b.set && a.subquery == b.subquery && a.modifier == b.modifier &&
+         a.conversion == b.conversion &&
          std::equal(a.arguments.begin(), a.arguments.end(), b.arguments.begin(), b.arguments.end(),
                     [](const ExpressionRef& x, const ExpressionRef& y) { return *x == *y; });
 }
 
 bool IsFixed(const Expression& expression) {
   return Everywhere(expression, [](const Expression& e) {
-    return e.kind != ExpressionKind::kColumn && e.kind != ExpressionKind::kAggregate &&
+    return e.kind != ExpressionKind::kColumn && e.kind != ExpressionKind::kAggregate && e.kind != ExpressionKind::kSet &&
+           e.kind != ExpressionKind::kRowNumber &&
            (e.function == nullptr || e.function->volatility != Volatility::kVolatile);
   });
 }
@@ -281,7 +319,7 @@ bool IsImmutable(const Expression& expression) {
   return Everywhere(expression, [](const Expression& e) {
     return e.kind != ExpressionKind::kColumn && e.kind != ExpressionKind::kOuterColumn &&
            e.kind != ExpressionKind::kSubquery && e.kind != ExpressionKind::kAggregate &&
-           e.kind != ExpressionKind::kParameter &&
+           e.kind != ExpressionKind::kParameter && e.kind != ExpressionKind::kSet && e.kind != ExpressionKind::kRowNumber &&
            (e.function == nullptr || e.function->volatility == Volatility::kImmutable);
   });
 }

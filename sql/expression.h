@@ -19,6 +19,7 @@ class SequenceSession;
 class Settings;
 class Catalog;
 struct AggregateFunction;
+enum class SetFunction;
 struct Expression;
 struct Subquery;
 struct EvaluationContext;
@@ -67,7 +68,8 @@ struct ScalarFunction {
   bool variadic = false;  // the last argument stands for any number of them, none included, of that array's elements
 };
 
-// Pseudo types of arguments: taken as they are.
+// Pseudo types of arguments: taken as they are. A result of kAnyType is an item of the first array among the arguments, one
+// of kAnyArrayType is an array like it.
 inline constexpr SqlType kAnyType{2276};
 inline constexpr SqlType kAnyArrayType{2277};
 
@@ -94,25 +96,35 @@ enum class ExpressionKind {
   kCast,
   kSubquery,   // arguments: see Subquery
   kAggregate,  // never evaluated: the planner puts a column in its place
+  kSet,        // a set of values, see sql/set_function.h: neither
+  kRowNumber,  // row_number() over what its arguments say, see sql/window_node.h: neither
 };
 
 enum class CompareOperator { kEqual, kNotEqual, kLess, kLessEqual, kGreater, kGreaterEqual, kDistinct, kNotDistinct };
 enum class TruthValue { kTrue, kFalse, kUnknown };
+struct SortDirection {
+  bool descending = false;
+  bool nulls_first = false;
+  std::strong_ordering Compare(const Datum& a, const Datum& b) const;
+  friend bool operator==(const SortDirection&, const SortDirection&) = default;
+};
 
 struct Expression {
   ExpressionKind kind = ExpressionKind::kConstant;
   SqlType type = SqlType::kUnknown;
   Datum constant;                                     // kConstant
-  int index = 0;                                      // kParameter (from 0), kColumn, kOuterColumn
+  int index = 0;                                      // kParameter (from 0), columns; kRowNumber: of PARTITION BY
   CompareOperator compare = CompareOperator::kEqual;  // kCompare, kAnyItem, kAllItems
   TruthValue truth = TruthValue::kTrue;               // kBooleanTest
   bool negated = false;                               // kIsNull, kBooleanTest, kIn
   const ScalarFunction* function = nullptr;           // kCall
   const AggregateFunction* aggregate = nullptr;       // kAggregate; no argument: count(*)
   bool distinct = false;                              // kAggregate
+  std::vector<SortDirection> order;                   // kAggregate, kRowNumber: of ORDER BY, whose arguments come last
   bool filtered = false;                              // kAggregate: the last argument is the condition of FILTER
+  SetFunction set{};                                  // kSet
   std::shared_ptr<const Subquery> subquery;           // kSubquery
-  int32_t modifier = kNoModifier;                     // kCast
+  int32_t modifier = kNoModifier;                     // of the type: kCast, kConstant, kSubquery, columns
   Conversion conversion = Conversion::kExplicit;      // kCast: what the modifier is enforced for
   std::string name;                                   // kColumn, kOuterColumn: for messages
   std::vector<std::unique_ptr<Expression>> arguments;
@@ -127,6 +139,9 @@ ExpressionRef Clone(const Expression& expression);  // subqueries are shared
 absl::StatusOr<Datum> Evaluate(const Expression& expression, const Row& row, const EvaluationContext& context);
 // Whether a condition holds; null does not.
 absl::StatusOr<bool> Holds(const Expression& condition, const Row& row, const EvaluationContext& context);
+
+// The modifier that the values of an expression are known to fit.
+int32_t ModifierOf(const Expression& expression);
 
 bool operator==(const Expression& a, const Expression& b);
 // No column and nothing volatile in it: the same value for each row of a statement.

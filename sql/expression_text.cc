@@ -3,6 +3,7 @@
 #include <cctype>
 
 #include "sql/aggregate.h"
+#include "sql/set_function.h"
 
 namespace anabranch {
 namespace {
@@ -40,9 +41,11 @@ std::string CallText(const Expression& call) {
 }
 
 std::string AggregateText(const Expression& aggregate) {
-  const size_t arguments = aggregate.arguments.size() - (aggregate.filtered ? 1 : 0);
-  std::string text = fmt::format("{}({}{})", aggregate.aggregate->name, aggregate.distinct ? "DISTINCT " : "",
-                                 arguments == 0 ? "*" : List(aggregate.arguments, 0, arguments, ", "));
+  const size_t keys_end = aggregate.arguments.size() - (aggregate.filtered ? 1 : 0);
+  const size_t arguments = keys_end - aggregate.order.size();
+  std::string order = aggregate.order.empty() ? "" : " ORDER BY " + List(aggregate.arguments, arguments, keys_end, ", ");
+  std::string text = fmt::format("{}({}{}{})", aggregate.aggregate->name, aggregate.distinct ? "DISTINCT " : "",
+                                 arguments == 0 ? "*" : List(aggregate.arguments, 0, arguments, ", "), order);
   if (aggregate.filtered) text += fmt::format(" FILTER (WHERE {})", ExpressionText(*aggregate.arguments.back()));
   return text;
 }
@@ -110,6 +113,10 @@ std::string ExpressionText(const Expression& e) {
       return "(SubPlan)";
     case ExpressionKind::kAggregate:
       return AggregateText(e);
+    case ExpressionKind::kSet:
+      return fmt::format("{}({})", SetFunctionName(e.set), List(e.arguments, ", "));
+    case ExpressionKind::kRowNumber:
+      return "row_number() OVER (?)";
     default:
       return "?";
   }

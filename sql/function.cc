@@ -4,7 +4,6 @@
 #include <iterator>
 #include <unordered_map>
 
-#include "sql/function_catalog.h"
 #include "sql/function_family.h"
 
 namespace anabranch {
@@ -12,9 +11,9 @@ namespace anabranch {
 const std::vector<const ScalarFunction*>& FunctionsNamed(std::string_view name) {
   static const FunctionList kAll = [] {
     FunctionList all;
-    for (const auto family :
-         {NumberFunctions, FloatFunctions, TextFunctions, TextBuildFunctions, PatternFunctions, TimeFunctions,
-          TimeFormatFunctions, ValueFunctions, SessionFunctions, SequenceFunctions, CatalogFunctions}) {
+    for (const auto family : {NumberFunctions, FloatFunctions, TextFunctions, TextBuildFunctions, PatternFunctions,
+                              TimeFunctions, TimeFormatFunctions, ValueFunctions, ArrayFunctions, SessionFunctions,
+                              SequenceFunctions, CatalogFunctions, ObjectFunctions, PrivilegeFunctions}) {
       FunctionList functions = family();
       std::move(functions.begin(), functions.end(), std::back_inserter(all));
     }

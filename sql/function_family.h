@@ -21,9 +21,13 @@ FunctionList TextBuildFunctions();   // format, concat, quote, encode, digests
 FunctionList PatternFunctions();     // LIKE, regular expressions
 FunctionList TimeFunctions();        // now, arithmetic and fields of dates
 FunctionList TimeFormatFunctions();  // to_char, to_date
-FunctionList ValueFunctions();       // uuid, json, arrays
+FunctionList ValueFunctions();       // uuid, json
+FunctionList ArrayFunctions();       // length, items, joining
 FunctionList SessionFunctions();     // version, current_user
 FunctionList SequenceFunctions();    // nextval
+FunctionList CatalogFunctions();     // pg_get_constraintdef, format_type
+FunctionList ObjectFunctions();      // regclass, to_regclass, pg_table_is_visible
+FunctionList PrivilegeFunctions();   // has_table_privilege
 
 inline int64_t IntOf(const Datum& datum) { return std::get<int64_t>(datum); }
 inline double DoubleOf(const Datum& datum) { return std::get<double>(datum); }

@@ -15,8 +15,9 @@ const std::string& NameOf(const Datum& datum) {
   return object != nullptr ? object->name : TextOf(datum);
 }
 
+template <SequenceSession::Caller kCaller>
 Result NextValue(const Datum* a, const Context& context) {
-  ASSIGN_OR_RETURN(const int64_t value, context.sequences->Next(NameOf(a[0])));
+  ASSIGN_OR_RETURN(const int64_t value, context.sequences->Next(NameOf(a[0]), kCaller));
   return Datum(value);
 }
 
@@ -44,9 +45,12 @@ Result SetValueCalled(const Datum* a, const Context& context) {
 
 FunctionList SequenceFunctions() {
   constexpr auto kVolatile = Volatility::kVolatile;
-  FunctionList all = {{"lastval", {}, T::kInt8, LastValue, kVolatile}};
+  FunctionList all = {
+      {"lastval", {}, T::kInt8, LastValue, kVolatile},
+      {kIdentityFunction, {T::kText}, T::kInt8, NextValue<SequenceSession::Caller::kIdentityColumn>, kVolatile},
+  };
   for (const T name : {T::kText, T::kRegclass}) {
-    all.push_back({"nextval", {name}, T::kInt8, NextValue, kVolatile});
+    all.push_back({"nextval", {name}, T::kInt8, NextValue<SequenceSession::Caller::kUser>, kVolatile});
     all.push_back({"currval", {name}, T::kInt8, CurrentValue, kVolatile});
     all.push_back({"setval", {name, T::kInt8}, T::kInt8, SetValue, kVolatile});
     all.push_back({"setval", {name, T::kInt8, T::kBool}, T::kInt8, SetValueCalled, kVolatile});

@@ -22,6 +22,7 @@ Result VersionText(const Datum*, const Context&) { return Datum(std::string(kVer
 Result CurrentDatabase(const Datum*, const Context&) { return Datum(std::string(kDatabaseName)); }
 Result CurrentUser(const Datum*, const Context& context) { return Datum(context.session->user); }
 Result CurrentSchema(const Datum*, const Context&) { return Datum(std::string("public")); }
+Result BackendPid(const Datum*, const Context& context) { return Datum(int64_t{context.session->process_id}); }
 Result IsInRecovery(const Datum*, const Context&) { return Datum(false); }
 Result CurrentSetting(const Datum* a, const Context& context) {
   ASSIGN_OR_RETURN(std::string value, context.settings->Get(TextOf(a[0])));
@@ -69,6 +70,7 @@ FunctionList SessionFunctions() {
       {"current_schema", {}, T::kName, CurrentSchema, kStable},
       {"current_setting", {kText}, kText, CurrentSetting, kStable},
       {"current_setting", {kText, T::kBool}, kText, CurrentSettingOrNull, kStable},
+      {"pg_backend_pid", {}, T::kInt4, BackendPid, kStable},
       {"pg_is_in_recovery", {}, T::kBool, IsInRecovery, Volatility::kVolatile},
       {"pg_sleep", {T::kFloat8}, T::kVoid, Sleep, Volatility::kVolatile},
       {"pg_advisory_unlock_all", {}, T::kVoid, UnlockAllAdvisory, Volatility::kVolatile},

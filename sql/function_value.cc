@@ -1,4 +1,4 @@
-// UUIDs, JSON, arrays, comparisons of any type.
+// UUIDs, JSON, counting nulls.
 #include "sql/function_family.h"
 #include "sql/json_text.h"
 #include "sql/session.h"
@@ -43,66 +43,6 @@ Result MemberText(const Datum* a, const Context&) {
 }
 Result JsonType(const Datum* a, const Context&) { return Datum(std::string(JsonTypeOf(JsonOf(a[0])))); }
 
-Result ArrayLength(const Datum* a, const Context&) {
-  const size_t size = ItemsOf(a[0]).size();
-  if (IntOf(a[1]) != 1 || size == 0) return Datum(Null{});
-  return Datum(static_cast<int64_t>(size));
-}
-Result ArrayLower(const Datum* a, const Context&) {
-  if (IntOf(a[1]) != 1 || ItemsOf(a[0]).empty()) return Datum(Null{});
-  return Datum(int64_t{1});
-}
-Result Cardinality(const Datum* a, const Context&) { return Datum(static_cast<int64_t>(ItemsOf(a[0]).size())); }
-Result ArrayPosition(const Datum* a, const Context&) {
-  if (IsNull(a[0])) return Datum(Null{});
-  const std::vector<Datum>& items = ItemsOf(a[0]);
-  for (size_t i = 0; i < items.size(); ++i) {
-    if (IsNull(items[i]) ? IsNull(a[1]) : items[i].index() == a[1].index() && Compare(items[i], a[1]) == 0) {
-      return Datum(static_cast<int64_t>(i) + 1);
-    }
-  }
-  return Datum(Null{});
-}
-Result JoinArray(const Datum* a, const std::string* null_text) {
-  std::string text;
-  bool first = true;
-  for (const Datum& item : ItemsOf(a[0])) {
-    if (IsNull(item) && null_text == nullptr) continue;
-    if (!first) text += TextOf(a[1]);
-    first = false;
-    text += IsNull(item) ? *null_text : ToText(item);
-  }
-  return Datum(std::move(text));
-}
-Result ArrayToText(const Datum* a, const Context&) { return JoinArray(a, nullptr); }
-Result ArrayToTextWithNulls(const Datum* a, const Context&) {
-  if (IsNull(a[0]) || IsNull(a[1])) return Datum(Null{});
-  return JoinArray(a, IsNull(a[2]) ? nullptr : &TextOf(a[2]));
-}
-Result TextToArray(const Datum* a, const Context&) {
-  if (IsNull(a[0])) return Datum(Null{});
-  std::vector<Datum> parts;
-  const std::string& text = TextOf(a[0]);
-  if (IsNull(a[1])) {
-    for (size_t at = 0; at < text.size(); at += CharacterBytes(text, at)) {
-      parts.emplace_back(text.substr(at, CharacterBytes(text, at)));
-    }
-    return Datum(MakeArray(std::move(parts)));
-  }
-  const std::string& separator = TextOf(a[1]);
-  size_t at = 0;
-  while (!separator.empty() && !text.empty()) {
-    const size_t found = text.find(separator, at);
-    if (found == std::string::npos) break;
-    parts.emplace_back(text.substr(at, found - at));
-    at = found + separator.size();
-  }
-  if (!text.empty()) parts.emplace_back(text.substr(at));
-  return Datum(MakeArray(std::move(parts)));
-}
-
-Result RegclassOf(const Datum* a, const Context&) { return Datum(ObjectName{IntOf(a[0]), TextOf(a[1])}); }
-
 Result CountNulls(const Datum* a, const Context&) {
   int64_t count = 0;
   for (const Datum& item : ItemsOf(a[0])) count += IsNull(item) ? 1 : 0;
@@ -124,15 +64,6 @@ FunctionList ValueFunctions() {
       {"gen_random_uuid", {}, T::kUuid, RandomUuid, Volatility::kVolatile},
       {"json_typeof", {T::kJson}, kText, JsonType},
       {"jsonb_typeof", {T::kJsonb}, kText, JsonType},
-      {"array_length", {kAnyArrayType, kInt4}, kInt4, ArrayLength},
-      {"array_upper", {kAnyArrayType, kInt4}, kInt4, ArrayLength},
-      {"array_lower", {kAnyArrayType, kInt4}, kInt4, ArrayLower},
-      {"cardinality", {kAnyArrayType}, kInt4, Cardinality},
-      {"array_position", {kAnyArrayType, kAnyType}, kInt4, ArrayPosition, kImmutable, false},
-      {"array_to_string", {kAnyArrayType, kText}, kText, ArrayToText, Volatility::kStable},
-      {"array_to_string", {kAnyArrayType, kText, kText}, kText, ArrayToTextWithNulls, Volatility::kStable, false},
-      {"string_to_array", {kText, kText}, T::kTextArray, TextToArray, kImmutable, false},
-      {"regclassof", {T::kOid, kText}, T::kRegclass, RegclassOf, Volatility::kStable},
       {"num_nulls", {kAnyArrayType}, kInt4, CountNulls, kImmutable, false, true},
       {"num_nonnulls", {kAnyArrayType}, kInt4, CountNonNulls, kImmutable, false, true},
   };

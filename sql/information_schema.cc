@@ -99,14 +99,14 @@ void MakeColumns(const CatalogSnapshot& snapshot, CatalogRows* rows) {
         rows->Set("is_identity", std::string("YES"))
             .Set("identity_generation", std::string(column.identity == 'a' ? "ALWAYS" : "BY DEFAULT"));
       } else if (!column.default_expression.empty()) {
-        rows->Set("column_default", column.default_expression);
+        rows->Set("column_default", DefaultDefinition(column));
       }
     }
   }
   for (const CatalogRelation& relation : CatalogRelations()) {
     int64_t position = 0;
     for (const CatalogColumn& column : relation.columns) {
-      AddColumn(relation.schema, relation.name, column.name, ++position, column.type_oid, kNoTypeModifier, rows);
+      AddColumn(relation.schema, relation.name, column.name, ++position, TypeOid(column.type), kNoTypeModifier, rows);
     }
   }
 }

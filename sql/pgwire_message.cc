@@ -318,7 +318,7 @@ void AppendRowDescription(std::string* out, const std::vector<ColumnDescription>
     const SqlType type = columns[i].type == SqlType::kUnknown ? SqlType::kText : columns[i].type;
     Put32(out, static_cast<uint32_t>(type));
     Put16(out, static_cast<uint16_t>(TypeLength(type)));
-    Put32(out, static_cast<uint32_t>(-1));  // no type modifier
+    Put32(out, static_cast<uint32_t>(columns[i].modifier));
     Put16(out, static_cast<uint16_t>(FormatAt(formats, i)));
   }
 }

@@ -173,6 +173,9 @@ TEST(EncodeTest, RowsInBothFormats) {
   out.clear();
   AppendRowDescription(&out, {{"a", SqlType::kInt4}}, {});
   EXPECT_EQ(out, "T\0\0\0\x1a\0\1a\0\0\0\0\0\0\0\0\0\0\x17\0\4\xff\xff\xff\xff\0\0"s);
+  out.clear();
+  AppendRowDescription(&out, {{"a", SqlType::kVarchar, 14}}, {});
+  EXPECT_EQ(out, "T\0\0\0\x1a\0\1a\0\0\0\0\0\0\0\0\0\4\x13\xff\xff\0\0\0\x0e\0\0"s);
 }
 
 TEST(EncodeTest, SmallMessages) {

@@ -7,6 +7,7 @@
 #include "sql/pgwire_extended.h"
 #include "sql/pgwire_replication.h"
 #include "sql/pgwire_startup.h"
+#include "sql/privilege.h"
 #include "sql/settings.h"
 #include "sql/user.h"
 
@@ -113,6 +114,10 @@ class Session {
     context.transaction = served_->context;
     context.virtual_cluster = served_->name;
     context.user = startup.user;
+    ASSIGN_OR_RETURN(context.admin, IsAdmin(served_->context, startup.user));
+    context.tenant = served_->id;
+    context.process_id = control_.process_id();
+    context.registry = environment_.registry;
     context.system = served_->id == kSystemTenantId ? environment_.system : nullptr;
     context.sequences = environment_.sequences;
     sql_ = SqlSession::Create(std::move(context));

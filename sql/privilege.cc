@@ -56,6 +56,14 @@ std::optional<Privilege> PrivilegeNamed(std::string_view name) {
   return std::nullopt;
 }
 
+absl::StatusOr<bool> IsAdmin(const TransactionContext& context, const std::string& user) {
+  if (user == kRootUser) return true;
+  const std::unique_ptr<Transaction> transaction = Transaction::Begin(context, IsolationLevel::kReadCommitted);
+  RETURN_IF_ERROR(transaction->BeginStatement());
+  ASSIGN_OR_RETURN(const Identity identity, Authorization(&user, transaction.get(), nullptr).ReadIdentity());
+  return identity.admin;
+}
+
 bool Identity::Has(std::string_view role) const { return std::find(roles.begin(), roles.end(), role) != roles.end(); }
 
 Identity IdentityOf(const std::vector<UserRef>& users, const std::string& user) {

@@ -54,6 +54,9 @@ Identity IdentityOf(const std::vector<UserRef>& users, const std::string& user);
 uint32_t GrantedTo(const std::vector<Grant>& grants, const Identity& identity);
 uint32_t GrantableBy(const std::vector<Grant>& grants, const Identity& identity);
 
+// Whether someone may do everything, as it stands now.
+absl::StatusOr<bool> IsAdmin(const TransactionContext& context, const std::string& user);
+
 // Judges one user's statements. Used by one session's thread.
 class Authorization {
  public:

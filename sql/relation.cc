@@ -6,6 +6,7 @@
 #include "sql/catalog_node.h"
 #include "sql/relation_node.h"
 #include "sql/select.h"
+#include "sql/set_function.h"
 #include "sql/statement.h"
 #include "sql/tree.h"
 
@@ -17,7 +18,7 @@ using Node = pg_query::Node;
 std::vector<ScopeColumn> ColumnsOf(const std::vector<ColumnDescription>& columns) {
   std::vector<ScopeColumn> result;
   for (const ColumnDescription& column : columns)
-    result.push_back({.relation = {}, .name = column.name, .type = column.type});
+    result.push_back({.relation = {}, .name = column.name, .type = column.type, .modifier = column.modifier});
   return result;
 }
 
@@ -34,7 +35,8 @@ std::vector<int> SlotsOf(const std::vector<ExpressionRef>& expressions) {
 
 std::vector<ScopeColumn> TableColumns(const Table& table) {
   std::vector<ScopeColumn> columns;
-  for (const Column& column : table.columns) columns.push_back({.relation = {}, .name = column.name, .type = column.type});
+  for (const Column& column : table.columns)
+    columns.push_back({.relation = {}, .name = column.name, .type = column.type, .modifier = column.modifier});
   columns.push_back({.relation = {}, .name = std::string(kVersionColumn), .type = SqlType::kNumeric, .hidden = true});
   return columns;
 }
@@ -207,52 +209,33 @@ absl::StatusOr<FromItemRef> FromClause::PlanSubquery(const pg_query::RangeSubsel
   return item;
 }
 
+// A set, or a function of one value: then it is a set of that.
 absl::StatusOr<FromItemRef> FromClause::PlanFunction(const pg_query::RangeFunction& range) {
   if (range.functions_size() != 1) return UnsupportedError("ROWS FROM");
   // A list of the call and its column definitions.
   const Node& call = range.functions(0).list().items(0);
   if (!call.has_func_call()) return UnsupportedError("this kind of function in FROM");
-  const pg_query::FuncCall& function = call.func_call();
-  const std::string& name = StringOf(function.funcname(function.funcname_size() - 1));
-  if (name == "generate_series") return PlanSeries(range, function);
-  return UnsupportedError(fmt::format("function {} in FROM", name));
-}
-
-absl::StatusOr<FromItemRef> FromClause::PlanSeries(const pg_query::RangeFunction& range, const pg_query::FuncCall& call) {
-  if (call.args_size() < 2 || call.args_size() > 3 || call.agg_star()) {
-    return SqlError(sqlstate::kUndefinedFunction, "generate_series takes a start, a stop and perhaps a step");
-  }
-  std::vector<ExpressionRef> bounds;
-  SqlType type = SqlType::kInt4;
+  const std::string& name = StringOf(call.func_call().funcname(call.func_call().funcname_size() - 1));
+  if (name == "unnest" && call.func_call().args_size() > 1) return UnsupportedError("unnest of several arrays");
   binder_.set_scope(&scope_);
-  for (const Node& argument : call.args()) {
-    absl::StatusOr<ExpressionRef> bound = binder_.Bind(argument);
-    if (!bound.ok()) {
-      binder_.set_scope(nullptr);
-      return std::move(bound).status();
-    }
-    bounds.push_back(*std::move(bound));
-  }
+  binder_.level()->sets_allowed = true;
+  absl::StatusOr<ExpressionRef> value = binder_.BindClause(call, "functions in FROM");
+  binder_.level()->sets_allowed = false;
   binder_.set_scope(nullptr);
-  for (const ExpressionRef& bound : bounds) {
-    if (bound->type == SqlType::kInt4 || bound->type == SqlType::kUnknown) continue;
-    if (bound->type != SqlType::kInt8) {
-      return UnsupportedError(fmt::format("generate_series of {}", TypeName(bound->type)));
-    }
-    type = SqlType::kInt8;
-  }
-  for (ExpressionRef& bound : bounds) {
-    if (bound->type != SqlType::kUnknown) continue;
-    ASSIGN_OR_RETURN(bound, binder_.Convert(std::move(bound), SqlType::kInt8, Conversion::kImplicit));
-    type = SqlType::kInt8;
-  }
+  RETURN_IF_ERROR(value.status());
   auto item = std::make_unique<FromItem>();
-  item->needs = SlotsOf(bounds);
+  CollectSlots(**value, &item->needs);
+  std::vector<ScopeColumn> columns;
   const std::string& alias = range.alias().aliasname();
-  RETURN_IF_ERROR(AddColumns(range.alias(), "generate_series",
-                             {{.relation = {}, .name = alias.empty() ? "generate_series" : alias, .type = type}},
-                             item.get()));
-  item->node = std::make_unique<SeriesNode>(std::move(bounds), item->alias, item->slots);
+  if ((*value)->type == SqlType::kRecord) {
+    columns.push_back({.relation = {}, .name = std::string(kExpandedItem), .type = SqlType::kInt2});
+    columns.push_back({.relation = {}, .name = std::string(kExpandedNumber), .type = SqlType::kInt4});
+  } else {
+    columns.push_back({.relation = {}, .name = alias.empty() ? name : alias, .type = (*value)->type});
+  }
+  if (range.ordinality()) columns.push_back({.relation = {}, .name = "ordinality", .type = SqlType::kInt8});
+  RETURN_IF_ERROR(AddColumns(range.alias(), name, std::move(columns), item.get()));
+  item->node = std::make_unique<SetNode>(*std::move(value), name, item->alias, item->slots);
   return item;
 }
 
@@ -309,7 +292,8 @@ absl::Status FromClause::MergeColumns(const pg_query::JoinExpr& join, size_t beg
     } else {
       value = std::move(values[join.jointype() == pg_query::JOIN_RIGHT ? 1 : 0]);
     }
-    merged.push_back({.relation = {}, .name = name, .type = value->type, .value = std::move(value)});
+    const int32_t modifier = ModifierOf(*value);
+    merged.push_back({.relation = {}, .name = name, .type = value->type, .modifier = modifier, .value = std::move(value)});
     scope_.columns[left].merged = scope_.columns[right].merged = true;
     item->on.push_back(std::move(condition));
   }

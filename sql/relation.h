@@ -62,7 +62,6 @@ class FromClause {
   absl::StatusOr<FromItemRef> PlanCommonTable(const std::shared_ptr<CommonTable>& table, const pg_query::RangeVar& range);
   absl::StatusOr<FromItemRef> PlanSubquery(const pg_query::RangeSubselect& range);
   absl::StatusOr<FromItemRef> PlanFunction(const pg_query::RangeFunction& range);
-  absl::StatusOr<FromItemRef> PlanSeries(const pg_query::RangeFunction& range, const pg_query::FuncCall& call);
   absl::StatusOr<FromItemRef> PlanJoin(const pg_query::JoinExpr& join);
   absl::Status MergeColumns(const pg_query::JoinExpr& join, size_t begin, size_t middle, FromItem* item);
   absl::Status RenameJoin(const pg_query::Alias& alias, size_t begin);

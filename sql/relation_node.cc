@@ -26,11 +26,6 @@ class OneRow final : public RowSource {
   bool done_ = false;
 };
 
-class NoRows final : public RowSource {
- public:
-  absl::StatusOr<bool> Next(Row*) override { return false; }
-};
-
 class TableSource final : public RowSource {
  public:
   TableSource(const TableNode::Spec& spec, ScanPlan plan, const Execution& execution)
@@ -59,28 +54,6 @@ class TableSource final : public RowSource {
   const Execution& execution_;
   TableScan scan_;
   Row columns_;
-};
-
-class Series final : public RowSource {
- public:
-  Series(int64_t start, int64_t stop, int64_t step, Slots slots, const std::stop_token& stop_token)
-      : next_(start), stop_(stop), step_(step), slots_(slots), stop_token_(stop_token) {}
-
-  absl::StatusOr<bool> Next(Row* row) override {
-    RETURN_IF_ERROR(CheckStop(stop_token_));
-    if (step_ > 0 ? next_ > stop_ : next_ < stop_) return false;
-    EnsureSlots(slots_, row);
-    (*row)[slots_.begin] = Datum(static_cast<int64_t>(next_));
-    next_ += step_;
-    return true;
-  }
-
- private:
-  __int128 next_;  // may pass the range of int8 by one step
-  const __int128 stop_;
-  const __int128 step_;
-  const Slots slots_;
-  const std::stop_token& stop_token_;
 };
 
 // The rows of a SHOW, held whole: it knows nothing of conditions and orders.
@@ -240,21 +213,6 @@ absl::StatusOr<RowSourceRef> TableNode::DoOpen(const Execution& execution, const
   ASSIGN_OR_RETURN(ScanPlan plan,
                    PlanSpans(*spec_.table, spec_.path, spec_.filter.get(), spec_.slots.begin, outer, execution.evaluation));
   return RowSourceRef(std::make_unique<TableSource>(spec_, std::move(plan), execution));
-}
-
-NodeText SeriesNode::Explain() const { return {.label = Named("Function Scan", "generate_series", alias_), .details = {}}; }
-
-std::vector<const Expression*> SeriesNode::expressions() const { return Pointers(bounds_); }
-
-absl::StatusOr<RowSourceRef> SeriesNode::DoOpen(const Execution& execution, const Row& outer) const {
-  int64_t bounds[3] = {0, 0, 1};
-  for (size_t i = 0; i < bounds_.size(); ++i) {
-    ASSIGN_OR_RETURN(const Datum bound, Evaluate(*bounds_[i], outer, execution.evaluation));
-    if (IsNull(bound)) return RowSourceRef(std::make_unique<NoRows>());
-    bounds[i] = std::get<int64_t>(bound);
-  }
-  if (bounds[2] == 0) return SqlError(sqlstate::kInvalidParameterValue, "step size cannot equal zero");
-  return RowSourceRef(std::make_unique<Series>(bounds[0], bounds[1], bounds[2], slots_, execution.stop));
 }
 
 absl::StatusOr<RowSourceRef> SystemNode::DoOpen(const Execution& execution, const Row&) const {

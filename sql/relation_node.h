@@ -46,22 +46,6 @@ class TableNode final : public PlanNode {
   const Spec spec_;
 };
 
-// generate_series of integers: start, stop and perhaps a step.
-class SeriesNode final : public PlanNode {
- public:
-  SeriesNode(std::vector<ExpressionRef> bounds, std::string alias, Slots slots)
-      : bounds_(std::move(bounds)), alias_(std::move(alias)), slots_(slots) {}
-  NodeText Explain() const override;
-  std::vector<const Expression*> expressions() const override;
-
- private:
-  absl::StatusOr<RowSourceRef> DoOpen(const Execution& execution, const Row& outer) const override;
-
-  const std::vector<ExpressionRef> bounds_;
-  const std::string alias_;
-  const Slots slots_;
-};
-
 // FROM [SHOW ...].
 class SystemNode final : public PlanNode {
  public:

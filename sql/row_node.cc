@@ -159,11 +159,9 @@ class SortSource final : public RowSource {
 
   bool Before(const Row& a, const Row& b) const {
     for (const SortColumn& key : columns_) {
-      const Datum& left = a[key.column];
-      const Datum& right = b[key.column];
-      if (IsNull(left) != IsNull(right)) return IsNull(left) == key.nulls_first;
-      const std::strong_ordering order = Compare(left, right);
-      if (order != 0) return key.descending ? order > 0 : order < 0;
+      const SortDirection direction{key.descending, key.nulls_first};
+      const std::strong_ordering order = direction.Compare(a[key.column], b[key.column]);
+      if (order != 0) return order < 0;
     }
     return false;
   }

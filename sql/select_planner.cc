@@ -8,7 +8,9 @@
 #include "sql/relation_node.h"
 #include "sql/row_node.h"
 #include "sql/select.h"
+#include "sql/set_function.h"
 #include "sql/tree.h"
+#include "sql/window_node.h"
 
 namespace anabranch {
 namespace {
@@ -29,8 +31,15 @@ std::vector<ExpressionRef> ColumnsOf(const std::vector<ColumnDescription>& colum
     // What is of unknown type is text until it is converted.
     const SqlType type = columns[i].type == SqlType::kUnknown ? SqlType::kText : columns[i].type;
     expressions.push_back(MakeColumn(type, static_cast<int>(i), columns[i].name));
+    expressions.back()->modifier = columns[i].modifier;
   }
   return expressions;
+}
+
+bool ContainsSet(const Expression& expression) {
+  return expression.kind == ExpressionKind::kSet ||
+         std::any_of(expression.arguments.begin(), expression.arguments.end(),
+                     [](const ExpressionRef& argument) { return ContainsSet(*argument); });
 }
 
 bool AreColumnsInPlace(const std::vector<ExpressionRef>& expressions) {
@@ -49,10 +58,10 @@ struct OrderKey {
 };
 
 OrderKey KeyOf(const pg_query::SortBy& sort) {
+  const SortDirection direction = DirectionOf(sort);
   OrderKey key;
-  key.descending = sort.sortby_dir() == pg_query::SORTBY_DESC;
-  key.nulls_first = sort.sortby_nulls() == pg_query::SORTBY_NULLS_FIRST ||
-                    (sort.sortby_nulls() != pg_query::SORTBY_NULLS_LAST && key.descending);
+  key.descending = direction.descending;
+  key.nulls_first = direction.nulls_first;
   return key;
 }
 
@@ -138,6 +147,8 @@ class QueryPlanner {
     for (size_t i = 0; i < left.columns.size(); ++i) {
       SqlType& type = query_.columns[i].type;
       const SqlType types[2] = {left.columns[i].type, right.columns[i].type};
+      const bool alike = types[0] == types[1] && left.columns[i].modifier == right.columns[i].modifier;
+      if (!alike) query_.columns[i].modifier = kNoModifier;
       if (types[0] == SqlType::kUnknown && types[1] == SqlType::kUnknown) {
         if (unknown_ == UnknownColumns::kAsText) type = SqlType::kText;
         continue;
@@ -269,13 +280,18 @@ class QueryPlanner {
     if (select_.has_where_clause()) {
       ASSIGN_OR_RETURN(filter, binder_.BindClause(select_.where_clause(), SqlType::kBool, "WHERE"));
     }
+    level_.sets_allowed = true;
     for (const Node& target : select_.target_list()) RETURN_IF_ERROR(AddTarget(target.res_target()));
     RETURN_IF_ERROR(SettleUnknownTargets());
     RETURN_IF_ERROR(BindOrder());
+    level_.sets_allowed = false;
     RETURN_IF_ERROR(BindDistinct());
     RETURN_IF_ERROR(BindGroups());
     RETURN_IF_ERROR(PlanCounts());
-    for (size_t i = 0; i < targets_.size(); ++i) query_.columns[i].type = targets_[i]->type;
+    for (size_t i = 0; i < targets_.size(); ++i) {
+      query_.columns[i].type = targets_[i]->type;
+      query_.columns[i].modifier = ModifierOf(*targets_[i]);
+    }
     BuildPlan(std::move(filter));
     return absl::OkStatus();
   }
@@ -392,6 +408,7 @@ class QueryPlanner {
       if (ContainsAggregate(*bound)) {
         return SqlError(sqlstate::kGroupingError, "aggregate functions are not allowed in GROUP BY");
       }
+      if (ContainsSet(*bound)) return UnsupportedError("GROUP BY of a set");
       group_by_.push_back(std::move(bound));
     }
     if (select_.has_having_clause()) {
@@ -432,7 +449,9 @@ class QueryPlanner {
   absl::Status OverGroup(ExpressionRef* expression) {
     for (size_t i = 0; i < group_by_.size(); ++i) {
       if (**expression == *group_by_[i]) {
+        const int32_t modifier = ModifierOf(**expression);
         *expression = MakeColumn((*expression)->type, static_cast<int>(i), (*expression)->name);
+        (*expression)->modifier = modifier;
         return absl::OkStatus();
       }
     }
@@ -487,7 +506,9 @@ class QueryPlanner {
     const WantedOrder wanted = Wanted();
     JoinedPlan joined = PlanJoins(from_.TakeItems(), from_.width(), std::move(filter), wanted, level_.used);
     query_.root = std::move(joined.root);
+    int input_width = from_.width();
     if (grouped_) {
+      input_width = static_cast<int>(group_by_.size() + aggregates_.size());
       query_.root = std::make_unique<AggregateNode>(std::move(query_.root), std::move(group_by_), std::move(aggregates_));
       if (having_) query_.root = std::make_unique<FilterNode>(std::move(query_.root), std::move(having_));
     }
@@ -499,6 +520,7 @@ class QueryPlanner {
     std::vector<int> distinct_on;
     for (OrderKey& key : distinct_on_) distinct_on.push_back(SortBy(&key).column);
     const size_t extra = targets_.size() - width;
+    AddComputedColumns(input_width);
     query_.root = std::make_unique<ProjectNode>(std::move(query_.root), std::move(targets_));
     if (distinct_ && distinct_on.empty()) MakeDistinct(width);
     if (!sort.empty()) {
@@ -513,6 +535,30 @@ class QueryPlanner {
       query_.root = std::make_unique<ProjectNode>(std::move(query_.root), ColumnsOf(query_.columns));
     }
     for (const size_t i : kept_unknown_) query_.columns[i].type = SqlType::kUnknown;
+  }
+
+  // Row numbers and sets in the targets become columns that stand after those of the input.
+  void AddComputedColumns(int width) {
+    std::vector<ExpressionRef> numbers;
+    for (ExpressionRef& target : targets_) Take(ExpressionKind::kRowNumber, &target, width, &numbers);
+    if (!numbers.empty()) {
+      const int wider = width + static_cast<int>(numbers.size());
+      query_.root = std::make_unique<WindowNode>(std::move(query_.root), std::move(numbers), std::exchange(width, wider));
+    }
+    std::vector<ExpressionRef> sets;
+    for (ExpressionRef& target : targets_) Take(ExpressionKind::kSet, &target, width, &sets);
+    if (sets.empty()) return;
+    query_.root = std::make_unique<ProjectSetNode>(std::move(query_.root), std::move(sets), width);
+  }
+
+  // Puts columns from `width` on in the place of the expressions of a kind.
+  static void Take(ExpressionKind kind, ExpressionRef* expression, int width, std::vector<ExpressionRef>* taken) {
+    if ((*expression)->kind == kind) {
+      ExpressionRef column = MakeColumn((*expression)->type, width + static_cast<int>(taken->size()), "");
+      taken->push_back(std::exchange(*expression, std::move(column)));
+      return;
+    }
+    for (ExpressionRef& argument : (*expression)->arguments) Take(kind, &argument, width, taken);
   }
 
   // The order of the table's columns that ORDER BY means, if it is one that a key may give.

@@ -5,6 +5,7 @@
 #include "base/coding.h"
 #include "base/status.h"
 #include "sql/row_codec.h"
+#include "sql/session.h"
 #include "sql/stored_expression.h"
 
 namespace anabranch {
@@ -118,10 +119,12 @@ absl::StatusOr<int64_t> SequenceBlocks::Next(const TransactionContext& context, 
   if (block->epoch != context.epoch) {
     block->epoch = context.epoch;
     block->left = 0;
+    block->given.reset();
   }
   if (block->left == 0) RETURN_IF_ERROR(Refill(context, sequence, own, block.get(), std::move(stop)));
   const int64_t value = *block->next;
   block->next = --block->left == 0 ? std::nullopt : After(sequence, value);
+  block->given = value;
   return value;
 }
 
@@ -152,22 +155,39 @@ absl::Status SequenceBlocks::Set(const TransactionContext& context, const Sequen
   const std::shared_ptr<Block> block = BlockOf(context, sequence.id);
   std::lock_guard lock(block->mutex);
   block->left = 0;
+  block->given.reset();
   return ChangeState(context, sequence, std::move(stop), [&](Transaction*, SequenceState* state) {
     *state = {value, is_called};
     return absl::OkStatus();
   });
 }
 
-void SequenceSession::BeginStatement(Transaction* transaction, const TransactionContext* context, SequenceBlocks* blocks,
-                                     std::stop_token stop) {
+std::optional<int64_t> SequenceBlocks::LastGiven(const TransactionContext& context, const Sequence& sequence,
+                                                 SequenceState state) {
+  const std::shared_ptr<Block> block = BlockOf(context, sequence.id);
+  std::lock_guard lock(block->mutex);
+  if (block->epoch == context.epoch && block->given) return block->given;
+  return state.is_called ? std::optional(state.value) : std::nullopt;
+}
+
+void SequenceSession::BeginStatement(Transaction* transaction, const SessionContext* session, std::stop_token stop) {
   transaction_ = transaction;
-  context_ = context;
-  blocks_ = blocks == nullptr ? &own_blocks_ : blocks;
+  session_ = session;
+  blocks_ = session->sequences == nullptr ? &own_blocks_ : session->sequences;
   stop_ = std::move(stop);
 }
 
-absl::StatusOr<SequenceSession::Found> SequenceSession::Find(const std::string& text) {
-  const std::string name = UnquoteName(text);
+absl::Status SequenceSession::Check(const Sequence& sequence, std::initializer_list<Privilege> privileges) const {
+  const Authorization authorization(&session_->user, transaction_, nullptr);
+  absl::Status denied;
+  for (const Privilege privilege : privileges) {
+    denied = authorization.Check(sequence, privilege);
+    if (denied.ok()) break;
+  }
+  return denied;
+}
+
+absl::StatusOr<SequenceSession::Found> SequenceSession::Find(const std::string& name) {
   ASSIGN_OR_RETURN(const std::optional<ReadVersion> stored, transaction_->Get(DescriptorKey(name)));
   if (!stored) return SqlError(sqlstate::kUndefinedTable, fmt::format("relation \"{}\" does not exist", name));
   const bool own = stored->timestamp.IsZero();
@@ -179,19 +199,21 @@ absl::StatusOr<SequenceSession::Found> SequenceSession::Find(const std::string& 
   return Found{std::move(sequence), own};
 }
 
-absl::StatusOr<int64_t> SequenceSession::Next(const std::string& name) {
+absl::StatusOr<int64_t> SequenceSession::Next(const std::string& name, Caller caller) {
   if (transaction_->read_only()) {
     return SqlError(sqlstate::kReadOnlySqlTransaction, "cannot execute nextval() in a read-only transaction");
   }
-  ASSIGN_OR_RETURN(const Found found, Find(name));
-  ASSIGN_OR_RETURN(const int64_t value, blocks_->Next(*context_, *found.sequence, found.own, stop_));
+  ASSIGN_OR_RETURN(const Found found, Find(UnquoteName(name)));
+  if (caller == Caller::kUser) RETURN_IF_ERROR(Check(*found.sequence, {Privilege::kUsage, Privilege::kUpdate}));
+  ASSIGN_OR_RETURN(const int64_t value, blocks_->Next(session_->transaction, *found.sequence, found.own, stop_));
   current_[found.sequence->oid] = value;
-  last_ = value;
+  last_ = found.sequence;
   return value;
 }
 
 absl::StatusOr<int64_t> SequenceSession::Current(const std::string& name) {
-  ASSIGN_OR_RETURN(const Found found, Find(name));
+  ASSIGN_OR_RETURN(const Found found, Find(UnquoteName(name)));
+  RETURN_IF_ERROR(Check(*found.sequence, {Privilege::kUsage, Privilege::kSelect}));
   const auto value = current_.find(found.sequence->oid);
   if (value != current_.end()) return value->second;
   return SqlError(sqlstate::kObjectNotInPrerequisiteState,
@@ -199,8 +221,14 @@ absl::StatusOr<int64_t> SequenceSession::Current(const std::string& name) {
 }
 
 absl::StatusOr<int64_t> SequenceSession::Last() {
-  if (last_) return *last_;
-  return SqlError(sqlstate::kObjectNotInPrerequisiteState, "lastval is not yet defined in this session");
+  if (last_ == nullptr) {
+    return SqlError(sqlstate::kObjectNotInPrerequisiteState, "lastval is not yet defined in this session");
+  }
+  // Its grants as they are now, unless it has another name by now.
+  const absl::StatusOr<Found> found = Find(last_->name);
+  const bool same = found.ok() && found->sequence->oid == last_->oid;
+  RETURN_IF_ERROR(Check(same ? *found->sequence : *last_, {Privilege::kUsage, Privilege::kSelect}));
+  return current_.at(last_->oid);
 }
 
 void SequenceSession::Discard() {
@@ -212,8 +240,9 @@ absl::Status SequenceSession::Set(const std::string& name, int64_t value, bool i
   if (transaction_->read_only()) {
     return SqlError(sqlstate::kReadOnlySqlTransaction, "cannot execute setval() in a read-only transaction");
   }
-  ASSIGN_OR_RETURN(const Found found, Find(name));
-  RETURN_IF_ERROR(blocks_->Set(*context_, *found.sequence, value, is_called, stop_));
+  ASSIGN_OR_RETURN(const Found found, Find(UnquoteName(name)));
+  RETURN_IF_ERROR(Check(*found.sequence, {Privilege::kUpdate}));
+  RETURN_IF_ERROR(blocks_->Set(session_->transaction, *found.sequence, value, is_called, stop_));
   if (is_called) current_[found.sequence->oid] = value;
   return absl::OkStatus();
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -17,12 +18,21 @@
 
 #include "absl/status/statusor.h"
 #include "sql/descriptor.h"
+#include "sql/privilege.h"
 
 namespace anabranch {
+
+struct SessionContext;
 
 inline constexpr int64_t kSequenceBlockMin = 32;  // numbers per durable write, doubled while they are used up quickly
 inline constexpr int64_t kSequenceBlockMax = 4096;
 inline constexpr uint64_t kSequenceBusyNs = 1'000'000'000;
+
+// What a sequence's state says: the number given last, or the one to begin with.
+struct SequenceState {
+  int64_t value = 0;
+  bool is_called = false;
+};
 
 // The blocks of all sequences of a node. Thread-safe.
 class SequenceBlocks {
@@ -33,14 +43,17 @@ class SequenceBlocks {
   // The next number given is `value`, or the one after it if it counts as given (`is_called`). 22003 out of range.
   absl::Status Set(const TransactionContext& context, const Sequence& sequence, int64_t value, bool is_called,
                    std::stop_token stop);
+  // The number given last; nullopt: none was. `state`: what a transaction sees, for a sequence that gave none here.
+  std::optional<int64_t> LastGiven(const TransactionContext& context, const Sequence& sequence, SequenceState state);
 
  private:
   struct Block {
     std::mutex mutex;
-    Epoch epoch;                  // of the service it belongs to: an older one's is void
-    std::optional<int64_t> next;  // nullopt: nothing left
-    int64_t left = 0;             // numbers from `next` on
-    int64_t size = 0;             // of the last block
+    Epoch epoch;                   // of the service it belongs to: an older one's is void
+    std::optional<int64_t> next;   // nullopt: nothing left
+    int64_t left = 0;              // numbers from `next` on
+    std::optional<int64_t> given;  // the last one
+    int64_t size = 0;              // of the last block
     uint64_t made_ns = 0;
   };
   std::shared_ptr<Block> BlockOf(const TransactionContext& context, uint64_t id);
@@ -51,11 +64,6 @@ class SequenceBlocks {
   std::map<std::pair<std::string, uint64_t>, std::shared_ptr<Block>> blocks_;  // by incarnation and id
 };
 
-// What a sequence's state says: the number given last, or the one to begin with.
-struct SequenceState {
-  int64_t value = 0;
-  bool is_called = false;
-};
 std::string SequenceStateKey(const Sequence& sequence);
 // As this transaction sees it. Numbers of the block in memory count as given.
 absl::StatusOr<SequenceState> ReadSequenceState(Transaction& transaction, const Sequence& sequence);
@@ -66,16 +74,16 @@ absl::Status InitializeSequence(const TransactionContext& context, const Sequenc
 // What a session remembers of sequences. Used by one thread.
 class SequenceSession {
  public:
-  // 42P01, 42809 and those of SequenceBlocks.
-  absl::StatusOr<int64_t> Next(const std::string& name);
+  // 42P01, 42809, 42501 and those of SequenceBlocks. What an identity column gives its rows needs no privilege.
+  enum class Caller { kUser, kIdentityColumn };
+  absl::StatusOr<int64_t> Next(const std::string& name, Caller caller);
   absl::StatusOr<int64_t> Current(const std::string& name);  // 55000 before the first Next
   absl::StatusOr<int64_t> Last();                            // 55000
   absl::Status Set(const std::string& name, int64_t value, bool is_called);
   void Discard();  // what Current and Last know
 
   // What the functions of the statement that runs now are to use.
-  void BeginStatement(Transaction* transaction, const TransactionContext* context, SequenceBlocks* blocks,
-                      std::stop_token stop);
+  void BeginStatement(Transaction* transaction, const SessionContext* session, std::stop_token stop);
 
  private:
   struct Found {
@@ -83,15 +91,17 @@ class SequenceSession {
     bool own = false;  // written by this transaction
   };
   absl::StatusOr<Found> Find(const std::string& name);
+  // 42501 unless the user has one of these.
+  absl::Status Check(const Sequence& sequence, std::initializer_list<Privilege> privileges) const;
 
   SequenceBlocks own_blocks_;  // of a session outside a server
   Transaction* transaction_ = nullptr;
-  const TransactionContext* context_ = nullptr;
+  const SessionContext* session_ = nullptr;
   SequenceBlocks* blocks_ = nullptr;
   std::stop_token stop_;
   std::map<std::string, std::pair<Timestamp, SequenceRef>> known_;  // by name, with the version
   std::map<uint64_t, int64_t> current_;                             // by oid
-  std::optional<int64_t> last_;
+  SequenceRef last_;                                                // the one of the last Next; null: there was none
 };
 
 }  // namespace anabranch

@@ -37,6 +37,25 @@ TEST_F(ServerTest, ClientIsToldTheServersSettings) {
   EXPECT_STREQ(PQparameterStatus(client->get(), "application_name"), "test");
 }
 
+TEST_F(ServerTest, StatActivityShowsTheSessionsOfOneVirtualCluster) {
+  const auto client = Connect();
+  const auto other = Connect();
+  const auto elsewhere = Connect("options=-ccluster=system");
+  EXPECT_EQ(client->Run("SELECT count(*) FROM pg_stat_activity"), "2");
+  EXPECT_EQ(client->Run("SELECT pg_backend_pid()"), std::to_string(PQbackendPID(client->get())));
+  EXPECT_EQ(client->Run("SELECT pid FROM pg_stat_activity WHERE usename = 'root' AND state IS NULL"),
+            std::to_string(PQbackendPID(other->get())));
+}
+
+TEST_F(ServerTest, ClientIsToldWhetherItsUserIsAnAdministrator) {
+  const auto root = Connect();
+  EXPECT_STREQ(PQparameterStatus(root->get(), "is_superuser"), "on");
+  EXPECT_EQ(root->Run("CREATE USER joe"), "OK CREATE ROLE");
+  EXPECT_STREQ(PQparameterStatus(Connect("user=joe")->get(), "is_superuser"), "off");
+  EXPECT_EQ(root->Run("GRANT admin TO joe"), "OK GRANT ROLE");
+  EXPECT_STREQ(PQparameterStatus(Connect("user=joe")->get(), "is_superuser"), "on");
+}
+
 TEST_F(ServerTest, SeveralStatementsAreOneTransaction) {
   const auto client = Connect();
   EXPECT_EQ(client->Run("CREATE TABLE t (k INT PRIMARY KEY)"), "OK CREATE TABLE");

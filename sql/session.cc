@@ -42,7 +42,9 @@ std::vector<ColumnDescription> CommitTimestampColumns() {
 class Session final : public SqlSession {
  public:
   explicit Session(SessionContext context)
-      : context_(std::move(context)), settings_(context_.user), block_(context_.transaction) {}
+      : context_(std::move(context)),
+        settings_(context_.user, context_.admin ? UserKind::kAdmin : UserKind::kOrdinary),
+        block_(context_.transaction) {}
 
   absl::StatusOr<std::vector<StatementRef>> Parse(std::string_view text) override {
     absl::StatusOr<std::vector<StatementRef>> statements = ParseStatements(text);
@@ -342,7 +344,7 @@ class Session final : public SqlSession {
   Execution MakeExecution(Transaction& transaction, std::stop_token stop) {
     const bool in_block = block_.transaction() == &transaction;
     catalog_.BeginStatement(&transaction);
-    sequences_.BeginStatement(&transaction, &context_.transaction, context_.sequences, stop);
+    sequences_.BeginStatement(&transaction, &context_, stop);
     const TimestampTz now{static_cast<int64_t>(context_.transaction.store->clock()->WallNs() / 1000)};
     return {.transaction = &transaction,
             .evaluation = {.parameters = nullptr,

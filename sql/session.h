@@ -16,7 +16,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "sql/datum.h"
+#include "base/ids.h"
+#include "sql/type_name.h"
 #include "storage/transaction.h"
 
 namespace anabranch {
@@ -27,6 +28,7 @@ inline constexpr size_t kQueryMemoryBytesMax = 64 << 20;  // sorts and aggregate
 struct ColumnDescription {
   std::string name;
   SqlType type = SqlType::kText;
+  int32_t modifier = kNoModifier;
 };
 
 // Where a statement's rows go, as they are made. An error from a sink ends the statement with that error.
@@ -91,14 +93,19 @@ enum class TransactionStatus : char { kIdle = 'I', kInTransaction = 'T', kFailed
 // and so on. Implemented in sql/system_executor.h and given to sessions of the `system` virtual cluster; others have none.
 class SystemStatements;
 class SequenceBlocks;
+class SessionRegistry;
 struct Timeouts;
 
 struct SessionContext {
   TransactionContext transaction;
   std::string virtual_cluster;
   std::string user;
-  SystemStatements* system = nullptr;   // not owned; null outside `system`
-  SequenceBlocks* sequences = nullptr;  // not owned; shared by the sessions of a node
+  bool admin = false;                         // whether the user was an administrator when the session began
+  TenantId tenant;                            // the id of the virtual cluster
+  int32_t process_id = 0;                     // 0: outside a server
+  const SessionRegistry* registry = nullptr;  // not owned; null outside a server
+  SystemStatements* system = nullptr;         // not owned; null outside `system`
+  SequenceBlocks* sequences = nullptr;        // not owned; shared by the sessions of a node
 };
 
 class SqlSession {

@@ -39,6 +39,11 @@ absl::Status SessionControl::end_reason() const {
   return end_reason_;
 }
 
+bool SessionControl::running() const {
+  std::lock_guard lock(mutex_);
+  return statement_.has_value();
+}
+
 void SessionControl::Cancel() { StopStatement("user request"); }
 
 void SessionControl::StatementTimedOut() { StopStatement("statement timeout"); }
@@ -106,12 +111,23 @@ absl::Status SessionRegistry::Admit(const SessionControl& session, const std::st
                     fmt::format("the remaining {} connection slots are reserved for root", kConnectionsKeptForRoot));
   }
   sessions_[session.process_id()].admitted = true;
+  sessions_[session.process_id()].user = user;
   return absl::OkStatus();
 }
 
 void SessionRegistry::SetTenant(const SessionControl& session, TenantId tenant) {
   std::lock_guard lock(mutex_);
   sessions_[session.process_id()].tenant = tenant;
+}
+
+std::vector<SessionRegistry::Listed> SessionRegistry::List(TenantId tenant) const {
+  std::lock_guard lock(mutex_);
+  std::vector<Listed> listed;
+  for (const auto& [process_id, entry] : sessions_) {
+    if (!entry.admitted || entry.tenant != tenant) continue;
+    listed.push_back({.process_id = process_id, .user = entry.user, .running = entry.control->running()});
+  }
+  return listed;
 }
 
 void SessionRegistry::Cancel(int32_t process_id, int32_t secret) {

@@ -12,6 +12,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "base/clock.h"
@@ -48,6 +49,7 @@ class SessionControl {
   absl::Status stop_reason() const;
   // Own thread: what to tell the client before closing, once End was called.
   absl::Status end_reason() const;
+  bool running() const;  // whether there is a statement of now
 
   // Stop the running statement, if any.
   void Cancel();
@@ -91,6 +93,14 @@ class SessionRegistry {
   // From now on EndTenant reaches it.
   void SetTenant(const SessionControl& session, TenantId tenant);
 
+  struct Listed {
+    int32_t process_id = 0;
+    std::string user;
+    bool running = false;  // a statement
+  };
+  // The sessions of a virtual cluster, by process id.
+  std::vector<Listed> List(TenantId tenant) const;
+
   void Cancel(int32_t process_id, int32_t secret);
   // Ends the sessions of `tenant` and returns when they are gone.
   void EndTenant(TenantId tenant, const absl::Status& reason);
@@ -101,13 +111,14 @@ class SessionRegistry {
   struct Entry {
     std::shared_ptr<SessionControl> control;
     bool admitted = false;
+    std::string user = {};
     std::optional<TenantId> tenant;
   };
   int CountLocked(bool admitted) const;
 
   Random* const random_;
   StatementTimer timer_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable removed_;
   std::map<int32_t, Entry> sessions_;  // by process id; this and below: guarded by mutex_
   int32_t last_process_id_ = 0;

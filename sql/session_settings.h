@@ -18,7 +18,7 @@ absl::Status ApplyTransactionModes(const google::protobuf::RepeatedPtrField<pg_q
 
 class SessionSettings {
  public:
-  explicit SessionSettings(const std::string& user) : current_(user) {}
+  SessionSettings(const std::string& user, UserKind kind) : current_(user, kind) {}
 
   Settings& current() { return current_; }
   const Settings& current() const { return current_; }

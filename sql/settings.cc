@@ -43,7 +43,8 @@ constexpr auto kDefinitions = std::to_array<Definition>({
     {"client_min_messages", "notice", Check::kAny},
     {"bytea_output", "hex", Check::kAny},
     {"max_identifier_length", "63", Check::kFixed},
-    {"is_superuser", "on", Check::kFixed, true},
+    {"max_index_keys", "32", Check::kFixed},
+    {"is_superuser", "", Check::kFixed, true},
     {"session_authorization", "", Check::kFixed, true},
 });
 
@@ -116,7 +117,7 @@ absl::StatusOr<std::string> Checked(const Definition& definition, const std::str
 
 }  // namespace
 
-Settings::Settings(const std::string& user) : user_(user) {}
+Settings::Settings(const std::string& user, UserKind kind) : user_(user), kind_(kind) {}
 
 absl::StatusOr<std::string> Settings::CanonicalName(std::string_view name) const {
   ASSIGN_OR_RETURN(const Definition* definition, Find(name));
@@ -126,6 +127,7 @@ absl::StatusOr<std::string> Settings::CanonicalName(std::string_view name) const
 absl::StatusOr<std::string> Settings::Get(std::string_view name) const {
   ASSIGN_OR_RETURN(const Definition* definition, Find(name));
   if (definition->name == "session_authorization") return user_;
+  if (definition->name == "is_superuser") return std::string(kind_ == UserKind::kAdmin ? "on" : "off");
   const auto found = values_.find(definition->name);
   return found == values_.end() ? std::string(definition->value) : found->second;
 }

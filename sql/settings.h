@@ -24,9 +24,11 @@ struct Timeouts {
   int idle_session_ms = 0;
 };
 
+enum class UserKind { kOrdinary, kAdmin };
+
 class Settings {
  public:
-  explicit Settings(const std::string& user);
+  explicit Settings(const std::string& user, UserKind kind = UserKind::kOrdinary);
 
   // Names are matched without case. 42704 for an unknown one.
   absl::StatusOr<std::string> Get(std::string_view name) const;
@@ -56,6 +58,7 @@ class Settings {
   std::shared_ptr<const Values> at_start_ = std::make_shared<Values>();
   Timeouts timeouts_;  // of values_
   std::string user_;
+  UserKind kind_;
 };
 
 // 22023 for a name that is no isolation level.

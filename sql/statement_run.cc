@@ -94,6 +94,8 @@ absl::StatusOr<Datum> StatementRun::RunOnce(const Subquery& subquery, const Row&
       if (!more) return value;
       return SqlError("21000", "more than one row returned by a subquery used as an expression");
     }
+    case Subquery::Kind::kArray:
+      return ReadArray(source.get());
     case Subquery::Kind::kAny:
     case Subquery::Kind::kAll:
       break;
@@ -114,6 +116,18 @@ absl::StatusOr<Datum> StatementRun::RunOnce(const Subquery& subquery, const Row&
     }
   }
   return any_null ? Datum(Null{}) : Datum(!stops_at);
+}
+
+absl::StatusOr<Datum> StatementRun::ReadArray(RowSource* source) {
+  MemoryAccount memory(&held_bytes_);
+  std::vector<Datum> values;
+  Row row;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool found, source->Next(&row));
+    if (!found) return Datum(MakeArray(std::move(values)));
+    RETURN_IF_ERROR(memory.Add(RowBytes(row)));
+    values.push_back(std::move(row[0]));
+  }
 }
 
 absl::StatusOr<const StatementRun::Result*> StatementRun::ResultOf(const Subquery& subquery) {

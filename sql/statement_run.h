@@ -23,7 +23,7 @@ struct RowLess {
 // A subquery in an expression. The arguments of its expression are first, for kAny and kAll, the value compared, and then
 // the outer columns it uses, which its plan sees as kOuterColumn in this order.
 struct Subquery {
-  enum class Kind { kScalar, kExists, kAny, kAll };
+  enum class Kind { kScalar, kExists, kAny, kAll, kArray };
   Kind kind = Kind::kScalar;
   PlanRef plan;
   ExpressionRef test;  // kAny, kAll: over a row of the value compared and the subquery's value
@@ -72,6 +72,7 @@ class StatementRun final : public SubqueryRunner {
   };
 
   absl::StatusOr<Datum> RunOnce(const Subquery& subquery, const Row& arguments);
+  absl::StatusOr<Datum> ReadArray(RowSource* source);
   absl::StatusOr<const Result*> ResultOf(const Subquery& subquery);
   absl::StatusOr<Datum> TestAll(const Subquery& subquery, const std::vector<Datum>& values, const Datum& value);
 

@@ -170,6 +170,7 @@ class SessionFixture : public StoreFixture {
     return {.transaction = {store_.get(), keyspace_, keyspace_->state()->epoch, locks_.get()},
             .virtual_cluster = "main",
             .user = "root",
+            .admin = true,
             .system = nullptr,
             .sequences = &sequences_};
   }

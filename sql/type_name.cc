@@ -39,8 +39,10 @@ constexpr auto kFacts = std::to_array<TypeFacts>({
     {T::kRegproc, "regproc", "regproc", 4, 'N', false, kNone},
     {T::kText, "text", "text", -1, 'S', true, T::kTextArray},
     {T::kOid, "oid", "oid", 4, 'N', true, T::kOidArray},
+    {T::kXid, "xid", "xid", 4, 'U', false, kNone},
     {T::kOidVector, "oidvector", "oidvector", -1, 'A', false, kNone},
     {T::kJson, "json", "json", -1, 'U', false, kNone},
+    {T::kNodeTree, "pg_node_tree", "pg_node_tree", -1, 'Z', false, kNone},
     {T::kFloat4, "float4", "real", 4, 'N', false, T::kFloat4Array},
     {T::kFloat8, "float8", "double precision", 8, 'N', true, T::kFloat8Array},
     {T::kUnknown, "unknown", "unknown", -2, 'X', false, kNone},
@@ -56,6 +58,8 @@ constexpr auto kFacts = std::to_array<TypeFacts>({
     {T::kFloat4Array, "_float4", "real[]", -1, 'A', false, kNone},
     {T::kFloat8Array, "_float8", "double precision[]", -1, 'A', false, kNone},
     {T::kOidArray, "_oid", "oid[]", -1, 'A', false, kNone},
+    {T::kAclItem, "aclitem", "aclitem", 12, 'U', false, T::kAclItemArray},
+    {T::kAclItemArray, "_aclitem", "aclitem[]", -1, 'A', false, kNone},
     {T::kBpchar, "bpchar", "character", -1, 'S', false, T::kBpcharArray},
     {T::kVarchar, "varchar", "character varying", -1, 'S', false, T::kVarcharArray},
     {T::kDate, "date", "date", 4, 'D', false, T::kDateArray},
@@ -67,12 +71,17 @@ constexpr auto kFacts = std::to_array<TypeFacts>({
     {T::kInterval, "interval", "interval", 16, 'T', true, kNone},
     {T::kNumericArray, "_numeric", "numeric[]", -1, 'A', false, kNone},
     {T::kNumeric, "numeric", "numeric", -1, 'N', false, T::kNumericArray},
-    {T::kRegclass, "regclass", "regclass", 4, 'N', false, kNone},
-    {T::kRegtype, "regtype", "regtype", 4, 'N', false, kNone},
+    {T::kRegclass, "regclass", "regclass", 4, 'N', false, T::kRegclassArray},
+    {T::kRegtype, "regtype", "regtype", 4, 'N', false, T::kRegtypeArray},
+    {T::kRegclassArray, "_regclass", "regclass[]", -1, 'A', false, kNone},
+    {T::kRegtypeArray, "_regtype", "regtype[]", -1, 'A', false, kNone},
+    {T::kRecord, "record", "record", -1, 'P', false, kNone},
     {T::kVoid, "void", "void", 4, 'P', false, kNone},
     {T::kUuid, "uuid", "uuid", 16, 'U', false, T::kUuidArray},
     {T::kUuidArray, "_uuid", "uuid[]", -1, 'A', false, kNone},
     {T::kJsonb, "jsonb", "jsonb", -1, 'U', false, kNone},
+    {T::kRegnamespace, "regnamespace", "regnamespace", 4, 'N', false, kNone},
+    {T::kRegrole, "regrole", "regrole", 4, 'N', false, kNone},
 });
 
 const TypeFacts* FindFacts(uint32_t oid) {
@@ -90,13 +99,12 @@ const TypeFacts& FactsOf(SqlType type) {
 // PostgreSQL's own types that we have not: refused as unsupported, not as unknown.
 bool IsPostgresType(std::string_view name) {
   static const std::set<std::string_view> kTypes = {
-      "time",         "timetz",        "xml",       "money",     "inet",        "cidr",      "macaddr",
-      "macaddr8",     "bit",           "varbit",    "point",     "line",        "lseg",      "box",
-      "path",         "polygon",       "circle",    "tsvector",  "tsquery",     "serial",    "serial2",
-      "serial4",      "serial8",       "bigserial", "pg_lsn",    "smallserial", "int4range", "int8range",
-      "numrange",     "tsrange",       "tstzrange", "daterange", "record",      "regoper",   "regprocedure",
-      "regnamespace", "regrole",       "regconfig", "xid",       "cid",         "tid",       "void",
-      "regoperator",  "txid_snapshot", "anyarray",  "refcursor", "jsonpath",    "xid8",      "anyelement"};
+      "time",          "timetz",      "xml",          "money",     "inet",     "cidr",      "macaddr",   "macaddr8",
+      "bit",           "varbit",      "point",        "line",      "lseg",     "box",       "path",      "polygon",
+      "circle",        "tsvector",    "tsquery",      "serial",    "serial2",  "serial4",   "serial8",   "bigserial",
+      "pg_lsn",        "smallserial", "int4range",    "int8range", "numrange", "tsrange",   "tstzrange", "daterange",
+      "record",        "regoper",     "regprocedure", "regconfig", "cid",      "tid",       "void",      "regoperator",
+      "txid_snapshot", "anyarray",    "refcursor",    "jsonpath",  "xid8",     "anyelement"};
   return kTypes.contains(name);
 }
 
@@ -105,7 +113,7 @@ std::optional<SqlType> TypeNamed(std::string_view name) {
   if (name == "decimal") return SqlType::kNumeric;
   const auto found =
       std::find_if(kFacts.begin(), kFacts.end(), [&](const TypeFacts& facts) { return facts.internal_name == name; });
-  if (found == kFacts.end() || found->type == SqlType::kVoid) return std::nullopt;
+  if (found == kFacts.end() || found->category == 'P') return std::nullopt;
   return found->type;
 }
 
@@ -192,9 +200,18 @@ bool IsColumnType(SqlType type) {
   switch (type) {
     case SqlType::kUnknown:
     case SqlType::kVoid:
+    case SqlType::kRecord:
+    case SqlType::kXid:
+    case SqlType::kNodeTree:
+    case SqlType::kAclItem:
+    case SqlType::kAclItemArray:
     case SqlType::kRegproc:
     case SqlType::kRegclass:
+    case SqlType::kRegclassArray:
     case SqlType::kRegtype:
+    case SqlType::kRegtypeArray:
+    case SqlType::kRegnamespace:
+    case SqlType::kRegrole:
     case SqlType::kInt2Vector:
     case SqlType::kOidVector:
       return false;
@@ -212,7 +229,7 @@ const std::vector<SqlType>& AllTypes() {
   static const std::vector<SqlType> kAll = [] {
     std::vector<SqlType> all;
     for (const TypeFacts& facts : kFacts) {
-      if (facts.type != SqlType::kUnknown && facts.type != SqlType::kVoid) all.push_back(facts.type);
+      if (facts.type != SqlType::kUnknown && facts.category != 'P') all.push_back(facts.type);
     }
     return all;
   }();

@@ -54,10 +54,15 @@ bool IsColumnType(SqlType type);
 // kUnknown if there is none.
 SqlType ElementType(SqlType array);
 SqlType ArrayTypeOf(SqlType element);
-// All but kUnknown and kVoid, for the system catalogs.
+// All but kUnknown, kVoid and kRecord.
 const std::vector<SqlType>& AllTypes();
 
 inline bool IsArray(SqlType type) { return ElementType(type) != SqlType::kUnknown; }
+// regclass and its kind.
+inline bool IsObjectName(SqlType type) {
+  return type == SqlType::kRegclass || type == SqlType::kRegtype || type == SqlType::kRegproc ||
+         type == SqlType::kRegnamespace || type == SqlType::kRegrole;
+}
 inline bool IsInteger(SqlType type) { return type == SqlType::kInt4 || type == SqlType::kInt8 || type == SqlType::kInt2; }
 
 }  // namespace anabranch

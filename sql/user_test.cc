@@ -16,6 +16,7 @@ class UserTest : public SessionFixture {
   std::unique_ptr<TestSession> SessionOf(const std::string& user) {
     SessionContext context = Context();
     context.user = user;
+    context.admin = IsAdmin(context.transaction, user).value_or(false);
     return std::make_unique<TestSession>(std::move(context));
   }
   std::string Run(std::string_view text) { return root_->Run(text); }

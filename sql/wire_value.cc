@@ -63,7 +63,7 @@ void PutArray(const ArrayItems& array, SqlType type, std::string* out) {
   Put(static_cast<uint32_t>(element), out);
   if (array.values.empty()) return;
   Put(static_cast<uint32_t>(array.values.size()), out);
-  Put(array.vector ? int32_t{0} : int32_t{1}, out);
+  Put(int32_t{array.first_index()}, out);
   for (const Datum& value : array.values) {
     if (IsNull(value)) {
       Put(int32_t{-1}, out);
@@ -72,6 +72,19 @@ void PutArray(const ArrayItems& array, SqlType type, std::string* out) {
     std::string bytes;
     AppendBinary(value, element, &bytes);
     Put(static_cast<uint32_t>(bytes.size()), out);
+    out->append(bytes);
+  }
+}
+
+// What _pg_expandarray makes: an int2 and an int4.
+void PutRecord(const ArrayItems& record, std::string* out) {
+  static constexpr SqlType kFields[] = {SqlType::kInt2, SqlType::kInt4};
+  Put(static_cast<uint32_t>(std::size(kFields)), out);
+  for (size_t i = 0; i < std::size(kFields); ++i) {
+    Put(static_cast<uint32_t>(kFields[i]), out);
+    std::string bytes;
+    AppendBinary(record.values[i], kFields[i], &bytes);
+    Put(IsNull(record.values[i]) ? int32_t{-1} : static_cast<int32_t>(bytes.size()), out);
     out->append(bytes);
   }
 }
@@ -87,12 +100,16 @@ struct BinaryWriter {
         return Put(static_cast<int16_t>(value), out);
       case SqlType::kInt4:
       case SqlType::kOid:
+      case SqlType::kXid:
         return Put(static_cast<uint32_t>(value), out);
       default:
         return Put(value, out);
     }
   }
-  void operator()(const std::string& value) const { out->append(value); }
+  void operator()(const std::string& value) const {
+    out->append(value);
+    if (type == SqlType::kChar && value.empty()) out->push_back('\0');
+  }
   void operator()(const Numeric& value) const { PutNumeric(value, out); }
   void operator()(TimestampTz value) const { Put(WireUs(value.us), out); }
   void operator()(LocalTimestamp value) const { Put(WireUs(value.us), out); }
@@ -114,7 +131,9 @@ struct BinaryWriter {
     out->append(value.text);
   }
   void operator()(const ObjectName& value) const { Put(static_cast<uint32_t>(value.oid), out); }
-  void operator()(const Array& value) const { PutArray(*value.items, type, out); }
+  void operator()(const Array& value) const {
+    type == SqlType::kRecord ? PutRecord(*value.items, out) : PutArray(*value.items, type, out);
+  }
 };
 
 absl::Status BadBinary(SqlType type) {
@@ -205,7 +224,8 @@ absl::StatusOr<Datum> ArrayFrom(SqlType type, std::string_view bytes) {
     ASSIGN_OR_RETURN(values.back(), FromBinary(*element, item));
   }
   if (!reader.done()) return BadBinary(type);
-  return Datum(MakeArray(std::move(values)));
+  const bool vector = type == SqlType::kInt2Vector || type == SqlType::kOidVector;
+  return Datum(MakeArray(std::move(values), vector ? ArrayForm::kVector : ArrayForm::kPlain));
 }
 
 absl::StatusOr<Datum> TimeFrom(SqlType type, int64_t wire_us) {
@@ -228,6 +248,7 @@ absl::StatusOr<Datum> FixedFrom(SqlType type, std::string_view bytes) {
     case SqlType::kInt8:
       return Datum(reader.Take<int64_t>());
     case SqlType::kOid:
+    case SqlType::kXid:
       return Datum(int64_t{reader.Take<uint32_t>()});
     case SqlType::kFloat4:
       return Datum(std::bit_cast<float>(reader.Take<uint32_t>()));

@@ -1,4 +1,5 @@
--- \d and its kin over tables with everything that they show. What it prints is PostgreSQL 15's output, letter by letter.
+-- \d and its kin over tables with everything that they show. What it prints is PostgreSQL 15's output, letter by letter,
+-- but for the CHECK: PostgreSQL adds the cast that it makes (0::numeric).
 CREATE TABLE customer (
   id serial PRIMARY KEY,
   name varchar(40) NOT NULL,

@@ -1,4 +1,4 @@
--- What there is besides tables.
+-- What there is besides tables. Ours are the one database and its collation, the role admin, and the version.
 \l
 CREATE USER reader;
 \du

@@ -1,0 +1,198 @@
+#include "sql/set_function.h"
+
+#include <array>
+
+#include "base/status.h"
+
+namespace anabranch {
+namespace {
+
+constexpr auto kNames = std::to_array<std::pair<std::string_view, SetFunction>>({
+    {"generate_series", SetFunction::kSeries},
+    {"unnest", SetFunction::kUnnest},
+    {"generate_subscripts", SetFunction::kSubscripts},
+    {"_pg_expandarray", SetFunction::kExpandArray},
+});
+
+class Series final : public SetValues {
+ public:
+  Series(int64_t start, int64_t stop, int64_t step) : next_(start), stop_(stop), step_(step) {}
+  bool Next(Datum* value) override {
+    if (step_ > 0 ? next_ > stop_ : next_ < stop_) return false;
+    *value = static_cast<int64_t>(next_);
+    next_ += step_;
+    return true;
+  }
+
+ private:
+  __int128 next_;  // may pass the range of int8 by one step
+  const __int128 stop_;
+  const __int128 step_;
+};
+
+class Listed final : public SetValues {
+ public:
+  explicit Listed(std::vector<Datum> values) : values_(std::move(values)) {}
+  bool Next(Datum* value) override {
+    if (next_ == values_.size()) return false;
+    *value = std::move(values_[next_++]);
+    return true;
+  }
+
+ private:
+  std::vector<Datum> values_;
+  size_t next_ = 0;
+};
+
+using ValuesRef = std::unique_ptr<SetValues>;
+
+ValuesRef List(std::vector<Datum> values) { return std::make_unique<Listed>(std::move(values)); }
+
+absl::StatusOr<ValuesRef> OpenSeries(const Row& bounds) {
+  const int64_t step = bounds.size() > 2 ? std::get<int64_t>(bounds[2]) : 1;
+  if (step == 0) return SqlError(sqlstate::kInvalidParameterValue, "step size cannot equal zero");
+  return ValuesRef(std::make_unique<Series>(std::get<int64_t>(bounds[0]), std::get<int64_t>(bounds[1]), step));
+}
+
+// array, dimension, and perhaps whether to go backwards.
+ValuesRef OpenSubscripts(const Row& arguments) {
+  const ArrayItems& array = *std::get<Array>(arguments[0]).items;
+  if (std::get<int64_t>(arguments[1]) != 1 || array.values.empty()) return List({});
+  const int64_t first = array.first_index();
+  const int64_t last = first + static_cast<int64_t>(array.values.size()) - 1;
+  const bool backwards = arguments.size() > 2 && std::get<bool>(arguments[2]);
+  return backwards ? std::make_unique<Series>(last, first, -1) : std::make_unique<Series>(first, last, 1);
+}
+
+ValuesRef OpenExpanded(const ArrayItems& array) {
+  std::vector<Datum> records;
+  for (const Datum& item : array.values) {
+    const int64_t number = static_cast<int64_t>(records.size()) + 1;
+    records.emplace_back(MakeArray({item, number}, ArrayForm::kRecord));
+  }
+  return List(std::move(records));
+}
+
+class SetSource final : public RowSource {
+ public:
+  SetSource(ValuesRef values, Slots slots, const Execution& execution)
+      : values_(std::move(values)), slots_(slots), execution_(execution) {}
+
+  absl::StatusOr<bool> Next(Row* row) override {
+    RETURN_IF_ERROR(CheckStop(execution_.stop));
+    Datum value;
+    if (!values_->Next(&value)) return false;
+    if (row->size() < static_cast<size_t>(slots_.end)) row->resize(slots_.end);
+    int slot = slots_.begin;
+    const Array* record = std::get_if<Array>(&value);
+    if (record != nullptr && record->items->form == ArrayForm::kRecord) {
+      for (const Datum& field : record->items->values) (*row)[slot++] = field;
+    } else {
+      (*row)[slot++] = std::move(value);
+    }
+    ++number_;
+    if (slot < slots_.end) (*row)[slot] = number_;
+    return true;
+  }
+
+ private:
+  const ValuesRef values_;
+  const Slots slots_;
+  const Execution& execution_;
+  int64_t number_ = 0;
+};
+
+class ProjectSetSource final : public RowSource {
+ public:
+  ProjectSetSource(RowSourceRef input, const std::vector<ExpressionRef>& sets, int width, const Execution& execution)
+      : input_(std::move(input)), sets_(sets), width_(width), execution_(execution) {}
+
+  absl::StatusOr<bool> Next(Row* row) override {
+    while (true) {
+      RETURN_IF_ERROR(CheckStop(execution_.stop));
+      if (open_.empty()) {
+        ASSIGN_OR_RETURN(const bool found, input_->Next(&input_row_));
+        if (!found) return false;
+        for (const ExpressionRef& set : sets_) {
+          ASSIGN_OR_RETURN(open_.emplace_back(), OpenSet(*set, input_row_, execution_.evaluation));
+        }
+      }
+      *row = input_row_;
+      row->resize(width_);
+      bool any = false;
+      for (const ValuesRef& values : open_) any = values->Next(&row->emplace_back()) || any;
+      if (any) return true;
+      open_.clear();
+    }
+  }
+
+ private:
+  const RowSourceRef input_;
+  const std::vector<ExpressionRef>& sets_;
+  const size_t width_;
+  const Execution& execution_;
+  Row input_row_;
+  std::vector<ValuesRef> open_;  // of input_row_; empty: the next one is to be read
+};
+
+}  // namespace
+
+std::optional<SetFunction> SetFunctionNamed(std::string_view name) {
+  for (const auto& [known, function] : kNames) {
+    if (known == name) return function;
+  }
+  return std::nullopt;
+}
+
+std::string_view SetFunctionName(SetFunction function) {
+  for (const auto& [name, known] : kNames) {
+    if (known == function) return name;
+  }
+  return "";
+}
+
+absl::StatusOr<std::unique_ptr<SetValues>> OpenSet(const Expression& expression, const Row& row,
+                                                   const EvaluationContext& context) {
+  if (expression.kind != ExpressionKind::kSet) {
+    ASSIGN_OR_RETURN(Datum value, Evaluate(expression, row, context));
+    return List({std::move(value)});
+  }
+  Row arguments;
+  for (const ExpressionRef& argument : expression.arguments) {
+    ASSIGN_OR_RETURN(arguments.emplace_back(), Evaluate(*argument, row, context));
+    if (IsNull(arguments.back())) return List({});
+  }
+  switch (expression.set) {
+    case SetFunction::kSeries:
+      return OpenSeries(arguments);
+    case SetFunction::kUnnest:
+      return List(std::get<Array>(arguments[0]).items->values);
+    case SetFunction::kSubscripts:
+      return OpenSubscripts(arguments);
+    case SetFunction::kExpandArray:
+      return OpenExpanded(*std::get<Array>(arguments[0]).items);
+  }
+  return List({});
+}
+
+NodeText SetNode::Explain() const {
+  return {.label = fmt::format("Function Scan on {}{}", name_, alias_ == name_ ? "" : " " + alias_), .details = {}};
+}
+
+absl::StatusOr<RowSourceRef> SetNode::DoOpen(const Execution& execution, const Row& outer) const {
+  ASSIGN_OR_RETURN(ValuesRef values, OpenSet(*expression_, outer, execution.evaluation));
+  return RowSourceRef(std::make_unique<SetSource>(std::move(values), slots_, execution));
+}
+
+std::vector<const Expression*> ProjectSetNode::expressions() const {
+  std::vector<const Expression*> all;
+  for (const ExpressionRef& set : sets_) all.push_back(set.get());
+  return all;
+}
+
+absl::StatusOr<RowSourceRef> ProjectSetNode::DoOpen(const Execution& execution, const Row& outer) const {
+  ASSIGN_OR_RETURN(RowSourceRef input, input_->Open(execution, outer));
+  return RowSourceRef(std::make_unique<ProjectSetSource>(std::move(input), sets_, width_, execution));
+}
+
+}  // namespace anabranch
