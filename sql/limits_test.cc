@@ -7,6 +7,7 @@
 #include "gmock/gmock.h"
 #include "sql/parse.h"
 #include "sql/pgwire_extended.h"
+#include "sql/prepared_statement.h"
 #include "sql/test_server.h"
 
 namespace anabranch {
@@ -46,7 +47,9 @@ TEST_F(LimitsTest, ConnectionsAndThoseKeptForRoot) {
   for (int i = 0; i < kConnectionsKeptForRoot; ++i) ASSERT_EQ(connect("root"), "") << i;
   EXPECT_THAT(connect("root"), HasSubstr("sorry, too many clients already (at most 500)"));
   for (const auto& client : clients) {
-    if (client->connected()) ASSERT_EQ(client->Run("SELECT 1"), "1");
+    if (client->connected()) {
+      ASSERT_EQ(client->Run("SELECT 1"), "1");
+    }
   }
 }
 

@@ -14,10 +14,10 @@ class ResultTypeTest : public SessionFixture {
   std::string TypesOf(std::string_view text) {
     const auto statements = session_->session().Parse(text);
     if (!statements.ok()) return SqlStateOf(statements.status());
-    const auto described = session_->session().Describe(statements->front(), {});
-    if (!described.ok()) return SqlStateOf(described.status());
+    const auto prepared = session_->session().Prepare(statements->front(), {});
+    if (!prepared.ok()) return SqlStateOf(prepared.status());
     std::string types;
-    for (const ColumnDescription& column : described->columns) {
+    for (const ColumnDescription& column : (*prepared)->description().columns) {
       types += (types.empty() ? "" : "|") + FormatType({column.type, column.modifier});
     }
     return types;

@@ -101,7 +101,7 @@ struct SessionContext {
   std::string virtual_cluster;
   std::string user;
   bool admin = false;                         // whether the user was an administrator when the session began
-  TenantId tenant;                            // the id of the virtual cluster
+  TenantId tenant = {};                       // the id of the virtual cluster
   int32_t process_id = 0;                     // 0: outside a server
   const SessionRegistry* registry = nullptr;  // not owned; null outside a server
   SystemStatements* system = nullptr;         // not owned; null outside `system`

@@ -195,6 +195,8 @@ void SessionSettings::RollbackTo(size_t open) {
 void SessionSettings::Release(size_t open) { savepoints_.resize(open - 1); }
 
 std::vector<std::pair<std::string, std::string>> SessionSettings::TakeReported() {
+  if (reported_of_ && reported_of_->IsUnchanged(current_)) return {};
+  reported_of_ = current_;
   std::vector<std::pair<std::string, std::string>> all = current_.Reported();
   std::vector<std::pair<std::string, std::string>> changed;
   for (size_t i = 0; i < all.size(); ++i) {

@@ -61,6 +61,7 @@ class SessionSettings {
   std::vector<std::shared_ptr<const Saved>> savepoints_;
   std::shared_ptr<const Saved> saved_;  // as everything is now; null: not made
   std::vector<std::pair<std::string, std::string>> reported_;
+  std::optional<Settings> reported_of_;  // nullopt: nothing was reported yet
 };
 
 }  // namespace anabranch

@@ -128,46 +128,51 @@ absl::StatusOr<std::string> Settings::Get(std::string_view name) const {
   ASSIGN_OR_RETURN(const Definition* definition, Find(name));
   if (definition->name == "session_authorization") return user_;
   if (definition->name == "is_superuser") return std::string(kind_ == UserKind::kAdmin ? "on" : "off");
-  const auto found = values_.find(definition->name);
-  return found == values_.end() ? std::string(definition->value) : found->second;
+  const auto found = state_->values.find(definition->name);
+  return found == state_->values.end() ? std::string(definition->value) : found->second;
 }
 
 absl::Status Settings::Set(std::string_view name, const std::string& value) {
   ASSIGN_OR_RETURN(const Definition* definition, Find(name));
   ASSIGN_OR_RETURN(std::string checked, Checked(*definition, value));
-  values_.insert_or_assign(std::string(definition->name), std::move(checked));
-  UpdateTimeouts();
+  Values values = state_->values;
+  values.insert_or_assign(std::string(definition->name), std::move(checked));
+  Become(std::move(values));
   return absl::OkStatus();
 }
 
 absl::Status Settings::SetAtStart(std::string_view name, const std::string& value) {
   RETURN_IF_ERROR(Set(name, value));
-  at_start_ = std::make_shared<Values>(values_);
+  at_start_ = state_;
   return absl::OkStatus();
 }
 
 absl::Status Settings::Reset(std::string_view name) {
   ASSIGN_OR_RETURN(const Definition* definition, Find(name));
-  values_.erase(std::string(definition->name));
-  if (const auto start = at_start_->find(definition->name); start != at_start_->end()) values_.insert(*start);
-  UpdateTimeouts();
+  Values values = state_->values;
+  values.erase(std::string(definition->name));
+  if (const auto start = at_start_->values.find(definition->name); start != at_start_->values.end()) values.insert(*start);
+  Become(std::move(values));
   return absl::OkStatus();
 }
 
-void Settings::ResetAll() {
-  values_ = *at_start_;
-  UpdateTimeouts();
-}
+void Settings::ResetAll() { state_ = at_start_; }
 
-void Settings::UpdateTimeouts() {
-  const auto ms = [this](std::string_view name) {
-    const auto found = values_.find(name);
-    return found == values_.end() ? 0 : ParseMilliseconds(name, found->second).value_or(0);
+void Settings::Become(Values values) {
+  const auto value = [&](std::string_view name) {
+    const auto found = values.find(name);
+    return found == values.end() ? std::string() : found->second;
   };
-  timeouts_ = {.statement_ms = ms("statement_timeout"),
-               .lock_ms = ms("lock_timeout"),
-               .idle_in_transaction_ms = ms("idle_in_transaction_session_timeout"),
-               .idle_session_ms = ms("idle_session_timeout")};
+  const auto ms = [&](std::string_view name) { return ParseMilliseconds(name, value(name)).value_or(0); };
+  auto state = std::make_shared<State>();
+  state->timeouts = {.statement_ms = ms("statement_timeout"),
+                     .lock_ms = ms("lock_timeout"),
+                     .idle_in_transaction_ms = ms("idle_in_transaction_session_timeout"),
+                     .idle_session_ms = ms("idle_session_timeout")};
+  state->isolation = ParseIsolationLevel(value("default_transaction_isolation")).value_or(IsolationLevel::kReadCommitted);
+  state->read_only = value("default_transaction_read_only") == "on";
+  state->values = std::move(values);
+  state_ = std::move(state);
 }
 
 std::vector<std::string_view> Settings::Names() {
@@ -175,12 +180,6 @@ std::vector<std::string_view> Settings::Names() {
   for (const Definition& definition : kDefinitions) names.push_back(definition.name);
   return names;
 }
-
-IsolationLevel Settings::default_isolation() const {
-  return ParseIsolationLevel(*Get("default_transaction_isolation")).value_or(IsolationLevel::kReadCommitted);
-}
-
-bool Settings::default_read_only() const { return *Get("default_transaction_read_only") == "on"; }
 
 std::vector<std::pair<std::string, std::string>> Settings::Reported() const {
   std::vector<std::pair<std::string, std::string>> reported;

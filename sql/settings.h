@@ -1,4 +1,4 @@
-// Session settings (SET, SHOW, RESET). A value: copied when a transaction begins, put back when it rolls back.
+// Session settings (SET, SHOW, RESET). A value, cheap to copy: copied when a transaction begins, put back when it rolls back.
 #pragma once
 
 #include <map>
@@ -42,9 +42,11 @@ class Settings {
   void ResetAll();
   static std::vector<std::string_view> Names();  // in the order of SHOW ALL
 
-  IsolationLevel default_isolation() const;
-  bool default_read_only() const;
-  const Timeouts& timeouts() const { return timeouts_; }
+  IsolationLevel default_isolation() const { return state_->isolation; }
+  bool default_read_only() const { return state_->read_only; }
+  const Timeouts& timeouts() const { return state_->timeouts; }
+  // Nothing was set in either since one was a copy of the other.
+  bool IsUnchanged(const Settings& other) const { return state_ == other.state_; }
 
   // Clients are told of these by ParameterStatus: name and value.
   std::vector<std::pair<std::string, std::string>> Reported() const;
@@ -52,11 +54,18 @@ class Settings {
  private:
   using Values = std::map<std::string, std::string, std::less<>>;  // by canonical name; unset: the default
 
-  void UpdateTimeouts();
+  struct State {
+    Values values = {};
+    // Of the values: what every statement asks for.
+    Timeouts timeouts = {};
+    IsolationLevel isolation = IsolationLevel::kReadCommitted;
+    bool read_only = false;
+  };
 
-  Values values_;
-  std::shared_ptr<const Values> at_start_ = std::make_shared<Values>();
-  Timeouts timeouts_;  // of values_
+  void Become(Values values);
+
+  std::shared_ptr<const State> state_ = std::make_shared<State>();  // shared by copies
+  std::shared_ptr<const State> at_start_ = state_;
   std::string user_;
   UserKind kind_;
 };
