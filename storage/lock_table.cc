@@ -71,18 +71,17 @@ class Table final : public LockTable {
   absl::Status Lock(LockOwner owner_id, std::string_view key, LockMode mode, std::stop_token stop) override {
     std::unique_lock lock(mutex_);
     Owner* owner = &owners_[owner_id];
-    auto found = entries_.find(key);
-    if (found == entries_.end()) found = entries_.emplace(std::string(key), Entry()).first;
+    const auto found = FindEntry(key);
     Entry* entry = &found->second;
-    const Holder* held = FindHolder(*entry, owner);
-    if (held != nullptr && (held->mode == LockMode::kExclusive || mode == LockMode::kShared)) return absl::OkStatus();
-    // Whoever holds it already does not queue up behind those who wait for it.
-    if ((held != nullptr || entry->first == nullptr) && Grantable(*entry, owner, mode)) {
-      Grant(entry, owner, found->first, mode);
-      return absl::OkStatus();
-    }
+    if (GrantAtOnce(entry, owner, found->first, mode)) return absl::OkStatus();
     Waiter waiter{.owner = owner, .entry = entry, .key = found->first, .mode = mode};
-    return Wait(lock, waiter, held != nullptr, std::move(stop));
+    return Wait(lock, waiter, FindHolder(*entry, owner) != nullptr, std::move(stop));
+  }
+
+  bool TryLock(LockOwner owner_id, std::string_view key, LockMode mode) override {
+    std::lock_guard lock(mutex_);
+    const auto found = FindEntry(key);
+    return GrantAtOnce(&found->second, &owners_[owner_id], found->first, mode);
   }
 
   void ReleaseAll(LockOwner owner_id) override {
@@ -113,6 +112,23 @@ class Table final : public LockTable {
   }
 
  private:
+  using Entries = std::unordered_map<std::string, Entry, KeyHash, std::equal_to<>>;
+
+  Entries::iterator FindEntry(std::string_view key) {
+    const auto found = entries_.find(key);
+    return found == entries_.end() ? entries_.emplace(std::string(key), Entry()).first : found;
+  }
+
+  // False: others are before it. An entry that was made for it is granted.
+  bool GrantAtOnce(Entry* entry, Owner* owner, std::string_view key, LockMode mode) {
+    const Holder* held = FindHolder(*entry, owner);
+    if (held != nullptr && (held->mode == LockMode::kExclusive || mode == LockMode::kShared)) return true;
+    // Whoever holds it already does not queue up behind those who wait for it.
+    if ((held == nullptr && entry->first != nullptr) || !Grantable(*entry, owner, mode)) return false;
+    Grant(entry, owner, key, mode);
+    return true;
+  }
+
   // `lock` holds mutex_.
   absl::Status Wait(std::unique_lock<std::mutex>& lock, Waiter& waiter, bool upgrade, std::stop_token stop) {
     Enqueue(waiter, upgrade);
@@ -197,7 +213,7 @@ class Table final : public LockTable {
   }
 
   mutable std::mutex mutex_;  // guards everything below, and what it points to
-  std::unordered_map<std::string, Entry, KeyHash, std::equal_to<>> entries_;  // held or waited for
+  Entries entries_;           // held or waited for
   std::unordered_map<LockOwner, Owner> owners_;
   uint64_t searches_ = 0;
   size_t held_count_ = 0;

@@ -24,6 +24,8 @@ class LockTable {
   // Waits until granted, first come first served. Re-entrant; a holder of kShared that asks for kExclusive is upgraded.
   // 40P01, at once, for the request that would close a cycle of waiters; Cancelled when `stop` is requested.
   virtual absl::Status Lock(LockOwner owner, std::string_view key, LockMode mode, std::stop_token stop) = 0;
+  // The same without waiting: false, and nothing is locked, where Lock would wait.
+  virtual bool TryLock(LockOwner owner, std::string_view key, LockMode mode) = 0;
   virtual void ReleaseAll(LockOwner owner) = 0;
   virtual size_t held_count() const = 0;     // for tests
   virtual size_t waiting_count() const = 0;  // for tests
