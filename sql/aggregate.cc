@@ -119,7 +119,8 @@ absl::Status Accumulator::Add(const Datum& value, const Datum& separator) {
 
 absl::Status Accumulator::AddFloat(double value) {
   const bool infinite = std::isinf(value) || std::isinf(floats_);
-  floats_ += value;
+  // The first one as it is: 0 + -0 would lose the sign.
+  floats_ = count_ == 1 && kind_ == AggregateKind::kSum ? value : floats_ + value;
   if (!std::isinf(floats_) || infinite) return absl::OkStatus();
   return SqlError(sqlstate::kNumericValueOutOfRange, "value out of range: overflow");
 }

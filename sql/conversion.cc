@@ -278,6 +278,14 @@ std::optional<SqlType> ComparisonType(SqlType a, SqlType b) {
   return std::nullopt;
 }
 
+std::optional<SqlType> EqualityLeftType(SqlType left, SqlType right) {
+  const bool as_it_is = (IsInteger(left) && IsInteger(right)) || (IsFloat(left) && IsNumber(right)) ||
+                        (IsDateLike(left) && IsDateLike(right));
+  if (as_it_is) return left;
+  const std::optional<SqlType> type = ComparisonType(left, right);
+  return type == T::kVarchar ? T::kText : type;
+}
+
 bool HasOrder(SqlType type) { return type != T::kJson && type != T::kVoid; }
 
 absl::StatusOr<Datum> CastDatum(Datum value, SqlType from, SqlType to) {

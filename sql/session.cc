@@ -1,5 +1,4 @@
 #include "sql/session.h"
-
 #include <algorithm>
 
 #include "base/status.h"
@@ -63,21 +62,19 @@ class Session final : public SqlSession {
   absl::StatusOr<StatementDescription> Describe(const StatementRef& statement, const std::vector<SqlType>& hints) override {
     if (block_.failed() && !IsTransactionEnd(*statement)) return InFailedTransaction();
     absl::StatusOr<StatementDescription> description = DescribeStatement(statement, hints);
-    if (!description.ok()) FailBlock();
-    return description;
+    if (description.ok()) return description;
+    FailBlock();
+    return WithPosition(description.status(), *statement);
   }
 
   absl::StatusOr<std::string> Execute(const StatementRef& statement, const std::vector<SqlType>& parameter_types,
                                       const std::vector<std::optional<std::string>>& parameters, ResultSink& sink,
                                       std::stop_token stop) override {
     if (block_.failed() && !IsTransactionEnd(*statement)) return InFailedTransaction();
-    const Call call{statement, parameter_types, parameters, sink, std::move(stop)};
-    if (statement->kind == Statement::Kind::kPostgres && statement->tree->has_transaction_stmt()) {
-      return ExecuteTransaction(call);
-    }
-    if (statement->kind == Statement::Kind::kPostgres && !UsesSettings(*statement->tree)) return ExecuteOnData(call);
-    absl::StatusOr<std::string> tag = ExecuteOutsideData(call);
-    if (!tag.ok()) FailBlock();
+    Call call{statement, parameter_types, parameters, sink, std::move(stop)};
+    call.parameter_types.resize(std::max(parameter_types.size(), parameters.size()), SqlType::kUnknown);
+    absl::StatusOr<std::string> tag = Execute(call);
+    if (!tag.ok()) return WithPosition(tag.status(), *statement);
     return tag;
   }
 
@@ -111,6 +108,17 @@ class Session final : public SqlSession {
     ResultSink& sink;
     std::stop_token stop;
   };
+
+  absl::StatusOr<std::string> Execute(const Call& call) {
+    const Statement& statement = *call.statement;
+    if (statement.kind == Statement::Kind::kPostgres && statement.tree->has_transaction_stmt()) {
+      return ExecuteTransaction(call);
+    }
+    if (statement.kind == Statement::Kind::kPostgres && !UsesSettings(*statement.tree)) return ExecuteOnData(call);
+    absl::StatusOr<std::string> tag = ExecuteOutsideData(call);
+    if (!tag.ok()) FailBlock();
+    return tag;
+  }
 
   static bool UsesSettings(const Node& tree) { return tree.has_variable_set_stmt() || tree.has_variable_show_stmt(); }
 
@@ -239,7 +247,8 @@ class Session final : public SqlSession {
 
   absl::StatusOr<std::string> RunOnData(const Call& call, Transaction& transaction) {
     const Node& tree = *call.statement->tree;
-    const bool only_reads = tree.has_select_stmt() || (tree.has_explain_stmt() && WrittenTable(tree) == nullptr);
+    const bool only_reads =
+        (tree.has_select_stmt() && !LocksRows(tree)) || (tree.has_explain_stmt() && WrittenTable(tree) == nullptr);
     if (!only_reads && (block_.read_only() || transaction.read_only())) {
       return SqlError(sqlstate::kReadOnlySqlTransaction,
                       fmt::format("cannot execute {} in a read-only transaction", CommandName(tree)));
@@ -258,7 +267,8 @@ class Session final : public SqlSession {
       return SqlError(sqlstate::kProtocolViolation, "COPY FROM STDIN needs the copy protocol");
     }
     RETURN_IF_ERROR(BeginStatement(tree, transaction, call.stop));
-    ASSIGN_OR_RETURN(const BoundStatementRef bound, Bind(call.statement, call.parameter_types, transaction));
+    ASSIGN_OR_RETURN(const BoundStatementRef bound,
+                     Bind(call.statement, call.parameter_types, NewParameters::kRefused, transaction));
     ASSIGN_OR_RETURN(const Row parameters, ParseParameters(bound->parameters, call.parameters));
     execution.evaluation.parameters = &parameters;
     execution.evaluation.snapshot = transaction.snapshot();
@@ -325,8 +335,8 @@ class Session final : public SqlSession {
   }
 
   absl::StatusOr<BoundStatementRef> Bind(const StatementRef& statement, std::vector<SqlType> hints,
-                                         Transaction& transaction) {
-    return BindStatement(statement, std::move(hints), transaction, &tables_, context_);
+                                         NewParameters new_parameters, Transaction& transaction) {
+    return BindStatement(statement, std::move(hints), new_parameters, transaction, &tables_, context_);
   }
 
   absl::StatusOr<StatementDescription> DescribeStatement(const StatementRef& statement, std::vector<SqlType> hints) {
@@ -358,9 +368,11 @@ class Session final : public SqlSession {
       transaction = own.get();
     }
     RETURN_IF_ERROR(transaction->BeginStatement());
-    ASSIGN_OR_RETURN(const BoundStatementRef bound, Bind(statement, std::move(hints), *transaction));
+    ASSIGN_OR_RETURN(const BoundStatementRef bound,
+                     Bind(statement, std::move(hints), NewParameters::kAllowed, *transaction));
     description.parameters = bound->parameters;
     description.columns = bound->columns;
+    description.returns_rows = bound->returns_rows();
     return description;
   }
 
@@ -436,7 +448,7 @@ absl::StatusOr<std::unique_ptr<CopyIn>> Session::BeginCopy(const StatementRef& s
     return std::make_unique<SessionCopy>(this, std::move(rules), std::move(positions), std::move(format),
                                          MakeExecution(*transaction, stop));
   }();
-  if (!copy.ok()) return block_.Finish(std::move(copy).status());
+  if (!copy.ok()) return WithPosition(block_.Finish(std::move(copy).status()), *statement);
   return copy;
 }
 

@@ -51,7 +51,8 @@ using StatementRef = std::shared_ptr<const Statement>;
 // What Describe answers for a prepared statement.
 struct StatementDescription {
   std::vector<SqlType> parameters;
-  std::vector<ColumnDescription> columns;  // empty: no rows
+  std::vector<ColumnDescription> columns;
+  bool returns_rows = false;  // set for SELECT, which may have no columns
 };
 
 // COPY table FROM STDIN, between CopyInResponse and CopyDone.

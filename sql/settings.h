@@ -36,6 +36,8 @@ class Settings {
   std::vector<std::pair<std::string, std::string>> Reported() const;
 
  private:
+  absl::Status CheckOwnUser(std::string_view name, const std::string& value) const;
+
   std::map<std::string, std::string, std::less<>> values_;  // by canonical name; unset: the default
   std::string user_;
 };

@@ -18,6 +18,7 @@ namespace anabranch {
 class TextSink final : public ResultSink {
  public:
   absl::Status Columns(const std::vector<ColumnDescription>& described) override {
+    described_rows = true;
     for (const ColumnDescription& column : described) columns += (columns.empty() ? "" : ",") + column.name;
     return absl::OkStatus();
   }
@@ -42,6 +43,7 @@ class TextSink final : public ResultSink {
   std::string notices;
   std::string copied;
   size_t count = 0;
+  bool described_rows = false;
 };
 
 // Two virtual clusters to SHOW; notes what ran.
@@ -73,7 +75,7 @@ class TestSession {
   // by itself, several are one implicit block.
   std::string Run(std::string_view text, std::stop_token stop = {}) {
     auto statements = session_->Parse(text);
-    if (!statements.ok()) return Error(statements.status());
+    if (!statements.ok()) return Fail(statements.status());
     const bool block = statements->size() > 1;
     if (block) session_->BeginImplicitBlock();
     std::string result;
@@ -129,6 +131,7 @@ class TestSession {
 
   SqlSession& session() { return *session_; }
   const TextSink& last() const { return last_; }
+  const absl::Status& error() const { return error_; }  // of the last Run that failed
   char status() const { return static_cast<char>(session_->status()); }
 
  private:
@@ -137,8 +140,13 @@ class TestSession {
     last_ = TextSink();
     auto tag = session_->Execute(statement, types, parameters, last_, std::move(stop));
     failed_ = !tag.ok();
-    if (failed_) return Error(tag.status());
+    if (failed_) return Fail(tag.status());
     return last_.columns.empty() ? *tag : last_.rows;
+  }
+
+  std::string Fail(const absl::Status& status) {
+    error_ = status;
+    return Error(status);
   }
 
   static std::string Error(const absl::Status& status) {
@@ -147,6 +155,7 @@ class TestSession {
 
   std::unique_ptr<SqlSession> session_;
   TextSink last_;
+  absl::Status error_;
   bool failed_ = false;
 };
 
