@@ -130,7 +130,8 @@ size_t Accumulator::held_bytes() const { return text_.size() + ValueBytes(extrem
 
 absl::Status Accumulator::AddFloat(double value) {
   const bool infinite = std::isinf(value) || std::isinf(floats_);
-  floats_ += value;
+  // The first one as it is: 0 + -0 would lose the sign.
+  floats_ = count_ == 1 && kind_ == AggregateKind::kSum ? value : floats_ + value;
   if (!std::isinf(floats_) || infinite) return absl::OkStatus();
   return SqlError(sqlstate::kNumericValueOutOfRange, "value out of range: overflow");
 }

@@ -119,7 +119,7 @@ class Alteration {
     ASSIGN_OR_RETURN(ParsedExpression parsed, ParsedExpression::Parse(column.default_expression));
     StripRegclass(parsed.mutable_node());
     Binder binder({});
-    ASSIGN_OR_RETURN(const ExpressionRef bound, binder.BindAssignment(parsed.node(), column));
+    ASSIGN_OR_RETURN(const ExpressionRef bound, binder.BindAssignment(parsed.node(), column, "DEFAULT expressions"));
     if (!IsFixed(*bound)) {
       rewrites_ = true;
       return absl::OkStatus();

@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 #include "sql/aggregate.h"
+#include "sql/error_field.h"
 #include "sql/function.h"
 #include "sql/object_name.h"
 #include "sql/tree.h"
@@ -19,15 +20,40 @@ ExpressionRef MakeTest(ExpressionKind kind, ExpressionRef argument) {
   return expression;
 }
 
+// Where the expression, or what it begins with, begins.
+int BeginOf(const Expression& expression) {
+  if (expression.location >= 0 || expression.arguments.empty()) return expression.location;
+  return BeginOf(*expression.arguments.front());
+}
+
 }  // namespace
 
-bool ContainsAggregate(const Expression& expression) {
-  return expression.kind == ExpressionKind::kAggregate ||
-         std::any_of(expression.arguments.begin(), expression.arguments.end(),
-                     [](const ExpressionRef& argument) { return ContainsAggregate(*argument); });
+const Expression* FindAggregateIn(const Expression& expression) {
+  if (expression.kind == ExpressionKind::kAggregate) return &expression;
+  for (const ExpressionRef& argument : expression.arguments) {
+    if (const Expression* const found = FindAggregateIn(*argument)) return found;
+  }
+  return nullptr;
+}
+
+absl::Status RefuseAggregates(const Expression& expression, std::string_view what) {
+  const Expression* const aggregate = FindAggregateIn(expression);
+  if (aggregate == nullptr) return absl::OkStatus();
+  return WithLocation(SqlError(sqlstate::kGroupingError, fmt::format("aggregate functions are not allowed in {}", what)),
+                      aggregate->location);
 }
 
 absl::StatusOr<ExpressionRef> Binder::Bind(const Node& node) {
+  absl::StatusOr<ExpressionRef> bound = BindNode(node);
+  const int location = LocationOf(node);
+  if (!bound.ok()) return WithLocation(std::move(bound), location);
+  // An operator is behind its left side, a cast with :: behind its argument.
+  const int begin = BeginOf(**bound);
+  (*bound)->location = begin < 0 || (location >= 0 && location < begin) ? location : begin;
+  return bound;
+}
+
+absl::StatusOr<ExpressionRef> Binder::BindNode(const Node& node) {
   switch (node.node_case()) {
     case Node::kColumnRef:
       return BindColumn(node.column_ref());
@@ -93,41 +119,41 @@ absl::StatusOr<ExpressionRef> Binder::BindKnown(const Node& node) {
 absl::StatusOr<ExpressionRef> Binder::BindClause(const Node& node, SqlType type, std::string_view what,
                                                  bool aggregates_allowed) {
   ASSIGN_OR_RETURN(ExpressionRef expression, Bind(node));
-  if (!aggregates_allowed && ContainsAggregate(*expression)) {
-    return SqlError(sqlstate::kGroupingError, fmt::format("aggregate functions are not allowed in {}", what));
-  }
+  if (!aggregates_allowed) RETURN_IF_ERROR(RefuseAggregates(*expression, what));
   const SqlType from = expression->type;
+  const int location = expression->location;
   // LIMIT and OFFSET take any number.
   const Conversion conversion = type == SqlType::kInt8 ? Conversion::kAssignment : Conversion::kImplicit;
   ASSIGN_OR_RETURN(expression, Convert(std::move(expression), type, conversion));
   if (expression) return expression;
-  return SqlError(sqlstate::kDatatypeMismatch,
-                  fmt::format("argument of {} must be type {}, not type {}", what, TypeName(type), TypeName(from)));
+  return WithLocation(SqlError(sqlstate::kDatatypeMismatch, fmt::format("argument of {} must be type {}, not type {}", what,
+                                                                        TypeName(type), TypeName(from))),
+                      location);
 }
 
 absl::StatusOr<ExpressionRef> Binder::BindClause(const Node& node, std::string_view what) {
   ASSIGN_OR_RETURN(ExpressionRef expression, BindKnown(node));
-  if (!ContainsAggregate(*expression)) return expression;
-  return SqlError(sqlstate::kGroupingError, fmt::format("aggregate functions are not allowed in {}", what));
+  RETURN_IF_ERROR(RefuseAggregates(*expression, what));
+  return expression;
 }
 
-absl::StatusOr<ExpressionRef> Binder::BindAssignment(const Node& node, const Column& column) {
+absl::StatusOr<ExpressionRef> Binder::BindAssignment(const Node& node, const Column& column, std::string_view what) {
   ASSIGN_OR_RETURN(ExpressionRef expression, Bind(node));
-  if (ContainsAggregate(*expression)) {
-    return SqlError(sqlstate::kGroupingError, "aggregate functions are not allowed in VALUES or SET");
-  }
+  RETURN_IF_ERROR(RefuseAggregates(*expression, what));
   return Assign(std::move(expression), column);
 }
 
 absl::StatusOr<ExpressionRef> Binder::Assign(ExpressionRef expression, const Column& column) {
   const SqlType from = expression->type;
+  const int location = expression->location;
   ASSIGN_OR_RETURN(expression,
                    Convert(std::move(expression), ColumnType{column.type, column.modifier}, Conversion::kAssignment));
   if (!expression) {
-    return SqlError(sqlstate::kDatatypeMismatch,
-                    fmt::format("column \"{}\" is of type {} but expression is of type {}", column.name,
-                                TypeName(column.type), TypeName(from)),
-                    "You will need to rewrite or cast the expression.");
+    return WithLocation(SqlError(sqlstate::kDatatypeMismatch,
+                                 fmt::format("column \"{}\" is of type {} but expression is of type {}", column.name,
+                                             TypeName(column.type), TypeName(from)),
+                                 "You will need to rewrite or cast the expression."),
+                        location);
   }
   return expression;
 }
@@ -146,19 +172,25 @@ absl::StatusOr<ExpressionRef> Binder::Convert(ExpressionRef expression, SqlType 
       return Convert(std::move(expression), to, conversion);
     }
     if (!IsNull(expression->constant)) {
-      ASSIGN_OR_RETURN(expression->constant, FromText(to, std::get<std::string>(expression->constant)));
+      ASSIGN_OR_RETURN(expression->constant,
+                       WithLocation(FromText(to, std::get<std::string>(expression->constant)), expression->location));
     }
     expression->type = to;
     return expression;
   }
   if (!CanConvert(from, to, conversion)) return ExpressionRef();
   if (expression->kind == ExpressionKind::kConstant) {
-    ASSIGN_OR_RETURN(expression->constant, CastDatum(std::move(expression->constant), from, to));
-    expression->type = to;
-    expression->modifier = kNoModifier;
-    return expression;
+    // One that cannot be converted is an error where it is evaluated, if it is.
+    absl::StatusOr<Datum> value = CastDatum(expression->constant, from, to);
+    if (value.ok()) {
+      expression->constant = *std::move(value);
+      expression->type = to;
+      expression->modifier = kNoModifier;
+      return expression;
+    }
   }
   ExpressionRef cast = MakeExpression(ExpressionKind::kCast, to);
+  cast->location = expression->location;
   cast->arguments.push_back(std::move(expression));
   return cast;
 }
@@ -174,6 +206,7 @@ absl::StatusOr<ExpressionRef> Binder::Convert(ExpressionRef expression, ColumnTy
   ExpressionRef fitted = MakeExpression(ExpressionKind::kCast, to.type);
   fitted->modifier = to.modifier;
   fitted->conversion = conversion;
+  fitted->location = expression->location;
   fitted->arguments.push_back(std::move(expression));
   return fitted;
 }
@@ -278,11 +311,12 @@ absl::StatusOr<ExpressionRef> Binder::BindConstant(const pg_query::A_Const& cons
 }
 
 absl::StatusOr<ExpressionRef> Binder::BindParameter(const pg_query::ParamRef& parameter) {
-  if (parameter.number() < 1 || parameter.number() > kParametersMax) {
+  const bool given = static_cast<size_t>(parameter.number()) <= parameters_.size();
+  const bool allowed = given || new_parameters_ == NewParameters::kAllowed;
+  if (parameter.number() < 1 || parameter.number() > kParametersMax || !allowed) {
     return SqlError("42P02", fmt::format("there is no parameter ${}", parameter.number()));
   }
-  if (parameters_.size() < static_cast<size_t>(parameter.number()))
-    parameters_.resize(parameter.number(), SqlType::kUnknown);
+  if (!given) parameters_.resize(parameter.number(), SqlType::kUnknown);
   const int index = parameter.number() - 1;
   ExpressionRef expression = MakeExpression(ExpressionKind::kParameter, parameters_[index]);
   expression->index = index;
@@ -322,8 +356,12 @@ absl::StatusOr<ExpressionRef> Binder::BindCase(const pg_query::CaseExpr& node) {
     ASSIGN_OR_RETURN(ExpressionRef otherwise, Bind(node.defresult()));
     results.push_back(std::move(otherwise));
   }
+  // PostgreSQL looks at ELSE first.
   std::vector<ExpressionRef*> all;
-  for (ExpressionRef& result : results) all.push_back(&result);
+  if (node.has_defresult()) all.push_back(&results.back());
+  for (ExpressionRef& result : results) {
+    if (all.empty() || &result != all.front()) all.push_back(&result);
+  }
   ASSIGN_OR_RETURN(expression->type, Unify(std::move(all), "CASE"));
   std::vector<ExpressionRef> conditions = std::move(expression->arguments);
   expression->arguments.clear();

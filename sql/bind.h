@@ -47,7 +47,6 @@ struct QueryLevel {
   // What it uses of the queries around it, as expressions of the next one: its kOuterColumns are positions here.
   std::vector<ExpressionRef> captures = {};
   std::map<std::string, std::shared_ptr<CommonTable>> common_tables = {};
-  bool in_aggregate = false;
   bool sets_allowed = false;  // whether a set function may stand here, or a row number: the planner makes rows of them
 };
 
@@ -64,11 +63,15 @@ class WithoutSets {
   const bool allowed_;
 };
 
+// Whether a statement may have more parameters than the client gave types for: only where it is prepared.
+enum class NewParameters { kAllowed, kRefused };
+
 // Binds the expressions of one statement. A parameter's type is what the client said, else what the first place that needs
 // one says, else text.
 class Binder {
  public:
-  explicit Binder(std::vector<SqlType> parameter_hints) : parameters_(std::move(parameter_hints)) {}
+  explicit Binder(std::vector<SqlType> parameter_hints, NewParameters new_parameters = NewParameters::kRefused)
+      : parameters_(std::move(parameter_hints)), new_parameters_(new_parameters) {}
 
   // What subqueries are planned with; not owned. Without it they are refused.
   void set_planning(const Planning* planning) { planning_ = planning; }
@@ -86,8 +89,11 @@ class Binder {
   // Tables that the statement's queries read.
   void NoteTable(TableRef table) { tables_.push_back(std::move(table)); }
   const std::vector<TableRef>& tables() const { return tables_; }
+  // Those of which they lock rows.
+  void NoteLocked(TableRef table) { locked_.push_back(std::move(table)); }
+  const std::vector<TableRef>& locked() const { return locked_; }
 
-  // The type may still be kUnknown (a string, NULL, a parameter).
+  // The type may still be kUnknown (a string, NULL, a parameter). Errors have a location.
   absl::StatusOr<ExpressionRef> Bind(const pg_query::Node& node);
   // As above, with unknown taken as text.
   absl::StatusOr<ExpressionRef> BindKnown(const pg_query::Node& node);
@@ -97,7 +103,8 @@ class Binder {
   // As BindKnown, without aggregates.
   absl::StatusOr<ExpressionRef> BindClause(const pg_query::Node& node, std::string_view what);
   // The value of a column: converted as an assignment, 42804 if it cannot be.
-  absl::StatusOr<ExpressionRef> BindAssignment(const pg_query::Node& node, const Column& column);
+  // `what` is the clause it is in.
+  absl::StatusOr<ExpressionRef> BindAssignment(const pg_query::Node& node, const Column& column, std::string_view what);
   absl::StatusOr<ExpressionRef> Assign(ExpressionRef expression, const Column& column);
 
   // nullptr if there is no such conversion.
@@ -122,6 +129,7 @@ class Binder {
   std::vector<SqlType> parameter_types() const;
 
  private:
+  absl::StatusOr<ExpressionRef> BindNode(const pg_query::Node& node);
   absl::StatusOr<ExpressionRef> BindColumn(const pg_query::ColumnRef& column);
   absl::StatusOr<ExpressionRef> BindConstant(const pg_query::A_Const& constant);
   absl::StatusOr<ExpressionRef> BindParameter(const pg_query::ParamRef& parameter);
@@ -167,7 +175,9 @@ class Binder {
   QueryLevel* level_ = &root_;
   const Planning* planning_ = nullptr;
   std::vector<TableRef> tables_;
+  std::vector<TableRef> locked_;
   std::vector<SqlType> parameters_;
+  const NewParameters new_parameters_;
 };
 
 // What an item of ORDER BY says beside its expression; nulls come last unless it says otherwise or is descending.
@@ -176,6 +186,8 @@ SortDirection DirectionOf(const pg_query::SortBy& sort);
 // The name of a result column that has no alias, as PostgreSQL chooses it.
 std::string ResultName(const pg_query::Node& node);
 
-bool ContainsAggregate(const Expression& expression);
+const Expression* FindAggregateIn(const Expression& expression);  // null: there is none
+// 42803 if there is one; `what` is the clause.
+absl::Status RefuseAggregates(const Expression& expression, std::string_view what);
 
 }  // namespace anabranch

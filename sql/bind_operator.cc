@@ -3,6 +3,7 @@
 
 #include "base/status.h"
 #include "sql/bind.h"
+#include "sql/error_field.h"
 #include "sql/function.h"
 #include "sql/tree.h"
 
@@ -38,22 +39,30 @@ absl::Status NoOperator(std::string_view name, SqlType left, SqlType right) {
 
 absl::StatusOr<SqlType> Binder::Unify(std::vector<ExpressionRef*> expressions, std::string_view what) {
   SqlType common = SqlType::kUnknown;
-  const auto mismatch = [&](SqlType type) {
-    return SqlError(sqlstate::kDatatypeMismatch,
-                    fmt::format("{} types {} and {} cannot be matched", what, TypeName(common), TypeName(type)));
+  const auto mismatch = [&](SqlType type, int location) {
+    if (TypeCategory(common) == TypeCategory(type)) {
+      return WithLocation(
+          SqlError("42846", fmt::format("{} could not convert type {} to {}", what == "CASE" ? "CASE/WHEN" : what,
+                                        TypeName(type), TypeName(common))),
+          location);
+    }
+    return WithLocation(SqlError(sqlstate::kDatatypeMismatch, fmt::format("{} types {} and {} cannot be matched", what,
+                                                                          TypeName(common), TypeName(type))),
+                        location);
   };
   for (const ExpressionRef* expression : expressions) {
     const std::optional<SqlType> next = CommonType(common, (*expression)->type);
-    if (!next) return mismatch((*expression)->type);
+    if (!next) return mismatch((*expression)->type, (*expression)->location);
     common = *next;
   }
   if (common == SqlType::kUnknown) common = SqlType::kText;
   for (ExpressionRef* expression : expressions) {
     const SqlType from = (*expression)->type;
+    const int location = (*expression)->location;
     if (from != SqlType::kUnknown && HoldSameValues(from, common)) continue;
     ASSIGN_OR_RETURN(*expression, Convert(std::move(*expression), common, Conversion::kImplicit));
     // A parameter's type may have been settled by an earlier member of the same list.
-    if (!*expression) return mismatch(from);
+    if (!*expression) return mismatch(from, location);
   }
   return common;
 }
@@ -95,13 +104,13 @@ absl::StatusOr<ExpressionRef> Binder::BindOperator(const pg_query::A_Expr& node)
   }
   if (node.rexpr().has_list() || node.lexpr().has_list()) return UnsupportedError("a row comparison");
   if (node.rexpr().has_row_expr() && node.lexpr().has_row_expr()) return BindRowComparison(node);
-  ASSIGN_OR_RETURN(ExpressionRef right, Bind(node.rexpr()));
   if (!node.has_lexpr()) {
-    std::vector<ExpressionRef> arguments;
-    arguments.push_back(std::move(right));
+    std::vector<ExpressionRef> arguments(1);
+    ASSIGN_OR_RETURN(arguments[0], Bind(node.rexpr()));
     return BindCall(name, std::move(arguments), true);
   }
   ASSIGN_OR_RETURN(ExpressionRef left, Bind(node.lexpr()));
+  ASSIGN_OR_RETURN(ExpressionRef right, Bind(node.rexpr()));
   if (node.kind() == pg_query::AEXPR_DISTINCT)
     return Compare(CompareOperator::kDistinct, std::move(left), std::move(right));
   if (node.kind() == pg_query::AEXPR_NOT_DISTINCT) {
@@ -142,11 +151,10 @@ absl::StatusOr<ExpressionRef> Binder::BindConcatenation(ExpressionRef left, Expr
   for (const SqlType type : types) {
     if (type == SqlType::kJsonb) return UnsupportedError(fmt::format("operator || of {}", TypeName(type)));
   }
-  const bool bytes = types[0] == SqlType::kBytea || types[1] == SqlType::kBytea;
+  const auto fits_bytes = [](SqlType type) { return type == SqlType::kUnknown || type == SqlType::kBytea; };
+  const bool bytes = types[0] != types[1] ? fits_bytes(types[0]) && fits_bytes(types[1]) : types[0] == SqlType::kBytea;
   if (!bytes && !is_text(types[0]) && !is_text(types[1])) return NoOperator("||", types[0], types[1]);
-  const SqlType to = bytes && (types[0] == types[1] || types[0] == SqlType::kUnknown || types[1] == SqlType::kUnknown)
-                         ? SqlType::kBytea
-                         : SqlType::kText;
+  const SqlType to = bytes ? SqlType::kBytea : SqlType::kText;
   std::vector<ExpressionRef> arguments;
   for (ExpressionRef* side : {&left, &right}) {
     ASSIGN_OR_RETURN(*side, Convert(std::move(*side), to, Conversion::kExplicit));
@@ -235,15 +243,17 @@ absl::StatusOr<ExpressionRef> Binder::BindItems(const pg_query::A_Expr& node) {
   return items;
 }
 
-// CASE WHEN a = b THEN NULL ELSE a END.
+// CASE WHEN a = b THEN NULL ELSE a END, of the type of the left side of the operator that PostgreSQL compares them by.
 absl::StatusOr<ExpressionRef> Binder::BindNullIf(const pg_query::A_Expr& node) {
-  ASSIGN_OR_RETURN(ExpressionRef value, BindKnown(node.lexpr()));
   ASSIGN_OR_RETURN(ExpressionRef left, Bind(node.lexpr()));
   ASSIGN_OR_RETURN(ExpressionRef right, Bind(node.rexpr()));
-  ExpressionRef expression = MakeExpression(ExpressionKind::kCase, value->type);
+  const std::optional<SqlType> type = EqualityLeftType(left->type, right->type);
   ASSIGN_OR_RETURN(ExpressionRef equal, Compare(CompareOperator::kEqual, std::move(left), std::move(right)));
+  ASSIGN_OR_RETURN(ExpressionRef value, Bind(node.lexpr()));
+  ASSIGN_OR_RETURN(value, Convert(std::move(value), *type, Conversion::kImplicit));
+  ExpressionRef expression = MakeExpression(ExpressionKind::kCase, *type);
   expression->arguments.push_back(std::move(equal));
-  expression->arguments.push_back(MakeConstant(value->type, Null{}));
+  expression->arguments.push_back(MakeConstant(*type, Null{}));
   expression->arguments.push_back(std::move(value));
   return expression;
 }
@@ -268,7 +278,8 @@ absl::StatusOr<ExpressionRef> Binder::BindBetween(const pg_query::A_Expr& node) 
   return MakeBoolean(negated ? ExpressionKind::kAnd : ExpressionKind::kOr, std::move(straight), std::move(swapped));
 }
 
-// (a, b) < (c, d) as a < c OR (a = c AND b < d); = and <> column by column.
+// (a, b) < (c, d) as CASE WHEN a = c THEN b < d ELSE a < c END, which looks no further than it must; = and <> column by
+// column.
 absl::StatusOr<ExpressionRef> Binder::CompareRows(CompareOperator compare, const pg_query::RowExpr& left,
                                                   const pg_query::RowExpr& right, int first) {
   if (left.args_size() != right.args_size() || left.args_size() == 0) {
@@ -290,8 +301,9 @@ absl::StatusOr<ExpressionRef> Binder::CompareRows(CompareOperator compare, const
   const bool less = compare == CompareOperator::kLess || compare == CompareOperator::kLessEqual;
   ASSIGN_OR_RETURN(ExpressionRef strict, item(less ? CompareOperator::kLess : CompareOperator::kGreater));
   ASSIGN_OR_RETURN(ExpressionRef equal, item(CompareOperator::kEqual));
-  return MakeBoolean(ExpressionKind::kOr, std::move(strict),
-                     MakeBoolean(ExpressionKind::kAnd, std::move(equal), std::move(rest)));
+  ExpressionRef expression = MakeBoolean(ExpressionKind::kCase, std::move(equal), std::move(rest));
+  expression->arguments.push_back(std::move(strict));
+  return expression;
 }
 
 absl::StatusOr<ExpressionRef> Binder::BindRowComparison(const pg_query::A_Expr& node) {

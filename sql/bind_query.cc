@@ -4,6 +4,7 @@
 #include "base/status.h"
 #include "sql/aggregate.h"
 #include "sql/bind.h"
+#include "sql/error_field.h"
 #include "sql/execution.h"
 #include "sql/select.h"
 #include "sql/statement_run.h"
@@ -15,6 +16,25 @@ namespace {
 bool Contains(const Expression& expression, ExpressionKind kind) {
   return expression.kind == kind || std::any_of(expression.arguments.begin(), expression.arguments.end(),
                                                 [&](const ExpressionRef& argument) { return Contains(*argument, kind); });
+}
+
+// What an argument of unknown type is taken to be; kUnknown: nothing more than another.
+SqlType TypeOfUnknown(AggregateKind kind) {
+  switch (kind) {
+    case AggregateKind::kBoolAnd:
+    case AggregateKind::kBoolOr:
+      return SqlType::kBool;
+    case AggregateKind::kSum:
+    case AggregateKind::kAverage:
+      return SqlType::kUnknown;
+    default:
+      return SqlType::kText;
+  }
+}
+
+absl::Status NotUnique(std::string_view aggregate) {
+  return SqlError("42725", fmt::format("function {}(unknown) is not unique", aggregate),
+                  "Could not choose a best candidate function. You might need to add explicit type casts.");
 }
 
 std::string ArgumentTypes(const std::vector<ExpressionRef>& arguments) {
@@ -114,17 +134,18 @@ absl::Status Binder::BindAggregateOrder(const pg_query::FuncCall& node, Expressi
 }
 
 absl::StatusOr<ExpressionRef> Binder::BindAggregate(const AggregateFunction& aggregate, const pg_query::FuncCall& node) {
-  if (level_->in_aggregate) return SqlError(sqlstate::kGroupingError, "aggregate function calls cannot be nested");
   ExpressionRef expression = MakeExpression(ExpressionKind::kAggregate, SqlType::kInt8);
   expression->aggregate = &aggregate;
   expression->distinct = node.agg_distinct();
-  level_->in_aggregate = true;
   const WithoutSets none_within(level_);
   const absl::Status bound = [&]() -> absl::Status {
     for (const pg_query::Node& argument : node.args()) {
-      ASSIGN_OR_RETURN(ExpressionRef value, BindKnown(argument));
-      const bool text = aggregate.kind == AggregateKind::kStringAgg && TypeCategory(value->type) == 'S';
-      if (text) {
+      ASSIGN_OR_RETURN(ExpressionRef value, Bind(argument));
+      if (value->type == SqlType::kUnknown) {
+        const SqlType type = TypeOfUnknown(aggregate.kind);
+        if (type == SqlType::kUnknown) return NotUnique(aggregate.name);
+        ASSIGN_OR_RETURN(value, Convert(std::move(value), type, Conversion::kImplicit));
+      } else if (aggregate.kind == AggregateKind::kStringAgg && TypeCategory(value->type) == 'S') {
         ASSIGN_OR_RETURN(value, Convert(std::move(value), SqlType::kText, Conversion::kImplicit));
       }
       expression->arguments.push_back(std::move(value));
@@ -136,22 +157,29 @@ absl::StatusOr<ExpressionRef> Binder::BindAggregate(const AggregateFunction& agg
     expression->arguments.push_back(std::move(condition));
     return absl::OkStatus();
   }();
-  level_->in_aggregate = false;
   RETURN_IF_ERROR(bound);
   if (Contains(*expression, ExpressionKind::kOuterColumn) && !Contains(*expression, ExpressionKind::kColumn)) {
     return UnsupportedError("an aggregate of an outer query's columns in a subquery");
   }
-  if (node.agg_star() && aggregate.kind == AggregateKind::kCount) return expression;
   const int expected = aggregate.kind == AggregateKind::kStringAgg ? 2 : 1;
-  const std::optional<SqlType> result =
-      node.args_size() == expected ? AggregateResult(aggregate.kind, expression->arguments[0]->type) : std::nullopt;
+  const bool counts_rows = node.agg_star() && aggregate.kind == AggregateKind::kCount;
+  const std::optional<SqlType> result = counts_rows ? std::optional(SqlType::kInt8)
+                                        : node.args_size() == expected
+                                            ? AggregateResult(aggregate.kind, expression->arguments[0]->type)
+                                            : std::nullopt;
   if (!result) {
     expression->arguments.resize(node.args_size());
     if (aggregate.kind == AggregateKind::kArrayAgg && node.args_size() == 1) {
       return UnsupportedError(fmt::format("array_agg of {}", TypeName(expression->arguments[0]->type)));
     }
     return SqlError(sqlstate::kUndefinedFunction,
-                    fmt::format("function {}({}) does not exist", aggregate.name, ArgumentTypes(expression->arguments)));
+                    fmt::format("function {}({}) does not exist", aggregate.name, ArgumentTypes(expression->arguments)),
+                    "No function matches the given name and argument types. You might need to add explicit type casts.");
+  }
+  for (const ExpressionRef& argument : expression->arguments) {
+    const Expression* const nested = FindAggregateIn(*argument);
+    if (nested == nullptr) continue;
+    return WithLocation(SqlError(sqlstate::kGroupingError, "aggregate function calls cannot be nested"), nested->location);
   }
   expression->type = *result;
   return expression;

@@ -124,8 +124,9 @@ absl::Status CheckWrites(const UpdatePlan& plan, const Authorization& authorizat
 }
 
 // Whether the user may do what was planned. Done once: the descriptors it looked at are among those the plan depends on.
-absl::Status CheckPrivileges(const BoundStatement& bound, const std::vector<TableRef>& read,
-                             const Authorization& authorization) {
+absl::Status CheckPrivileges(const BoundStatement& bound, const Binder& binder, const Authorization& authorization) {
+  const std::vector<TableRef>& read = binder.tables();
+  for (const TableRef& table : binder.locked()) RETURN_IF_ERROR(authorization.Check(*table, Privilege::kUpdate));
   // The target of UPDATE and DELETE is among them; whether it is read, the plan tells.
   const auto* update = std::get_if<UpdatePlan>(&bound.plan);
   const auto target =
@@ -145,16 +146,16 @@ bool IsBindable(const Statement& statement) {
 }
 
 absl::StatusOr<BoundStatementRef> BindStatement(const StatementRef& statement, std::vector<SqlType> hints,
-                                                Transaction& transaction, TableReader* tables,
+                                                NewParameters new_parameters, Transaction& transaction, TableReader* tables,
                                                 const SessionContext& session) {
   auto bound = std::make_shared<BoundStatement>();
   bound->statement = statement;
-  Binder binder(std::move(hints));
+  Binder binder(std::move(hints), new_parameters);
   const Planning planning{.transaction = &transaction, .tables = tables, .binder = &binder, .system = session.system};
   binder.set_planning(&planning);
   tables->Note(&bound->descriptors);
   absl::Status planned = Plan(*statement, planning, bound.get());
-  if (planned.ok()) planned = CheckPrivileges(*bound, binder.tables(), Authorization(&session.user, &transaction, tables));
+  if (planned.ok()) planned = CheckPrivileges(*bound, binder, Authorization(&session.user, &transaction, tables));
   tables->Note(nullptr);
   RETURN_IF_ERROR(planned);
   if (statement->tree->has_explain_stmt()) {
@@ -176,7 +177,7 @@ absl::StatusOr<bool> IsCurrent(const BoundStatement& bound, Transaction& transac
 }
 
 absl::StatusOr<std::string> RunBound(const BoundStatement& bound, const Execution& execution, ResultSink& sink) {
-  if (!bound.columns.empty()) RETURN_IF_ERROR(sink.Columns(bound.columns));
+  if (bound.returns_rows()) RETURN_IF_ERROR(sink.Columns(bound.columns));
   if (bound.explain) return Explain(bound, execution, sink);
   Execution running = execution;
   const StatementRun run(&running);

@@ -22,10 +22,12 @@ namespace anabranch {
 struct BoundStatement {
   StatementRef statement;  // plans point into it
   std::vector<SqlType> parameters;
-  std::vector<ColumnDescription> columns;  // of its rows; empty: it returns none
+  std::vector<ColumnDescription> columns;  // of its rows
   std::vector<DescriptorUse> descriptors;  // what it was made from
   std::variant<SelectPlan, InsertPlan, UpdatePlan> plan;
   std::optional<ExplainOptions> explain;  // of EXPLAIN: `plan` is what it explains
+
+  bool returns_rows() const { return !columns.empty() || std::holds_alternative<SelectPlan>(plan); }
 };
 using BoundStatementRef = std::shared_ptr<const BoundStatement>;
 
@@ -34,7 +36,7 @@ bool IsBindable(const Statement& statement);
 
 // `hints`: parameter types given by the client, kUnknown where it gave none. REQUIRES: IsBindable.
 absl::StatusOr<BoundStatementRef> BindStatement(const StatementRef& statement, std::vector<SqlType> hints,
-                                                Transaction& transaction, TableReader* tables,
+                                                NewParameters new_parameters, Transaction& transaction, TableReader* tables,
                                                 const SessionContext& session);
 
 // Whether binding again in this transaction would give the same.

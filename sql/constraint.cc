@@ -56,10 +56,14 @@ absl::StatusOr<ExpressionRef> BindIdentity(const pg_query::Node& nextval, const 
 
 absl::StatusOr<ExpressionRef> BindCheck(const Table& table, std::string_view sql) {
   ASSIGN_OR_RETURN(const ParsedExpression parsed, ParsedExpression::Parse(sql));
+  return BindCheck(table, parsed.node());
+}
+
+absl::StatusOr<ExpressionRef> BindCheck(const Table& table, const pg_query::Node& condition) {
   Binder binder({});
   const Scope scope = TableScope(table, "");
   binder.set_scope(&scope);
-  return binder.BindClause(parsed.node(), SqlType::kBool, "CHECK");
+  return binder.BindClause(condition, SqlType::kBool, "check constraints");
 }
 
 absl::StatusOr<TableRulesRef> TableRules::Bind(TableRef table) {
@@ -70,8 +74,9 @@ absl::StatusOr<TableRulesRef> TableRules::Bind(TableRef table) {
     ASSIGN_OR_RETURN(ParsedExpression parsed, ParsedExpression::Parse(column.default_expression));
     StripRegclass(parsed.mutable_node());
     Binder binder({});
-    ASSIGN_OR_RETURN(rules->defaults_.back(), column.identity != 0 ? BindIdentity(parsed.node(), column, &binder)
-                                                                   : binder.BindAssignment(parsed.node(), column));
+    ASSIGN_OR_RETURN(rules->defaults_.back(), column.identity != 0
+                                                  ? BindIdentity(parsed.node(), column, &binder)
+                                                  : binder.BindAssignment(parsed.node(), column, "DEFAULT expressions"));
     if (IsVolatile(*rules->defaults_.back())) rules->volatile_defaults_ = true;
   }
   for (const Check& check : table->checks) {

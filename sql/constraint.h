@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "pg_query/pg_query.pb.h"
 #include "sql/expression.h"
 
 namespace anabranch {
@@ -31,6 +32,7 @@ class TableRules {
 using TableRulesRef = std::shared_ptr<const TableRules>;
 
 // The condition of a check over the columns of a table.
+absl::StatusOr<ExpressionRef> BindCheck(const Table& table, const pg_query::Node& condition);
 absl::StatusOr<ExpressionRef> BindCheck(const Table& table, std::string_view sql);
 
 // "Key (a, b)=(1, x)", as details name a key.

@@ -283,6 +283,14 @@ std::optional<SqlType> ComparisonType(SqlType a, SqlType b) {
   return std::nullopt;
 }
 
+std::optional<SqlType> EqualityLeftType(SqlType left, SqlType right) {
+  const bool as_it_is = (IsInteger(left) && IsInteger(right)) || (IsFloat(left) && IsNumber(right)) ||
+                        (IsDateLike(left) && IsDateLike(right));
+  if (as_it_is) return left;
+  const std::optional<SqlType> type = ComparisonType(left, right);
+  return type == T::kVarchar ? T::kText : type;
+}
+
 bool HasOrder(SqlType type) {
   switch (type) {
     case T::kJson:

@@ -19,6 +19,8 @@ bool HoldSameValues(SqlType a, SqlType b);
 std::optional<SqlType> CommonType(SqlType a, SqlType b);
 // The type that both sides of a comparison become. nullopt: PostgreSQL has no such operator.
 std::optional<SqlType> ComparisonType(SqlType a, SqlType b);
+// The type that the left side becomes, where PostgreSQL may have an operator for two types as they are. nullopt as above.
+std::optional<SqlType> EqualityLeftType(SqlType left, SqlType right);
 bool HasOrder(SqlType type);  // can be compared with < and sorted
 
 // An explicit cast. 22003, 22P02 and the like. REQUIRES: CanConvert(from, to, kExplicit), or null.

@@ -193,9 +193,7 @@ Interval Age(int64_t a, int64_t b) {
     --days;
   }
   if (days < 0) {
-    // The month that is borrowed from: that of the earlier time, or of the later when counting backwards.
-    const CivilDate& month = negative ? later.date : earlier.date;
-    days += DaysInMonth(month.year, month.month);
+    days += DaysInMonth(earlier.date.year, earlier.date.month);
     --months;
   }
   const Interval age{us, static_cast<int32_t>(days), static_cast<int32_t>(months)};

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/status.h"
+#include "sql/error_field.h"
 #include "sql/tree.h"
 
 namespace anabranch {
@@ -50,9 +51,7 @@ absl::StatusOr<Returning> PlanReturning(const google::protobuf::RepeatedPtrField
       continue;
     }
     ASSIGN_OR_RETURN(ExpressionRef bound, planning.binder->BindKnown(target.val()));
-    if (ContainsAggregate(*bound)) {
-      return SqlError(sqlstate::kGroupingError, "aggregate functions are not allowed in RETURNING");
-    }
+    RETURN_IF_ERROR(RefuseAggregates(*bound, "RETURNING"));
     returning.columns.push_back({.name = target.name().empty() ? ResultName(target.val()) : target.name(),
                                  .type = bound->type,
                                  .modifier = ModifierOf(*bound)});
@@ -80,9 +79,11 @@ absl::StatusOr<std::vector<std::pair<int, ExpressionRef>>> PlanAssignments(
   for (const Node& node : targets) {
     const pg_query::ResTarget& target = node.res_target();
     const std::optional<int> position = table.FindColumn(target.name());
-    if (!position) return UndefinedColumn(table, target.name());
+    if (!position) return WithLocation(UndefinedColumn(table, target.name()), target.location());
     if (!assigned.insert(*position).second) {
-      return SqlError(sqlstate::kSyntaxError, fmt::format("multiple assignments to same column \"{}\"", target.name()));
+      return WithLocation(
+          SqlError(sqlstate::kSyntaxError, fmt::format("multiple assignments to same column \"{}\"", target.name())),
+          target.location());
     }
     const Column& column = table.columns[*position];
     ExpressionRef value;
@@ -90,7 +91,7 @@ absl::StatusOr<std::vector<std::pair<int, ExpressionRef>>> PlanAssignments(
       if (column.identity == 'a') {
         return SqlError("428C9", fmt::format("column \"{}\" can only be updated to DEFAULT", column.name));
       }
-      ASSIGN_OR_RETURN(value, planning.binder->BindAssignment(target.val(), column));
+      ASSIGN_OR_RETURN(value, planning.binder->BindAssignment(target.val(), column, "UPDATE"));
     }
     assignments.emplace_back(*position, std::move(value));
   }

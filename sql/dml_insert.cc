@@ -33,7 +33,7 @@ absl::Status PlanValues(const pg_query::InsertStmt& insert, const pg_query::Sele
       if (items[i].has_set_to_default()) continue;
       const Column& column = plan->table->columns[plan->positions[i]];
       RETURN_IF_ERROR(CheckGiven(insert, column));
-      ASSIGN_OR_RETURN(row.back(), planning.binder->BindAssignment(items[i], column));
+      ASSIGN_OR_RETURN(row.back(), planning.binder->BindAssignment(items[i], column, "VALUES"));
     }
     if (!plan->rows.empty() && plan->rows.front().size() != row.size()) {
       return SqlError(sqlstate::kSyntaxError, "VALUES lists must all be the same length");
@@ -191,10 +191,16 @@ absl::StatusOr<InsertPlan> PlanInsert(const pg_query::InsertStmt& insert, const 
   if (insert.override() == pg_query::OVERRIDING_USER_VALUE) return UnsupportedError("OVERRIDING USER VALUE");
   InsertPlan plan;
   ASSIGN_OR_RETURN(const std::string name, RelationName(insert.relation()));
-  ASSIGN_OR_RETURN(plan.table, planning.tables->Get(*planning.transaction, name));
+  ASSIGN_OR_RETURN(plan.table,
+                   WithLocation(planning.tables->Get(*planning.transaction, name), insert.relation().location()));
   ASSIGN_OR_RETURN(plan.rules, TableRules::Bind(plan.table));
   std::vector<std::string> names;
-  for (const Node& column : insert.cols()) names.push_back(column.res_target().name());
+  for (const Node& column : insert.cols()) {
+    names.push_back(column.res_target().name());
+    if (!plan.table->FindColumn(names.back())) {
+      return WithLocation(UndefinedColumn(*plan.table, names.back()), column.res_target().location());
+    }
+  }
   ASSIGN_OR_RETURN(plan.positions, NamedColumns(*plan.table, names));
   RETURN_IF_ERROR(PlanSource(insert, names, bracket, planning, &plan));
   const std::string& alias = insert.relation().alias().aliasname();

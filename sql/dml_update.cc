@@ -3,6 +3,7 @@
 
 #include "base/status.h"
 #include "sql/dml.h"
+#include "sql/error_field.h"
 #include "sql/function.h"
 #include "sql/join_planner.h"
 #include "sql/row_codec.h"
@@ -22,7 +23,7 @@ absl::Status PlanTarget(const pg_query::RangeVar& relation, const Nodes& others,
                         const Planning& planning, UpdatePlan* plan) {
   if (relation.alias().colnames_size() > 0) return UnsupportedError("a column alias list of a table");
   ASSIGN_OR_RETURN(const std::string name, RelationName(relation));
-  ASSIGN_OR_RETURN(plan->table, planning.tables->Get(*planning.transaction, name));
+  ASSIGN_OR_RETURN(plan->table, WithLocation(planning.tables->Get(*planning.transaction, name), relation.location()));
   ASSIGN_OR_RETURN(plan->rules, TableRules::Bind(plan->table));
   if (!others.empty() && plan->table->primary_key.empty()) {
     return UnsupportedError("UPDATE ... FROM or DELETE ... USING of a table without a primary key");
@@ -157,8 +158,9 @@ absl::StatusOr<UpdatePlan> PlanUpdate(const pg_query::UpdateStmt& update, const 
   FromClause from(planning);
   const Node* where = update.has_where_clause() ? &update.where_clause() : nullptr;
   RETURN_IF_ERROR(PlanTarget(update.relation(), update.from_clause(), where, &from, planning, &plan));
-  ASSIGN_OR_RETURN(plan.assignments, PlanAssignments(update.target_list(), *plan.table, planning));
   ASSIGN_OR_RETURN(plan.returning, PlanReturning(update.returning_list(), *from.scope(), planning));
+  planning.binder->set_scope(from.scope());
+  ASSIGN_OR_RETURN(plan.assignments, PlanAssignments(update.target_list(), *plan.table, planning));
   return plan;
 }
 

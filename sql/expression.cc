@@ -205,6 +205,7 @@ ExpressionRef Clone(const Expression& expression) {
   clone->modifier = expression.modifier;
   clone->conversion = expression.conversion;
   clone->name = expression.name;
+  clone->location = expression.location;
   for (const ExpressionRef& argument : expression.arguments) clone->arguments.push_back(Clone(*argument));
   return clone;
 }

@@ -127,6 +127,7 @@ struct Expression {
   int32_t modifier = kNoModifier;                     // of the type: kCast, kConstant, kSubquery, columns
   Conversion conversion = Conversion::kExplicit;      // kCast: what the modifier is enforced for
   std::string name;                                   // kColumn, kOuterColumn: for messages
+  int location = -1;                                  // where it begins in the text, for messages
   std::vector<std::unique_ptr<Expression>> arguments;
 };
 using ExpressionRef = std::unique_ptr<Expression>;

@@ -73,7 +73,7 @@ TEST_F(ExpressionTest, CaseAndCoalesce) {
   EXPECT_EQ(Value("CASE 3 WHEN 1 THEN 'a' WHEN 3 THEN 'b' END, CASE 4 WHEN 1 THEN 'a' END"), "b|~");
   EXPECT_EQ(Value("CASE WHEN true THEN 1 ELSE 1.5 END"), "1");
   EXPECT_EQ(Value("COALESCE(NULL, 2, 1 / 0), COALESCE(NULL, NULL)"), "2|~");
-  EXPECT_EQ(Value("CASE WHEN true THEN 1 ELSE true END"), "42804: CASE types integer and boolean cannot be matched");
+  EXPECT_EQ(Value("CASE WHEN true THEN 1 ELSE true END"), "42804: CASE types boolean and integer cannot be matched");
 }
 
 TEST_F(ExpressionTest, Casts) {
@@ -152,6 +152,42 @@ TEST_F(ExpressionTest, BadText) {
   EXPECT_EQ(State("'open"), "42601");
   EXPECT_EQ(session_->Run(std::string(kStatementBytesMax + 1, ' ')).substr(0, 5), "54000");
   EXPECT_EQ(session_->Run(" ; /* nothing */ ; -- here\n"), "");
+}
+
+TEST_F(ExpressionTest, CasesAreThoseOfUnicode) {
+  EXPECT_EQ(Value("upper('aéßñž'), lower('ÉÑŽ'), initcap('éa bé')"), "AÉßÑŽ|éñž|Éa Bé");
+  EXPECT_EQ(Value("'É' ILIKE 'é', 'É' ~* 'é', 'é' ~ '^\\w$'"), "t|t|t");
+}
+
+TEST_F(ExpressionTest, NullIfHasTheTypeThatTheComparisonGivesItsLeftSide) {
+  EXPECT_EQ(Value("pg_typeof(nullif(NULL, 1)), pg_typeof(nullif(1, 1.5)), pg_typeof(nullif(1::int2, 2::int8))"),
+            "integer|numeric|smallint");
+  EXPECT_EQ(Value("pg_typeof(nullif('a'::varchar, 'b')), pg_typeof(nullif(1::float4, 1::float8))"), "text|real");
+  EXPECT_EQ(Value("nullif(1, 1.0), nullif(2, 1.0), nullif(NULL, 1)"), "~|2|~");
+}
+
+TEST_F(ExpressionTest, FloatsAsPostgresHasThem) {
+  EXPECT_EQ(Value("pg_typeof(1 + 1::float4), pg_typeof(1.5 * 1::float4), pg_typeof(1::float4 - 1::float4)"),
+            "double precision|double precision|real");
+  EXPECT_EQ(Value("2.5::numeric - 1e10::float4, sign('NaN'::float8), sign('-0'::float8)"), "-9999999997.5|0|0");
+  EXPECT_EQ(Value("123456784::float4, 9007199254740993::float8 * 4"), "1.23456784e+08|3.602879701896397e+16");
+  EXPECT_EQ(Value("pg_typeof(nullif(1::float4, 1)), pg_typeof(nullif(1, 1::float4))"), "real|double precision");
+}
+
+TEST_F(ExpressionTest, AgeBorrowsTheDaysOfTheEarlierMonth) {
+  EXPECT_EQ(Value("age('2000-12-31 23:59:59.999999'::timestamp, '2024-02-29 12:34:56.789'::timestamp)"),
+            "-23 years -1 mons -28 days -12:34:56.789001");
+  EXPECT_EQ(Value("age('2024-01-30'::timestamp, '2024-03-01'::timestamp)"), "-1 mons -2 days");
+}
+
+TEST_F(ExpressionTest, WhatCannotBeMatchedIsToldAsPostgresDoes) {
+  EXPECT_EQ(Value("CASE WHEN true THEN '{}'::jsonb ELSE '\\x00'::bytea END"),
+            "42846: CASE/WHEN could not convert type jsonb to bytea");
+  EXPECT_EQ(Value("1.5 || '\\x00'::bytea"), "42883: operator does not exist: numeric || bytea");
+  EXPECT_EQ(Value("sum(min(NULL))"), "42883: function sum(text) does not exist");
+  EXPECT_EQ(Value("(1, 2) < (NULL, 3), (1, 2) < (1, 3), (2, 1) < (1, 3), (1, 2) <= (1, 2), (1, NULL) < (2, 3)"),
+            "~|t|f|t|t");
+  EXPECT_EQ(Value("1 ORDER BY 'x'"), "42601: non-integer constant in ORDER BY");
 }
 
 }  // namespace

@@ -15,12 +15,46 @@ template <typename Float>
 constexpr int kFixedExponentMax = std::numeric_limits<Float>::digits10;
 
 template <typename Float>
+struct Wider;
+template <>
+struct Wider<float> {
+  using Type = double;
+};
+template <>
+struct Wider<double> {
+  using Type = long double;
+};
+
+// Whether the text is a number exactly between the value and one of its neighbours. Only whole numbers can be: others have
+// more digits there.
+template <typename Float>
+bool IsHalfway(std::string_view text, Float value) {
+  using Wide = typename Wider<Float>::Type;
+  constexpr Float kOneApart = 2 / std::numeric_limits<Float>::epsilon();
+  if (std::abs(value) < kOneApart) return false;
+  Wide number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  constexpr Float kInfinity = std::numeric_limits<Float>::infinity();
+  const auto middle = [&](Float to) { return (Wide{value} + Wide{std::nextafter(value, to)}) / 2; };
+  return number == middle(kInfinity) || number == middle(-kInfinity);
+}
+
+template <typename Float>
 void Append(Float value, std::string* out) {
   if (std::isnan(value)) return void(out->append("NaN"));
   if (std::isinf(value)) return void(out->append(value < 0 ? "-Infinity" : "Infinity"));
   char buffer[64];
-  const auto [end, error] = std::to_chars(buffer, buffer + sizeof(buffer), value, std::chars_format::scientific);
+  const char* end = std::to_chars(buffer, buffer + sizeof(buffer), value, std::chars_format::scientific).ptr;
   std::string_view text(buffer, static_cast<size_t>(end - buffer));
+  // What reads back only because ties go to even is not good enough for PostgreSQL.
+  while (IsHalfway(text, value)) {
+    const size_t point = text.find('.');
+    const size_t decimals = point == std::string_view::npos ? 0 : text.find('e') - point - 1;
+    end =
+        std::to_chars(buffer, buffer + sizeof(buffer), value, std::chars_format::scientific, static_cast<int>(decimals) + 1)
+            .ptr;
+    text = std::string_view(buffer, static_cast<size_t>(end - buffer));
+  }
   if (text.front() == '-') {
     out->push_back('-');
     text.remove_prefix(1);

@@ -8,6 +8,7 @@
 #include "fmt/format.h"
 #include "sql/expression.h"
 #include "sql/function.h"
+#include "sql/utf8.h"
 
 namespace anabranch {
 
@@ -37,12 +38,5 @@ inline const std::vector<Datum>& ItemsOf(const Datum& datum) { return std::get<A
 
 inline absl::Status DivisionByZero() { return SqlError(sqlstate::kDivisionByZero, "division by zero"); }
 absl::Status ResultTooLong(std::string_view function);  // 54000
-
-// Bytes of the character at text[at].
-size_t CharacterBytes(std::string_view text, size_t at);
-int64_t CharacterCount(std::string_view text);
-// Of ASCII letters, as the C locale has it.
-std::string LowerText(std::string text);
-std::string UpperText(std::string text);
 
 }  // namespace anabranch

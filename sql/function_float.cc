@@ -57,6 +57,27 @@ void AddArithmetic(T type, FunctionList* all) {
                           });
 }
 
+// Of a float4 and a float8.
+template <FunctionBody kOperation>
+Result Widened(const Datum* a, const Context& context) {
+  Datum both[2];
+  for (int i = 0; i < 2; ++i) {
+    const float* narrow = std::get_if<float>(&a[i]);
+    both[i] = narrow == nullptr ? a[i] : Datum(double{*narrow});
+  }
+  return kOperation(both, context);
+}
+
+void AddMixedArithmetic(T left, T right, FunctionList* all) {
+  using A = Arithmetic<double>;
+  all->insert(all->end(), {
+                              {"+", {left, right}, T::kFloat8, Widened<A::Add>},
+                              {"-", {left, right}, T::kFloat8, Widened<A::Subtract>},
+                              {"*", {left, right}, T::kFloat8, Widened<A::Multiply>},
+                              {"/", {left, right}, T::kFloat8, Widened<A::Divide>},
+                          });
+}
+
 template <double (*kFunction)(double)>
 Result Apply(const Datum* a, const Context&) {
   return Datum(kFunction(DoubleOf(a[0])));
@@ -73,7 +94,7 @@ Result ApplyUnit(const Datum* a, const Context&) {
   if (std::abs(DoubleOf(a[0])) > 1) return SqlError(sqlstate::kNumericValueOutOfRange, "input is out of range");
   return Datum(kFunction(DoubleOf(a[0])));
 }
-double Sign(double value) { return value > 0 ? 1 : value < 0 ? -1 : value; }
+double Sign(double value) { return value > 0 ? 1 : value < 0 ? -1 : 0; }
 double Degrees(double value) { return value * (180.0 / std::numbers::pi); }
 double Radians(double value) { return value * (std::numbers::pi / 180.0); }
 double Cotangent(double value) { return 1.0 / std::tan(value); }
@@ -182,6 +203,9 @@ FunctionList FloatFunctions() {
   FunctionList all;
   AddArithmetic<double>(kDouble, &all);
   AddArithmetic<float>(T::kFloat4, &all);
+  // PostgreSQL has these, and they are why a float4 and an integer or numeric make a float8.
+  AddMixedArithmetic(T::kFloat4, kDouble, &all);
+  AddMixedArithmetic(kDouble, T::kFloat4, &all);
   all.insert(all.end(), {
                             {"round", {kDouble}, kDouble, Apply<std::rint>},
                             {"floor", {kDouble}, kDouble, Apply<std::floor>},

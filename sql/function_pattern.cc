@@ -85,30 +85,14 @@ Result LikeEscape(const Datum* a, const Context&) {
 std::wstring Wide(std::string_view text) {
   std::wstring wide;
   for (size_t at = 0; at < text.size();) {
-    const size_t bytes = CharacterBytes(text, at);
-    const uint8_t first = static_cast<uint8_t>(text[at]);
-    uint32_t code = first < 0x80 ? first : first & (0x7F >> bytes);
-    for (size_t i = 1; i < bytes; ++i) code = code << 6 | (static_cast<uint8_t>(text[at + i]) & 0x3F);
-    wide.push_back(static_cast<wchar_t>(code));
-    at += bytes;
+    wide.push_back(static_cast<wchar_t>(CharacterAt(text, at)));
+    at += CharacterBytes(text, at);
   }
   return wide;
 }
 std::string Narrow(std::wstring_view wide) {
   std::string text;
-  const auto put = [&](uint32_t byte) { text.push_back(static_cast<char>(byte)); };
-  for (const wchar_t c : wide) {
-    const uint32_t code = static_cast<uint32_t>(c);
-    if (code < 0x80) {
-      put(code);
-    } else if (code < 0x800) {
-      put(0xC0 | code >> 6), put(0x80 | (code & 0x3F));
-    } else if (code < 0x10000) {
-      put(0xE0 | code >> 12), put(0x80 | (code >> 6 & 0x3F)), put(0x80 | (code & 0x3F));
-    } else {
-      put(0xF0 | code >> 18), put(0x80 | (code >> 12 & 0x3F)), put(0x80 | (code >> 6 & 0x3F)), put(0x80 | (code & 0x3F));
-    }
-  }
+  for (const wchar_t c : wide) AppendCharacter(static_cast<char32_t>(c), &text);
   return text;
 }
 
@@ -172,6 +156,7 @@ absl::StatusOr<const boost::wregex*> Compile(const std::string& pattern, bool ig
   const auto flags = boost::wregex::perl | (ignore_case ? boost::wregex::icase : boost::wregex::perl);
   const std::wstring translated = pattern.empty() ? L"(?:)" : Translated(pattern);
   try {
+    last.regex.imbue(UnicodeLocale());
     last.regex.assign(translated, flags);
   } catch (const std::exception&) {
     last.regex = boost::wregex();

@@ -30,16 +30,7 @@ Result BytesLength(const Datum* a, const Context&) {
 Result BitLength(const Datum* a, const Context&) { return Datum(static_cast<int64_t>(TextOf(a[0]).size()) * 8); }
 Result Lower(const Datum* a, const Context&) { return Datum(LowerText(TextOf(a[0]))); }
 Result Upper(const Datum* a, const Context&) { return Datum(UpperText(TextOf(a[0]))); }
-Result InitialCapitals(const Datum* a, const Context&) {
-  std::string text = LowerText(TextOf(a[0]));
-  bool inside = false;
-  for (char& c : text) {
-    const bool letter = c >= 'a' && c <= 'z';
-    if (letter && !inside) c = static_cast<char>(c - 'a' + 'A');
-    inside = letter || (c >= '0' && c <= '9');
-  }
-  return Datum(std::move(text));
-}
+Result InitialCapitals(const Datum* a, const Context&) { return Datum(CapitalizeWords(TextOf(a[0]))); }
 Result Concatenate(const Datum* a, const Context&) { return Datum(TextOf(a[0]) + TextOf(a[1])); }
 Result ConcatenateBytes(const Datum* a, const Context&) {
   return Datum(Bytes{std::get<Bytes>(a[0]).bytes + std::get<Bytes>(a[1]).bytes});
@@ -232,26 +223,6 @@ Result SplitPart(const Datum* a, const Context&) {
 absl::Status ResultTooLong(std::string_view function) {
   return SqlError(sqlstate::kProgramLimitExceeded,
                   fmt::format("the result of {}() exceeds the limit of {} bytes", function, kValueBytesMax));
-}
-
-size_t CharacterBytes(std::string_view text, size_t at) {
-  size_t length = 1;
-  while (at + length < text.size() && (static_cast<uint8_t>(text[at + length]) & 0xC0) == 0x80) ++length;
-  return length;
-}
-
-int64_t CharacterCount(std::string_view text) {
-  return std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<uint8_t>(c) & 0xC0) != 0x80; });
-}
-
-std::string LowerText(std::string text) {
-  for (char& c : text) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  return text;
-}
-
-std::string UpperText(std::string text) {
-  for (char& c : text) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
-  return text;
 }
 
 FunctionList TextFunctions() {

@@ -202,11 +202,7 @@ Result Decode(const Datum* a, const Context&) {
 Result Ascii(const Datum* a, const Context&) {
   const std::string& text = TextOf(a[0]);
   if (text.empty()) return Datum(int64_t{0});
-  const uint8_t first = static_cast<uint8_t>(text[0]);
-  const size_t bytes = CharacterBytes(text, 0);
-  uint32_t code = first < 0x80 ? first : first & (0x7F >> bytes);
-  for (size_t i = 1; i < bytes; ++i) code = code << 6 | (static_cast<uint8_t>(text[i]) & 0x3F);
-  return Datum(int64_t{code});
+  return Datum(static_cast<int64_t>(CharacterAt(text, 0)));
 }
 Result Chr(const Datum* a, const Context&) {
   const int64_t code = IntOf(a[0]);
@@ -216,16 +212,7 @@ Result Chr(const Datum* a, const Context&) {
     return SqlError(sqlstate::kProgramLimitExceeded, fmt::format("requested character not valid for encoding: {}", code));
   }
   std::string text;
-  const auto put = [&](int64_t byte) { text.push_back(static_cast<char>(byte)); };
-  if (code < 0x80) {
-    put(code);
-  } else if (code < 0x800) {
-    put(0xC0 | code >> 6), put(0x80 | (code & 0x3F));
-  } else if (code < 0x10000) {
-    put(0xE0 | code >> 12), put(0x80 | (code >> 6 & 0x3F)), put(0x80 | (code & 0x3F));
-  } else {
-    put(0xF0 | code >> 18), put(0x80 | (code >> 12 & 0x3F)), put(0x80 | (code >> 6 & 0x3F)), put(0x80 | (code & 0x3F));
-  }
+  AppendCharacter(static_cast<char32_t>(code), &text);
   return Datum(std::move(text));
 }
 Result ToHex4(const Datum* a, const Context&) { return Datum(fmt::format("{:x}", static_cast<uint32_t>(IntOf(a[0])))); }

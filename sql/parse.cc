@@ -7,9 +7,11 @@
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/wire_format_lite.h"
 #include "pg_query.h"
+#include "sql/error_field.h"
 #include "sql/show.h"
 #include "sql/statement.h"
 #include "sql/tree.h"
+#include "sql/utf8.h"
 
 namespace anabranch {
 namespace {
@@ -74,9 +76,18 @@ std::vector<Token> DecodeTokens(const PgQueryProtobuf& encoded) {
   return tokens;
 }
 
+// An error of the C library; it counts characters.
+absl::Status SyntaxErrorIn(const std::string& text, const PgQueryError& error) {
+  int location = 0;
+  for (int characters = 1; characters < error.cursorpos && location < static_cast<int>(text.size()); ++characters) {
+    location += static_cast<int>(CharacterBytes(text, static_cast<size_t>(location)));
+  }
+  return WithLocation(SyntaxError(error.message), error.cursorpos > 0 ? location : -1);
+}
+
 absl::StatusOr<std::vector<Token>> Scan(const std::string& text) {
   const ScanResult scanned(pg_query_scan(text.c_str()));
-  if (scanned.result.error != nullptr) return SyntaxError(scanned.result.error->message);
+  if (scanned.result.error != nullptr) return SyntaxErrorIn(text, *scanned.result.error);
   return DecodeTokens(scanned.result.pbuf);
 }
 
@@ -138,34 +149,41 @@ class NestingCheck {
 // One statement on its way: its text, and the tokens in it, with positions relative to it.
 class StatementParser {
  public:
-  StatementParser(std::string text, std::vector<Token> tokens) : text_(std::move(text)), tokens_(std::move(tokens)) {}
+  StatementParser(std::string text, int first_character, std::vector<Token> tokens)
+      : text_(std::move(text)), tokens_(std::move(tokens)) {
+    statement_->text = text_;
+    statement_->origin.first_character = first_character;
+  }
 
   absl::StatusOr<StatementRef> Parse() {
-    auto statement = std::make_shared<Statement>();
-    statement->text = text_;
+    const absl::Status parsed = ParseAny();
+    if (!parsed.ok()) return WithPosition(parsed, *statement_);
+    return StatementRef(std::move(statement_));
+  }
+
+ private:
+  absl::Status ParseAny() {
     if (Is(0, "show") && Is(1, "commit") && Is(2, "timestamp") && tokens_.size() == 3) {
-      statement->kind = Statement::Kind::kShowCommitTimestamp;
-      return StatementRef(statement);
+      statement_->kind = Statement::Kind::kShowCommitTimestamp;
+      return absl::OkStatus();
     }
     if (MayBeSystem()) {
-      ASSIGN_OR_RETURN(statement->system, ParseSystemStatement(text_));
-      if (statement->system) {
-        statement->kind = Statement::Kind::kSystem;
-        return StatementRef(statement);
+      ASSIGN_OR_RETURN(statement_->system, ParseSystemStatement(text_));
+      if (statement_->system) {
+        statement_->kind = Statement::Kind::kSystem;
+        return absl::OkStatus();
       }
     }
     RETURN_IF_ERROR(ReplaceShow());
     NestingCheck nesting;
     for (const Token& token : tokens_) RETURN_IF_ERROR(nesting.Add(token.kind));
-    RETURN_IF_ERROR(CutBracket(statement.get()));
-    RETURN_IF_ERROR(CutAsOf(statement.get()));
+    RETURN_IF_ERROR(CutBracket(statement_.get()));
+    RETURN_IF_ERROR(CutAsOf(statement_.get()));
     const bool upserts = Is(0, "upsert");
     if (upserts) Replace(0, 0, "INSERT");
-    RETURN_IF_ERROR(ParseTree(statement.get(), upserts));
-    return StatementRef(statement);
+    return ParseTree(statement_.get(), upserts);
   }
 
- private:
   std::string_view TextOf(size_t index) const {
     return std::string_view(text_).substr(tokens_[index].start, tokens_[index].end - tokens_[index].start);
   }
@@ -192,6 +210,7 @@ class StatementParser {
     for (size_t i = 0; i < tokens_.size(); ++i) words.push_back(TextOf(i));
     std::optional<std::string> query = ShowQuery(words);
     if (!query) return absl::OkStatus();
+    statement_->origin.edits.push_back({0, static_cast<int>(text_.size()), static_cast<int>(query->size())});
     text_ = *std::move(query);
     ASSIGN_OR_RETURN(tokens_, Scan(text_));
     return absl::OkStatus();
@@ -265,6 +284,7 @@ class StatementParser {
     const int start = tokens_[first].start;
     const int length = tokens_[last].end - start;
     text_.replace(start, length, by);
+    statement_->origin.edits.push_back({start, length, static_cast<int>(by.size())});
     const int moved = static_cast<int>(by.size()) - length;
     for (size_t i = last + 1; i < tokens_.size(); ++i) {
       tokens_[i].start += moved;
@@ -289,7 +309,7 @@ class StatementParser {
     if (const PgQueryError* error = parsed.result.error) {
       const bool deep = std::string_view(error->message).find("stack depth") != std::string_view::npos ||
                         std::string_view(error->message).find("memory exhausted") != std::string_view::npos;
-      return deep ? TooDeep(error->message) : SyntaxError(error->message);
+      return deep ? TooDeep(error->message) : SyntaxErrorIn(text_, *error);
     }
     const PgQueryProtobuf& encoded = parsed.result.parse_tree;
     CodedInputStream in(reinterpret_cast<const uint8_t*>(encoded.data), static_cast<int>(encoded.len));
@@ -302,6 +322,7 @@ class StatementParser {
     return RefuseUnsupported(*statement->tree, statement->text);
   }
 
+  std::shared_ptr<Statement> statement_ = std::make_shared<Statement>();
   std::string text_;
   std::vector<Token> tokens_;
 };
@@ -315,10 +336,18 @@ absl::StatusOr<std::vector<StatementRef>> ParseStatements(std::string_view query
   }
   RETURN_IF_ERROR(FromText(SqlType::kText, query).status());  // well-formed UTF-8 without NUL
   const std::string text(query);
-  ASSIGN_OR_RETURN(const std::vector<Token> tokens, Scan(text));
+  const absl::StatusOr<std::vector<Token>> scanned = Scan(text);
+  if (!scanned.ok()) {
+    Statement whole;
+    whole.text = text;
+    return WithPosition(scanned.status(), whole);
+  }
+  const std::vector<Token>& tokens = *scanned;
   std::vector<StatementRef> statements;
   std::vector<Token> own;
   int depth = 0;
+  size_t counted = 0;  // bytes whose characters are counted
+  int characters = 0;
   for (size_t i = 0; i <= tokens.size(); ++i) {
     const bool end = i == tokens.size() || (tokens[i].kind == pg_query::ASCII_59 && depth == 0);
     if (!end) {
@@ -330,6 +359,8 @@ absl::StatusOr<std::vector<StatementRef>> ParseStatements(std::string_view query
     if (own.empty()) continue;
     if (statements.size() == kStatementsMax) return TooDeep(fmt::format("more than {} statements", kStatementsMax));
     const int start = own.front().start;
+    characters += static_cast<int>(CharacterCount(std::string_view(text).substr(counted, start - counted)));
+    counted = static_cast<size_t>(start);
     // The scanner does not find the end of U&'...' and U&"...".
     const bool endless = own.back().kind == pg_query::USCONST || own.back().kind == pg_query::UIDENT;
     const size_t behind = i < tokens.size() ? tokens[i].start : text.size();
@@ -338,7 +369,7 @@ absl::StatusOr<std::vector<StatementRef>> ParseStatements(std::string_view query
       token.start -= start;
       token.end -= start;
     }
-    ASSIGN_OR_RETURN(StatementRef statement, StatementParser(std::move(part), std::move(own)).Parse());
+    ASSIGN_OR_RETURN(StatementRef statement, StatementParser(std::move(part), characters, std::move(own)).Parse());
     statements.push_back(std::move(statement));
     own.clear();
   }

@@ -174,7 +174,7 @@ absl::Status ExtendedProtocol::Describe(const TargetMessage& target) {
     prepared = portal->command.prepared;
     formats = portal->formats;
   }
-  if (prepared->description().columns.empty()) {
+  if (!prepared->description().returns_rows && prepared->description().columns.empty()) {
     AppendBare(parts_.connection.out(), BareMessage::kNoData);
   } else {
     AppendRowDescription(parts_.connection.out(), prepared->description().columns, formats);

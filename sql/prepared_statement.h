@@ -33,7 +33,7 @@ class PreparedStatement {
       : statement_(std::move(statement)), description_(std::move(description)) {}
   PreparedStatement(BoundStatementRef plan, const Transaction& transaction)
       : statement_(plan->statement),
-        description_{plan->parameters, plan->columns},
+        description_{plan->parameters, plan->columns, plan->returns_rows()},
         plan_(std::move(plan)),
         version_(transaction.system_version()) {}
 

@@ -48,7 +48,6 @@ TEST_F(RefusalTest, NamesTheThing) {
       {"ALTER ROLE root SET statement_timeout = 5", "ALTER ROLE ... SET"},
       {"ALTER USER root RESET ALL", "ALTER ROLE ... SET"},
       {"SELECT sum(k) OVER () FROM t", "a window function"},
-      {"SELECT * FROM t FOR UPDATE", "SELECT FOR UPDATE/SHARE"},
       {"SELECT k INTO x FROM t", "SELECT INTO"},
       {"SELECT k FROM t ORDER BY k FETCH FIRST 1 ROW WITH TIES", "WITH TIES"},
       {"SELECT ARRAY[ARRAY[1]]", "an array of more than one dimension"},

@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 #include "sql/catalog_node.h"
+#include "sql/error_field.h"
 #include "sql/relation_node.h"
 #include "sql/select.h"
 #include "sql/set_function.h"
@@ -122,7 +123,9 @@ const FromItem* FromClause::TableAt(int slot) const {
   return nullptr;
 }
 
-absl::StatusOr<FromItemRef> FromClause::Plan(const Node& node) {
+absl::StatusOr<FromItemRef> FromClause::Plan(const Node& node) { return WithLocation(PlanItem(node), LocationOf(node)); }
+
+absl::StatusOr<FromItemRef> FromClause::PlanItem(const Node& node) {
   switch (node.node_case()) {
     case Node::kRangeVar:
       return PlanTable(node.range_var());

@@ -55,7 +55,8 @@ class FromClause {
   const FromItem* TableAt(int slot) const;
 
  private:
-  absl::StatusOr<FromItemRef> Plan(const pg_query::Node& node);
+  absl::StatusOr<FromItemRef> Plan(const pg_query::Node& node);  // errors have a location
+  absl::StatusOr<FromItemRef> PlanItem(const pg_query::Node& node);
   absl::StatusOr<FromItemRef> PlanTable(const pg_query::RangeVar& range);
   absl::StatusOr<FromItemRef> PlanCatalog(const CatalogRelation& catalog, const pg_query::RangeVar& range);
   absl::StatusOr<FromItemRef> PlanBracket(const pg_query::RangeVar& range);

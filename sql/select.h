@@ -16,6 +16,9 @@ namespace anabranch {
 struct Query {
   std::vector<ColumnDescription> columns;  // of type kUnknown where PlanQuery was asked to keep them
   PlanRef root;
+  // By column: the parameter that a column of type kUnknown is; null for others. Whoever converts it settles its type.
+  std::vector<ExpressionRef> unknown_parameters;
+  std::vector<int> locations;           // by column: where it is in the text
   std::vector<ExpressionRef> captures;  // what it uses of the query around it, as that one's expressions
 };
 

@@ -3,8 +3,10 @@
 #include "base/status.h"
 #include "sql/aggregate.h"
 #include "sql/aggregate_node.h"
+#include "sql/error_field.h"
 #include "sql/expression_text.h"
 #include "sql/join_planner.h"
+#include "sql/lock_node.h"
 #include "sql/relation_node.h"
 #include "sql/row_node.h"
 #include "sql/select.h"
@@ -25,21 +27,22 @@ const std::string* SingleName(const Node& node) {
   return &StringOf(column.fields(0));
 }
 
-std::vector<ExpressionRef> ColumnsOf(const std::vector<ColumnDescription>& columns) {
+std::vector<ExpressionRef> ColumnsOf(const Query& query) {
+  const std::vector<ColumnDescription>& columns = query.columns;
   std::vector<ExpressionRef> expressions;
   for (size_t i = 0; i < columns.size(); ++i) {
     // What is of unknown type is text until it is converted.
     const SqlType type = columns[i].type == SqlType::kUnknown ? SqlType::kText : columns[i].type;
     expressions.push_back(MakeColumn(type, static_cast<int>(i), columns[i].name));
     expressions.back()->modifier = columns[i].modifier;
+    if (i < query.locations.size()) expressions.back()->location = query.locations[i];
   }
   return expressions;
 }
 
-bool ContainsSet(const Expression& expression) {
-  return expression.kind == ExpressionKind::kSet ||
-         std::any_of(expression.arguments.begin(), expression.arguments.end(),
-                     [](const ExpressionRef& argument) { return ContainsSet(*argument); });
+bool Contains(const Expression& expression, ExpressionKind kind) {
+  return expression.kind == kind || std::any_of(expression.arguments.begin(), expression.arguments.end(),
+                                                [&](const ExpressionRef& argument) { return Contains(*argument, kind); });
 }
 
 bool AreColumnsInPlace(const std::vector<ExpressionRef>& expressions) {
@@ -63,6 +66,11 @@ OrderKey KeyOf(const pg_query::SortBy& sort) {
   key.descending = direction.descending;
   key.nulls_first = direction.nulls_first;
   return key;
+}
+
+absl::Status CannotLockWith(const SelectStmt& select, std::string_view what) {
+  return SqlError(sqlstate::kFeatureNotSupported,
+                  fmt::format("{} is not allowed with {}", LockingClauseName(select), what));
 }
 
 // Plans one query: a SELECT, VALUES, or a set operation on two others.
@@ -90,10 +98,15 @@ class QueryPlanner {
   absl::Status PlanBody() {
     if (select_.limit_option() == pg_query::LIMIT_OPTION_WITH_TIES) return UnsupportedError("WITH TIES");
     if (select_.has_with_clause()) RETURN_IF_ERROR(PlanWith());
+    const bool locks = select_.locking_clause_size() > 0;
     if (select_.op() > pg_query::SETOP_NONE) {
+      if (locks) return CannotLockWith(select_, "UNION/INTERSECT/EXCEPT");
       RETURN_IF_ERROR(PlanSetOperation());
       RETURN_IF_ERROR(PlanOutputOrder("invalid UNION/INTERSECT/EXCEPT ORDER BY clause"));
     } else if (select_.values_lists_size() > 0) {
+      if (locks)
+        return SqlError(sqlstate::kFeatureNotSupported,
+                        fmt::format("{} cannot be applied to VALUES", LockingClauseName(select_)));
       RETURN_IF_ERROR(PlanValues());
       RETURN_IF_ERROR(PlanOutputOrder("ORDER BY of VALUES by anything but a column"));
     } else {
@@ -142,21 +155,23 @@ class QueryPlanner {
     if (left.columns.size() != right.columns.size()) {
       return SqlError(sqlstate::kSyntaxError, fmt::format("each {} query must have the same number of columns", name));
     }
-    std::vector<ExpressionRef> values[2] = {ColumnsOf(left.columns), ColumnsOf(right.columns)};
+    std::vector<ExpressionRef> values[2] = {ColumnsOf(left), ColumnsOf(right)};
     query_.columns = left.columns;
+    query_.locations = left.locations;
     for (size_t i = 0; i < left.columns.size(); ++i) {
       SqlType& type = query_.columns[i].type;
       const SqlType types[2] = {left.columns[i].type, right.columns[i].type};
       const bool alike = types[0] == types[1] && left.columns[i].modifier == right.columns[i].modifier;
       if (!alike) query_.columns[i].modifier = kNoModifier;
-      if (types[0] == SqlType::kUnknown && types[1] == SqlType::kUnknown) {
-        if (unknown_ == UnknownColumns::kAsText) type = SqlType::kText;
-        continue;
-      }
       for (int side = 0; side < 2; ++side) {
         if (types[side] != SqlType::kUnknown) continue;
-        type = types[1 - side];
-        values[side][i] = CastText(std::move(values[side][i]), type);
+        type = types[1 - side] == SqlType::kUnknown ? SqlType::kText : types[1 - side];
+        const ExpressionRef& parameter = (side == 0 ? left : right).unknown_parameters[i];
+        if (parameter) {
+          ASSIGN_OR_RETURN(values[side][i], binder_.Convert(Clone(*parameter), type, Conversion::kImplicit));
+        } else {
+          values[side][i] = CastText(std::move(values[side][i]), type);
+        }
       }
       if (types[0] == SqlType::kUnknown || types[1] == SqlType::kUnknown) continue;
       ASSIGN_OR_RETURN(type, binder_.Unify({&values[0][i], &values[1][i]}, name));
@@ -201,9 +216,7 @@ class QueryPlanner {
       std::vector<ExpressionRef>& row = rows.emplace_back();
       for (const Node& item : list.list().items()) {
         ASSIGN_OR_RETURN(ExpressionRef value, binder_.Bind(item));
-        if (ContainsAggregate(*value)) {
-          return SqlError(sqlstate::kGroupingError, "aggregate functions are not allowed in VALUES");
-        }
+        RETURN_IF_ERROR(RefuseAggregates(*value, "VALUES"));
         row.push_back(std::move(value));
       }
       if (row.size() != rows[0].size()) {
@@ -215,6 +228,7 @@ class QueryPlanner {
       for (std::vector<ExpressionRef>& row : rows) column.push_back(&row[i]);
       ASSIGN_OR_RETURN(const SqlType type, binder_.Unify(std::move(column), "VALUES"));
       query_.columns.push_back({.name = fmt::format("column{}", i + 1), .type = type});
+      query_.locations.push_back(rows[0][i]->location);
     }
     query_.root = std::make_unique<ValuesNode>(std::move(rows));
     return absl::OkStatus();
@@ -232,7 +246,8 @@ class QueryPlanner {
         if (query_.columns[i].name == *name) target = static_cast<int>(i);
       }
       if (target < 0 && name != nullptr) {
-        return SqlError(sqlstate::kUndefinedColumn, fmt::format("column \"{}\" does not exist", *name));
+        return WithLocation(SqlError(sqlstate::kUndefinedColumn, fmt::format("column \"{}\" does not exist", *name)),
+                            LocationOf(node.sort_by().node()));
       }
       if (target < 0) return UnsupportedError(otherwise);
       columns.push_back({.column = target,
@@ -264,10 +279,15 @@ class QueryPlanner {
 
   // The target that an integer constant in ORDER BY or GROUP BY means; -1: it is none.
   absl::StatusOr<int> Ordinal(const Node& node, std::string_view clause) const {
-    if (node.a_const().val_case() != pg_query::A_Const::kIval) return -1;
+    if (!node.has_a_const()) return -1;
+    if (node.a_const().val_case() != pg_query::A_Const::kIval) {
+      return WithLocation(SqlError(sqlstate::kSyntaxError, fmt::format("non-integer constant in {}", clause)),
+                          LocationOf(node));
+    }
     const int ordinal = node.a_const().ival().ival();
     if (ordinal < 1 || ordinal > static_cast<int>(query_.columns.size())) {
-      return SqlError("42P10", fmt::format("{} position {} is not in select list", clause, ordinal));
+      return WithLocation(SqlError("42P10", fmt::format("{} position {} is not in select list", clause, ordinal)),
+                          LocationOf(node));
     }
     return ordinal - 1;
   }
@@ -276,13 +296,18 @@ class QueryPlanner {
   absl::Status PlanSimple() {
     for (const Node& item : select_.from_clause()) RETURN_IF_ERROR(from_.Add(item));
     binder_.set_scope(from_.scope());
+    level_.sets_allowed = true;
+    for (const Node& target : select_.target_list()) RETURN_IF_ERROR(AddTarget(target.res_target()));
+    level_.sets_allowed = false;
     ExpressionRef filter;
     if (select_.has_where_clause()) {
       ASSIGN_OR_RETURN(filter, binder_.BindClause(select_.where_clause(), SqlType::kBool, "WHERE"));
     }
-    level_.sets_allowed = true;
-    for (const Node& target : select_.target_list()) RETURN_IF_ERROR(AddTarget(target.res_target()));
+    if (select_.has_having_clause()) {
+      ASSIGN_OR_RETURN(having_, binder_.BindClause(select_.having_clause(), SqlType::kBool, "HAVING", true));
+    }
     RETURN_IF_ERROR(SettleUnknownTargets());
+    level_.sets_allowed = true;
     RETURN_IF_ERROR(BindOrder());
     level_.sets_allowed = false;
     RETURN_IF_ERROR(BindDistinct());
@@ -291,9 +316,25 @@ class QueryPlanner {
     for (size_t i = 0; i < targets_.size(); ++i) {
       query_.columns[i].type = targets_[i]->type;
       query_.columns[i].modifier = ModifierOf(*targets_[i]);
+      query_.locations.push_back(targets_[i]->location);
     }
-    BuildPlan(std::move(filter));
-    return absl::OkStatus();
+    if (select_.locking_clause_size() > 0) RETURN_IF_ERROR(CheckLockable());
+    return BuildPlan(std::move(filter));
+  }
+
+  bool TargetsContain(ExpressionKind kind) const {
+    return std::any_of(targets_.begin(), targets_.end(),
+                       [&](const ExpressionRef& target) { return Contains(*target, kind); });
+  }
+
+  absl::Status CheckLockable() const {
+    const auto refuse = [this](std::string_view what) { return CannotLockWith(select_, what); };
+    if (distinct_) return refuse("DISTINCT clause");
+    if (!group_by_.empty()) return refuse("GROUP BY clause");
+    if (having_) return refuse("HAVING clause");
+    if (TargetsContain(ExpressionKind::kRowNumber)) return refuse("window functions");
+    if (TargetsContain(ExpressionKind::kSet)) return refuse("set-returning functions in the target list");
+    return grouped_ ? refuse("aggregate functions") : absl::OkStatus();
   }
 
   absl::Status AddTarget(const pg_query::ResTarget& target) {
@@ -310,7 +351,8 @@ class QueryPlanner {
     const std::vector<ScopeColumn>& columns = from_.scope()->columns;
     const std::string* relation = column.fields_size() > 1 ? &StringOf(column.fields(column.fields_size() - 2)) : nullptr;
     if (relation == nullptr && select_.from_clause_size() == 0) {
-      return SqlError(sqlstate::kSyntaxError, "SELECT * with no tables specified is not valid");
+      return WithLocation(SqlError(sqlstate::kSyntaxError, "SELECT * with no tables specified is not valid"),
+                          column.location());
     }
     bool known = relation == nullptr;
     for (const ScopeColumn& candidate : columns) {
@@ -319,15 +361,19 @@ class QueryPlanner {
       if (candidate.hidden) continue;
       query_.columns.push_back({.name = candidate.name});
       targets_.push_back(binder_.UseColumn(candidate));
+      targets_.back()->location = column.location();
       named_.push_back(nullptr);
     }
     if (known) return absl::OkStatus();
-    return SqlError(sqlstate::kUndefinedTable, fmt::format("missing FROM-clause entry for table \"{}\"", *relation));
+    return WithLocation(
+        SqlError(sqlstate::kUndefinedTable, fmt::format("missing FROM-clause entry for table \"{}\"", *relation)),
+        column.location());
   }
 
   // A literal or parameter of unknown type takes the type of the column it goes to, else it is text.
   absl::Status SettleUnknownTargets() {
     if (assign_to_ != nullptr) RETURN_IF_ERROR(CheckAssignedCount(targets_.size()));
+    query_.unknown_parameters.resize(targets_.size());
     for (size_t i = 0; i < targets_.size(); ++i) {
       ExpressionRef& target = targets_[i];
       if (target->type != SqlType::kUnknown) continue;
@@ -335,9 +381,22 @@ class QueryPlanner {
         ASSIGN_OR_RETURN(target, binder_.Assign(std::move(target), *(*assign_to_)[i]));
         continue;
       }
-      const bool keep = unknown_ == UnknownColumns::kKeep && target->kind != ExpressionKind::kParameter;
-      if (keep) kept_unknown_.push_back(i);
+      if (unknown_ == UnknownColumns::kKeep) {
+        kept_unknown_.push_back(i);
+        // Its type is for the query around this one to say; its value is then of that type.
+        if (target->kind == ExpressionKind::kParameter) {
+          query_.unknown_parameters[i] = Clone(*target);
+          continue;
+        }
+      }
+      const int index = target->index;
+      const int location = target->location;
       ASSIGN_OR_RETURN(target, binder_.Convert(std::move(target), SqlType::kText, Conversion::kImplicit));
+      // A parameter that a condition has made something else since.
+      if (!target) {
+        return WithLocation(SqlError("42P08", fmt::format("inconsistent types deduced for parameter ${}", index + 1)),
+                            location);
+      }
     }
     return absl::OkStatus();
   }
@@ -405,14 +464,9 @@ class QueryPlanner {
   absl::Status BindGroups() {
     for (const Node& node : select_.group_clause()) {
       ASSIGN_OR_RETURN(ExpressionRef bound, BindGroup(node));
-      if (ContainsAggregate(*bound)) {
-        return SqlError(sqlstate::kGroupingError, "aggregate functions are not allowed in GROUP BY");
-      }
-      if (ContainsSet(*bound)) return UnsupportedError("GROUP BY of a set");
+      RETURN_IF_ERROR(RefuseAggregates(*bound, "GROUP BY"));
+      if (Contains(*bound, ExpressionKind::kSet)) return UnsupportedError("GROUP BY of a set");
       group_by_.push_back(std::move(bound));
-    }
-    if (select_.has_having_clause()) {
-      ASSIGN_OR_RETURN(having_, binder_.BindClause(select_.having_clause(), SqlType::kBool, "HAVING", true));
     }
     std::vector<ExpressionRef*> after;
     for (ExpressionRef& target : targets_) after.push_back(&target);
@@ -423,7 +477,7 @@ class QueryPlanner {
     }
     if (having_) after.push_back(&having_);
     grouped_ = !group_by_.empty() || having_ != nullptr ||
-               std::any_of(after.begin(), after.end(), [](ExpressionRef* e) { return ContainsAggregate(**e); });
+               std::any_of(after.begin(), after.end(), [](ExpressionRef* e) { return FindAggregateIn(**e) != nullptr; });
     if (!grouped_) return absl::OkStatus();
     for (ExpressionRef* expression : after) RETURN_IF_ERROR(OverGroup(expression));
     for (ExpressionRef* expression : after) PlaceAggregates(expression->get());
@@ -489,9 +543,10 @@ class QueryPlanner {
     for (const ScopeColumn& column : from_.scope()->columns) {
       if (column.slot == slot && !column.value) name = column.relation + "." + column.name;
     }
-    return SqlError(
-        sqlstate::kGroupingError,
-        fmt::format("column \"{}\" must appear in the GROUP BY clause or be used in an aggregate function", name));
+    return WithLocation(
+        SqlError(sqlstate::kGroupingError,
+                 fmt::format("column \"{}\" must appear in the GROUP BY clause or be used in an aggregate function", name)),
+        (*expression)->location);
   }
 
   void PlaceAggregates(Expression* expression) {
@@ -502,10 +557,48 @@ class QueryPlanner {
   }
 
   // --- From the bound clauses to nodes ---
-  void BuildPlan(ExpressionRef filter) {
+  absl::Status BuildPlan(ExpressionRef filter) {
     const WantedOrder wanted = Wanted();
-    JoinedPlan joined = PlanJoins(from_.TakeItems(), from_.width(), std::move(filter), wanted, level_.used);
+    std::vector<FromItemRef> items = from_.TakeItems();
+    std::optional<LockSpec> locks;
+    if (select_.locking_clause_size() > 0) {
+      ASSIGN_OR_RETURN(locks, PlanLocks(select_, items, *from_.scope(), filter.get()));
+      for (const LockedTable& locked : locks->tables) binder_.NoteLocked(locked.table);
+    }
+    JoinedPlan joined = PlanJoins(std::move(items), from_.width(), std::move(filter), wanted, level_.used);
     query_.root = std::move(joined.root);
+    if (locks) {
+      BuildLocked(*std::move(locks), joined.ordered);
+    } else {
+      BuildUnlocked(joined.ordered);
+    }
+    for (const size_t i : kept_unknown_) query_.columns[i].type = SqlType::kUnknown;
+    return absl::OkStatus();
+  }
+
+  // Rows are sorted before they are locked and cut off after it, so that those beyond LIMIT are not locked: over the rows
+  // of FROM, which is what is locked, with the sort keys behind them.
+  void BuildLocked(LockSpec locks, bool ordered) {
+    std::vector<SortColumn> sort;
+    if (!ordered && !order_.empty()) {
+      std::vector<ExpressionRef> columns;
+      for (int i = 0; i < from_.width(); ++i) columns.push_back(MakeColumn(SqlType::kUnknown, i, ""));
+      for (const OrderKey& key : order_) {
+        sort.push_back({.column = static_cast<int>(columns.size()),
+                        .descending = key.descending,
+                        .nulls_first = key.nulls_first,
+                        .text = ExpressionText(*ValueOf(key))});
+        columns.push_back(Clone(*ValueOf(key)));
+      }
+      query_.root = std::make_unique<ProjectNode>(std::move(query_.root), std::move(columns));
+      query_.root = std::make_unique<SortNode>(std::move(query_.root), std::move(sort), nullptr);
+    }
+    query_.root = std::make_unique<LockNode>(std::move(query_.root), std::move(locks));
+    if (counts_ != nullptr) query_.root = std::make_unique<LimitNode>(std::move(query_.root), counts_);
+    query_.root = std::make_unique<ProjectNode>(std::move(query_.root), std::move(targets_));
+  }
+
+  void BuildUnlocked(bool ordered) {
     int input_width = from_.width();
     if (grouped_) {
       input_width = static_cast<int>(group_by_.size() + aggregates_.size());
@@ -514,7 +607,7 @@ class QueryPlanner {
     }
     const size_t width = targets_.size();
     std::vector<SortColumn> sort;
-    if (!joined.ordered) {
+    if (!ordered) {
       for (OrderKey& key : order_) sort.push_back(SortBy(&key));
     }
     std::vector<int> distinct_on;
@@ -532,9 +625,8 @@ class QueryPlanner {
     }
     if (counts_ != nullptr) query_.root = std::make_unique<LimitNode>(std::move(query_.root), counts_);
     if (extra > 0) {
-      query_.root = std::make_unique<ProjectNode>(std::move(query_.root), ColumnsOf(query_.columns));
+      query_.root = std::make_unique<ProjectNode>(std::move(query_.root), ColumnsOf(query_));
     }
-    for (const size_t i : kept_unknown_) query_.columns[i].type = SqlType::kUnknown;
   }
 
   // Row numbers and sets in the targets become columns that stand after those of the input.
@@ -587,7 +679,7 @@ class QueryPlanner {
 
   absl::Status AssignColumns() {
     RETURN_IF_ERROR(CheckAssignedCount(query_.columns.size()));
-    std::vector<ExpressionRef> values = ColumnsOf(query_.columns);
+    std::vector<ExpressionRef> values = ColumnsOf(query_);
     for (size_t i = 0; i < values.size(); ++i) {
       ASSIGN_OR_RETURN(values[i], binder_.Assign(std::move(values[i]), *(*assign_to_)[i]));
     }

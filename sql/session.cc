@@ -9,6 +9,7 @@
 #include "sql/copy_in.h"
 #include "sql/cursor.h"
 #include "sql/ddl.h"
+#include "sql/error_field.h"
 #include "sql/function.h"
 #include "sql/parse.h"
 #include "sql/prepare.h"
@@ -71,8 +72,9 @@ class Session final : public SqlSession {
   absl::StatusOr<PreparedRef> Prepare(const StatementRef& statement, const std::vector<SqlType>& hints) override {
     if (block_.failed() && !RunsInFailedBlock(*statement)) return InFailedTransaction();
     absl::StatusOr<PreparedRef> prepared = PrepareStatement(statement, hints);
-    if (!prepared.ok()) FailBlock();
-    return prepared;
+    if (prepared.ok()) return prepared;
+    FailBlock();
+    return WithPosition(prepared.status(), *statement);
   }
 
   PreparedStatements& prepared() override { return prepared_; }
@@ -80,14 +82,10 @@ class Session final : public SqlSession {
   absl::StatusOr<std::string> Execute(const Command& command, ResultSink& sink, std::stop_token stop) override {
     const Statement& statement = *command.statement;
     if (block_.failed() && !RunsInFailedBlock(statement)) return InFailedTransaction();
-    const Call call{command, sink, std::move(stop)};
-    if (statement.kind == Statement::Kind::kPostgres) {
-      if (statement.tree->has_transaction_stmt()) return ExecuteTransaction(call);
-      if (!RunsOutsideData(*statement.tree)) return ExecuteOnData(call);
-    }
-    absl::StatusOr<std::string> tag = ExecuteOutsideData(call);
-    if (!tag.ok()) FailBlock();
-    return tag;
+    absl::StatusOr<std::string> tag = Execute({command, sink, std::move(stop)});
+    if (tag.ok()) return tag;
+    // Of a statement with parameters in the place of literals, places are not the client's.
+    return command.text.empty() ? WithPosition(tag.status(), statement) : WithoutLocation(tag.status());
   }
 
   absl::StatusOr<std::unique_ptr<Cursor>> OpenCursor(const Command& command) override {
@@ -98,7 +96,7 @@ class Session final : public SqlSession {
       RETURN_IF_ERROR(Refresh(*command.prepared, *transaction));
       return QueryCursor::Open(&block_, command.prepared->plan(), command.parameters, MakeExecution(*transaction, {}));
     }();
-    if (!cursor.ok()) return block_.Finish(std::move(cursor).status());
+    if (!cursor.ok()) return WithPosition(block_.Finish(std::move(cursor).status()), *command.statement);
     return cursor;
   }
 
@@ -131,6 +129,17 @@ class Session final : public SqlSession {
 
     const Statement& statement() const { return *command.statement; }
   };
+
+  absl::StatusOr<std::string> Execute(const Call& call) {
+    if (call.statement().kind == Statement::Kind::kPostgres) {
+      const Node& tree = *call.statement().tree;
+      if (tree.has_transaction_stmt()) return ExecuteTransaction(call);
+      if (!RunsOutsideData(tree)) return ExecuteOnData(call);
+    }
+    absl::StatusOr<std::string> tag = ExecuteOutsideData(call);
+    if (!tag.ok()) FailBlock();
+    return tag;
+  }
 
   static bool RunsOutsideData(const Node& tree) {
     return tree.has_variable_set_stmt() || tree.has_variable_show_stmt() || tree.has_prepare_stmt() ||
@@ -299,9 +308,12 @@ class Session final : public SqlSession {
       RETURN_IF_ERROR(transaction.BeginStatement());
       ASSIGN_OR_RETURN(const Command command,
                        ExecutedCommand(tree.execute_stmt(), prepared_, MakeExecution(transaction, call.stop).evaluation));
-      return RunOnData({command, call.sink, call.stop}, transaction);
+      absl::StatusOr<std::string> tag = RunOnData({command, call.sink, call.stop}, transaction);
+      if (!tag.ok()) return WithoutLocation(std::move(tag).status());  // a place in the text of PREPARE
+      return tag;
     }
-    const bool only_reads = tree.has_select_stmt() || (tree.has_explain_stmt() && WrittenTable(tree) == nullptr);
+    const bool only_reads =
+        (tree.has_select_stmt() && !LocksRows(tree)) || (tree.has_explain_stmt() && WrittenTable(tree) == nullptr);
     if (!only_reads && (block_.read_only() || transaction.read_only())) {
       return SqlError(sqlstate::kReadOnlySqlTransaction,
                       fmt::format("cannot execute {} in a read-only transaction", CommandName(tree)));
@@ -387,29 +399,27 @@ class Session final : public SqlSession {
   }
 
   absl::StatusOr<BoundStatementRef> Bind(const StatementRef& statement, const std::vector<SqlType>& hints,
-                                         Transaction& transaction) {
-    return BindStatement(statement, hints, transaction, &tables_, context_);
+                                         NewParameters new_parameters, Transaction& transaction) {
+    return BindStatement(statement, hints, new_parameters, transaction, &tables_, context_);
   }
 
   absl::Status Refresh(PreparedStatement& prepared, Transaction& transaction) {
     return prepared.Refresh(transaction, [&](const StatementRef& statement, const std::vector<SqlType>& types) {
-      return Bind(statement, types, transaction);
+      return Bind(statement, types, NewParameters::kRefused, transaction);
     });
   }
 
   // What is to run, and the values of its parameters.
   absl::StatusOr<BoundStatementRef> PlanOf(const Command& command, Transaction& transaction, Row* parameters) {
-    if (!command.prepared) {
-      ASSIGN_OR_RETURN(BoundStatementRef bound, Bind(command.statement, {}, transaction));
-      if (!bound->parameters.empty()) return SqlError("42P02", "there is no parameter $1");
-      return bound;
-    }
+    if (!command.prepared) return Bind(command.statement, {}, NewParameters::kRefused, transaction);
     if (!command.text.empty()) {
       ASSIGN_OR_RETURN(const bool current, command.prepared->IsCurrent(transaction));
       if (!current) {  // its literals may be of other types now
         cache_.Clear();
         ASSIGN_OR_RETURN(const std::vector<StatementRef> statements, ParseStatements(command.text));
-        return Bind(statements[0], {}, transaction);
+        absl::StatusOr<BoundStatementRef> bound = Bind(statements[0], {}, NewParameters::kRefused, transaction);
+        if (!bound.ok()) return WithPosition(bound.status(), *statements[0]);
+        return bound;
       }
     } else {
       RETURN_IF_ERROR(Refresh(*command.prepared, transaction));
@@ -441,7 +451,7 @@ class Session final : public SqlSession {
     }
     if (!own) RETURN_IF_ERROR(block_.HoldCursors({}));
     RETURN_IF_ERROR(transaction->BeginStatement());
-    ASSIGN_OR_RETURN(BoundStatementRef plan, Bind(statement, hints, *transaction));
+    ASSIGN_OR_RETURN(BoundStatementRef plan, Bind(statement, hints, NewParameters::kAllowed, *transaction));
     return std::make_shared<PreparedStatement>(std::move(plan), *transaction);
   }
 
@@ -507,7 +517,7 @@ absl::StatusOr<std::unique_ptr<CopyIn>> Session::BeginCopy(const StatementRef& s
     return MakeCopyIn(&block_, std::move(rules), std::move(positions), std::move(format),
                       MakeExecution(*transaction, stop));
   }();
-  if (!copy.ok()) return block_.Finish(std::move(copy).status());
+  if (!copy.ok()) return WithPosition(block_.Finish(std::move(copy).status()), *statement);
   return copy;
 }
 

@@ -53,7 +53,8 @@ using StatementRef = std::shared_ptr<const Statement>;
 // What a client is told of a prepared statement.
 struct StatementDescription {
   std::vector<SqlType> parameters;
-  std::vector<ColumnDescription> columns;  // empty: no rows
+  std::vector<ColumnDescription> columns;
+  bool returns_rows = false;  // set for SELECT, which may have no columns
 };
 
 // A statement with its plan; see sql/prepared_statement.h. Used by the session's thread.

@@ -180,8 +180,16 @@ TEST_F(SessionTest, Aggregates) {
   EXPECT_EQ(State("SELECT k FROM t WHERE count(*) > 1"), "42803");
   EXPECT_EQ(State("SELECT sum(count(*)) FROM t"), "42803");
   EXPECT_EQ(State("SELECT sum(v) FROM t"), "42883");
+  EXPECT_EQ(Run("SELECT bool_or(NULL), min(NULL), count(NULL) FROM t"), "~|~|0");
+  EXPECT_EQ(Run("SELECT sum(NULL) FROM t"), "42725: function sum(unknown) is not unique");
   EXPECT_EQ(Run("SELECT sum(g::bigint) FROM generate_series(9223372036854775806, 9223372036854775807) g"),
             "18446744073709551613");
+}
+
+TEST_F(SessionTest, RowsMayHaveNoColumns) {
+  Seed();
+  EXPECT_EQ(Run("SELECT FROM t"), "SELECT 3");
+  EXPECT_TRUE(session_->last().described_rows);
 }
 
 TEST_F(SessionTest, GroupBy) {
@@ -620,6 +628,17 @@ TEST_F(SessionTest, SetShowReset) {
   EXPECT_EQ(Run("SHOW ALL"), "0A000: SHOW ALL is not supported");
   EXPECT_EQ(Run("SET statement_timeout = '5s'"), "SET");
   EXPECT_EQ(*session_->session().Setting("is_superuser"), "on");
+}
+
+TEST_F(SessionTest, ASessionStaysTheUserItLoggedInAs) {
+  EXPECT_EQ(Run("SET ROLE root"), "SET");
+  EXPECT_EQ(Run("SET ROLE NONE"), "SET");
+  EXPECT_EQ(Run("RESET ROLE"), "RESET");
+  EXPECT_EQ(Run("SHOW role"), "none");
+  EXPECT_EQ(Run("SET SESSION AUTHORIZATION DEFAULT"), "SET");
+  EXPECT_EQ(Run("RESET SESSION AUTHORIZATION"), "RESET");
+  EXPECT_EQ(Run("SET ROLE other"), "0A000: SET ROLE to another user is not supported");
+  EXPECT_EQ(Run("SET SESSION AUTHORIZATION other"), "0A000: SET SESSION AUTHORIZATION to another user is not supported");
 }
 
 TEST_F(SessionTest, SettingsFollowTheirTransaction) {

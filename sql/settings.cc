@@ -10,7 +10,7 @@
 namespace anabranch {
 namespace {
 
-enum class Check { kAny, kFixed, kBool, kIsolation, kInteger, kTimeout, kUtf8, kDateStyle, kUtc };
+enum class Check { kAny, kFixed, kBool, kIsolation, kInteger, kTimeout, kUtf8, kDateStyle, kUtc, kOwnUser };
 
 struct Definition {
   std::string_view name;
@@ -19,7 +19,8 @@ struct Definition {
   bool reported = false;
 };
 
-// kFixed: what this server is, told but not changed. kUtf8, kDateStyle, kUtc: accepted when it is what we do anyway.
+// kFixed: what this server is, told but not changed. kUtf8, kDateStyle, kUtc, kOwnUser: accepted when it is what we do
+// anyway.
 constexpr auto kDefinitions = std::to_array<Definition>({
     {"server_version", "15.0 (Anabranch)", Check::kFixed, true},
     {"server_version_num", "150000", Check::kFixed},
@@ -45,7 +46,8 @@ constexpr auto kDefinitions = std::to_array<Definition>({
     {"max_identifier_length", "63", Check::kFixed},
     {"max_index_keys", "32", Check::kFixed},
     {"is_superuser", "", Check::kFixed, true},
-    {"session_authorization", "", Check::kFixed, true},
+    {"session_authorization", "", Check::kOwnUser, true},
+    {"role", "none", Check::kOwnUser},
 });
 
 std::string Lower(std::string_view text) {
@@ -111,6 +113,8 @@ absl::StatusOr<std::string> Checked(const Definition& definition, const std::str
     case Check::kUtc:
       if (lower == "utc" || lower == "etc/utc" || lower == "gmt" || lower == "z" || lower == "0") return std::string("UTC");
       return OnlyValue(definition.name, value, "UTC");
+    case Check::kOwnUser:
+      break;  // Settings::CheckOwnUser
   }
   return BadValue(definition.name, value);
 }
@@ -132,8 +136,17 @@ absl::StatusOr<std::string> Settings::Get(std::string_view name) const {
   return found == state_->values.end() ? std::string(definition->value) : found->second;
 }
 
+// A session acts as the user that it logged in as, from its beginning to its end.
+absl::Status Settings::CheckOwnUser(std::string_view name, const std::string& value) const {
+  if (value == user_ || (name == "role" && value == "none")) return absl::OkStatus();
+  return SqlError(sqlstate::kFeatureNotSupported,
+                  fmt::format("SET {} to another user is not supported", name == "role" ? "ROLE" : "SESSION AUTHORIZATION"),
+                  "Log in as that user.");
+}
+
 absl::Status Settings::Set(std::string_view name, const std::string& value) {
   ASSIGN_OR_RETURN(const Definition* definition, Find(name));
+  if (definition->check == Check::kOwnUser) return CheckOwnUser(definition->name, value);
   ASSIGN_OR_RETURN(std::string checked, Checked(*definition, value));
   Values values = state_->values;
   values.insert_or_assign(std::string(definition->name), std::move(checked));

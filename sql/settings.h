@@ -62,6 +62,7 @@ class Settings {
     bool read_only = false;
   };
 
+  absl::Status CheckOwnUser(std::string_view name, const std::string& value) const;
   void Become(Values values);
 
   std::shared_ptr<const State> state_ = std::make_shared<State>();  // shared by copies

@@ -1,6 +1,8 @@
 #include "sql/statement.h"
 
+#include "sql/error_field.h"
 #include "sql/user_statement.h"
+#include "sql/utf8.h"
 
 namespace anabranch {
 
@@ -35,15 +37,32 @@ std::string_view CommandName(const Node& tree) {
     case Node::kTruncateStmt:
       return "TRUNCATE TABLE";
     default:
-      return "SELECT";
+      return LocksRows(tree) ? "SELECT FOR UPDATE" : "SELECT";
   }
 }
+
+bool LocksRows(const Node& tree) { return tree.has_select_stmt() && tree.select_stmt().locking_clause_size() > 0; }
 
 bool RunsInFailedBlock(const Statement& statement) {
   if (statement.tree == nullptr || !statement.tree->has_transaction_stmt()) return false;
   const pg_query::TransactionStmtKind kind = statement.tree->transaction_stmt().kind();
   return kind == pg_query::TRANS_STMT_COMMIT || kind == pg_query::TRANS_STMT_ROLLBACK ||
          kind == pg_query::TRANS_STMT_ROLLBACK_TO;
+}
+
+absl::Status WithPosition(absl::Status status, const Statement& statement) {
+  std::optional<int> location = LocationOf(status);
+  if (!location) return status;
+  status = WithoutLocation(std::move(status));
+  const std::vector<TextOrigin::Edit>& edits = statement.origin.edits;
+  for (auto edit = edits.rbegin(); edit != edits.rend(); ++edit) {
+    if (*location < edit->start) continue;
+    if (*location < edit->start + edit->added) return status;  // in what the client did not write
+    *location += edit->removed - edit->added;
+  }
+  const int64_t before = CharacterCount(std::string_view(statement.text).substr(0, static_cast<size_t>(*location)));
+  const std::string position = std::to_string(statement.origin.first_character + before + 1);
+  return WithField(std::move(status), ErrorField::kPosition, position);
 }
 
 }  // namespace anabranch

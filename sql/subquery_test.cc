@@ -89,6 +89,15 @@ TEST_F(SubqueryTest, SetOperationsCompareWholeRows) {
   EXPECT_EQ(Run("(SELECT k FROM t ORDER BY k DESC LIMIT 1) UNION ALL (SELECT k FROM t ORDER BY k LIMIT 1)"), "5\n1");
 }
 
+TEST_F(SubqueryTest, AParameterInASetOperationIsOfTheOtherSidesType) {
+  EXPECT_EQ(session_->Describe("SELECT 1 UNION SELECT $1"), "integer -> ?column?:integer");
+  EXPECT_EQ(session_->Describe("SELECT $1 AS x UNION ALL SELECT now()"),
+            "timestamp with time zone -> x:timestamp with time zone");
+  EXPECT_EQ(session_->Describe("SELECT $1 UNION SELECT $2"), "text text -> ?column?:text");
+  EXPECT_EQ(session_->RunWith("SELECT $1 UNION ALL SELECT k + 1 FROM t WHERE k = 1", {"7"}), "7\n2");
+  EXPECT_EQ(Run("SELECT NULL UNION SELECT NULL UNION SELECT 1"), "42804: UNION types text and integer cannot be matched");
+}
+
 TEST_F(SubqueryTest, DistinctLeavesOneOfEach) {
   EXPECT_EQ(Run("SELECT DISTINCT g FROM t ORDER BY g"), "1\n2\n~");
   EXPECT_EQ(Run("SELECT DISTINCT ON (g) g, k FROM t ORDER BY g, k DESC"), "1|2\n2|4\n~|5");

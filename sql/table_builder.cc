@@ -25,6 +25,7 @@ bool IsStorageParameter(std::string_view name) {
 // The integer type of a column that is declared serial.
 std::optional<SqlType> SerialType(const pg_query::TypeName& type) {
   const std::string& name = type.names().empty() ? std::string() : StringOf(type.names(type.names_size() - 1));
+  if (name == "smallserial" || name == "serial2") return SqlType::kInt2;
   if (name == "serial" || name == "serial4") return SqlType::kInt4;
   if (name == "bigserial" || name == "serial8") return SqlType::kInt8;
   return std::nullopt;
@@ -247,8 +248,7 @@ absl::Status TableBuilder::AddIndex(std::string name, std::vector<int> columns, 
 absl::Status TableBuilder::AddCheck(const pg_query::Constraint& constraint) {
   if (constraint.skip_validation()) return UnsupportedError("NOT VALID");
   Check check{.name = constraint.conname(), .expression = {}};
-  ASSIGN_OR_RETURN(const std::string given, ExpressionSql(constraint.raw_expr()));
-  RETURN_IF_ERROR(BindCheck(table_, given).status());
+  RETURN_IF_ERROR(BindCheck(table_, constraint.raw_expr()).status());
   Node expression = constraint.raw_expr();
   StripQualifiers(&expression);
   ASSIGN_OR_RETURN(check.expression, ExpressionSql(expression));
@@ -276,7 +276,7 @@ absl::Status TableBuilder::SetDefault(const Node* expression, Column* column) {
   Node stripped = *expression;
   StripRegclass(&stripped);
   Binder binder({});
-  ASSIGN_OR_RETURN(const ExpressionRef bound, binder.BindAssignment(stripped, *column));
+  ASSIGN_OR_RETURN(const ExpressionRef bound, binder.BindAssignment(stripped, *column, "DEFAULT expressions"));
   ASSIGN_OR_RETURN(column->default_expression, ExpressionSql(*expression));
   if (!IsImmutable(*bound)) return absl::OkStatus();
   ASSIGN_OR_RETURN(Datum value, Evaluate(*bound, {}, change_->execution().evaluation));

@@ -19,6 +19,7 @@ namespace anabranch {
 class TextSink final : public ResultSink {
  public:
   absl::Status Columns(const std::vector<ColumnDescription>& described) override {
+    described_rows = true;
     for (const ColumnDescription& column : described) columns += (columns.empty() ? "" : ",") + column.name;
     return absl::OkStatus();
   }
@@ -43,6 +44,7 @@ class TextSink final : public ResultSink {
   std::string notices;
   std::string copied;
   size_t count = 0;
+  bool described_rows = false;
 };
 
 // Two virtual clusters to SHOW; notes what ran.
@@ -74,7 +76,7 @@ class TestSession {
   // by itself, several are one implicit block.
   std::string Run(std::string_view text, std::stop_token stop = {}) {
     auto commands = session_->ParseCommands(text);
-    if (!commands.ok()) return Error(commands.status());
+    if (!commands.ok()) return Fail(commands.status());
     const bool block = commands->size() > 1;
     if (block) session_->BeginImplicitBlock();
     std::string result;
@@ -142,6 +144,7 @@ class TestSession {
 
   SqlSession& session() { return *session_; }
   const TextSink& last() const { return last_; }
+  const absl::Status& error() const { return error_; }  // of the last Run that failed
   char status() const { return static_cast<char>(session_->status()); }
 
  private:
@@ -149,8 +152,13 @@ class TestSession {
     last_ = TextSink();
     auto tag = session_->Execute(command, last_, std::move(stop));
     failed_ = !tag.ok();
-    if (failed_) return Error(tag.status());
+    if (failed_) return Fail(tag.status());
     return last_.columns.empty() ? *tag : last_.rows;
+  }
+
+  std::string Fail(const absl::Status& status) {
+    error_ = status;
+    return Error(status);
   }
 
   static std::string Error(const absl::Status& status) {
@@ -159,6 +167,7 @@ class TestSession {
 
   std::unique_ptr<SqlSession> session_;
   TextSink last_;
+  absl::Status error_;
   bool failed_ = false;
 };
 

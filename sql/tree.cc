@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/status.h"
 #include "sql/catalog_relation.h"
+#include "sql/error_field.h"
 
 namespace anabranch {
 namespace {
@@ -26,7 +27,9 @@ const std::map<std::string_view, Names>& Understood() {
   static const std::map<std::string_view, Names> kUnderstood = {
       {"SelectStmt",
        {"target_list", "from_clause", "where_clause", "group_clause", "having_clause", "values_lists", "sort_clause",
-        "limit_offset", "limit_count", "limit_option", "op", "distinct_clause", "with_clause", "all", "larg", "rarg"}},
+        "limit_offset", "limit_count", "limit_option", "op", "distinct_clause", "with_clause", "locking_clause", "all",
+        "larg", "rarg"}},
+      {"LockingClause", {"locked_rels", "strength", "wait_policy"}},
       {"JoinExpr", {"jointype", "is_natural", "larg", "rarg", "using_clause", "join_using_alias", "quals", "alias"}},
       {"RangeSubselect", {"lateral", "subquery", "alias"}},
       {"SubLink", {"sub_link_type", "testexpr", "oper_name", "subselect", "location"}},
@@ -150,7 +153,6 @@ const std::map<std::string_view, std::string_view>& FriendlyNames() {
       {"NamedArgExpr", "a named argument"},
       {"XmlExpr", "XML"},
       {"SelectStmt.into_clause", "SELECT INTO"},
-      {"SelectStmt.locking_clause", "SELECT FOR UPDATE/SHARE"},
       {"SelectStmt.group_distinct", "GROUP BY DISTINCT"},
       {"UpdateStmt.from_clause", "UPDATE ... FROM"},
       {"DeleteStmt.using_clause", "DELETE ... USING"},
@@ -207,7 +209,9 @@ std::string MessageName(const Message& message) {
   return found == FriendlyNames().end() ? name : std::string(found->second);
 }
 
-absl::Status RefuseIn(const Message& message) {
+absl::Status RefuseIn(const Message& message);
+
+absl::Status RefuseFieldsOf(const Message& message) {
   // Most of a large INSERT; there is nothing in them to refuse but a bit string.
   if (message.GetDescriptor() == pg_query::A_Const::descriptor()) {
     const bool bits = static_cast<const pg_query::A_Const&>(message).val_case() == pg_query::A_Const::kBsval;
@@ -230,6 +234,14 @@ absl::Status RefuseIn(const Message& message) {
     }
   }
   return absl::OkStatus();
+}
+
+absl::Status RefuseIn(const Message& message) {
+  absl::Status status = RefuseFieldsOf(message);
+  if (status.ok()) return status;
+  const FieldDescriptor* location = message.GetDescriptor()->FindFieldByName("location");
+  if (location == nullptr) return status;
+  return WithLocation(std::move(status), message.GetReflection()->GetInt32(message, location));
 }
 
 std::string Upper(std::string_view text) {
@@ -332,6 +344,52 @@ absl::Status RefuseUnsupported(const pg_query::Node& statement, std::string_view
   if (statement.has_alter_role_set_stmt()) return UnsupportedError("ALTER ROLE ... SET");
   if (!IsUnderstoodStatement(statement)) return UnsupportedError(StatementName(text));
   return RefuseIn(statement);
+}
+
+int LocationOf(const pg_query::Node& node) {
+  using Node = pg_query::Node;
+  switch (node.node_case()) {
+    case Node::kColumnRef:
+      return node.column_ref().location();
+    case Node::kAConst:
+      return node.a_const().location();
+    case Node::kParamRef:
+      return node.param_ref().location();
+    case Node::kAExpr:
+      return node.a_expr().location();
+    case Node::kBoolExpr:
+      return node.bool_expr().location();
+    case Node::kNullTest:
+      return node.null_test().location();
+    case Node::kBooleanTest:
+      return node.boolean_test().location();
+    case Node::kFuncCall:
+      return node.func_call().location();
+    case Node::kTypeCast:
+      return node.type_cast().location();
+    case Node::kCaseExpr:
+      return node.case_expr().location();
+    case Node::kCoalesceExpr:
+      return node.coalesce_expr().location();
+    case Node::kSqlvalueFunction:
+      return node.sqlvalue_function().location();
+    case Node::kSubLink:
+      return node.sub_link().location();
+    case Node::kAArrayExpr:
+      return node.a_array_expr().location();
+    case Node::kMinMaxExpr:
+      return node.min_max_expr().location();
+    case Node::kCollateClause:
+      return node.collate_clause().location();
+    case Node::kRowExpr:
+      return node.row_expr().location();
+    case Node::kResTarget:
+      return node.res_target().location();
+    case Node::kRangeVar:
+      return node.range_var().location();
+    default:
+      return -1;
+  }
 }
 
 absl::StatusOr<std::string> RelationName(const pg_query::RangeVar& relation) {

@@ -18,6 +18,9 @@ absl::Status RefuseUnsupported(const pg_query::Node& statement, std::string_view
 
 inline const std::string& StringOf(const pg_query::Node& node) { return node.string().sval(); }
 
+// Where a node says it is in the text that was parsed; -1: it does not say.
+int LocationOf(const pg_query::Node& node);
+
 // The table a statement names, in the one schema there is.
 absl::StatusOr<std::string> RelationName(const pg_query::RangeVar& relation);
 

@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "fmt/format.h"
 #include "pg_query/pg_query.pb.h"
+#include "sql/error_field.h"
 #include "sql/tree.h"
 
 namespace anabranch {
@@ -178,6 +179,19 @@ absl::StatusOr<ColumnType> Resolve(const std::string& name, bool foreign_schema,
   return result;
 }
 
+absl::StatusOr<ColumnType> ResolveNamed(const pg_query::TypeName& name) {
+  const bool foreign_schema = name.names_size() > 1 && StringOf(name.names(0)) != "pg_catalog";
+  std::vector<int> modifiers;
+  for (const pg_query::Node& node : name.typmods()) {
+    if (node.a_const().val_case() != pg_query::A_Const::kIval) {
+      return SqlError(sqlstate::kInvalidParameterValue, "type modifiers must be simple constants or identifiers");
+    }
+    modifiers.push_back(node.a_const().ival().ival());
+  }
+  if (name.array_bounds_size() > 1) return UnsupportedError("an array of more than one dimension");
+  return Resolve(StringOf(name.names(name.names_size() - 1)), foreign_schema, modifiers, name.array_bounds_size() > 0);
+}
+
 }  // namespace
 
 std::string_view TypeName(SqlType type) { return FactsOf(type).name; }
@@ -258,16 +272,7 @@ std::string FormatType(ColumnType type) {
 }
 
 absl::StatusOr<ColumnType> ResolveType(const pg_query::TypeName& name) {
-  const bool foreign_schema = name.names_size() > 1 && StringOf(name.names(0)) != "pg_catalog";
-  std::vector<int> modifiers;
-  for (const pg_query::Node& node : name.typmods()) {
-    if (node.a_const().val_case() != pg_query::A_Const::kIval) {
-      return SqlError(sqlstate::kInvalidParameterValue, "type modifiers must be simple constants or identifiers");
-    }
-    modifiers.push_back(node.a_const().ival().ival());
-  }
-  if (name.array_bounds_size() > 1) return UnsupportedError("an array of more than one dimension");
-  return Resolve(StringOf(name.names(name.names_size() - 1)), foreign_schema, modifiers, name.array_bounds_size() > 0);
+  return WithLocation(ResolveNamed(name), name.location());
 }
 
 absl::StatusOr<ColumnType> ResolveTypeText(std::string_view text) {

@@ -77,18 +77,17 @@ class Table final : public LockTable {
                     std::chrono::milliseconds timeout) override {
     std::unique_lock lock(mutex_);
     Owner* owner = &owners_[owner_id];
-    auto found = entries_.find(key);
-    if (found == entries_.end()) found = entries_.emplace(std::string(key), Entry()).first;
+    const auto found = FindEntry(key);
     Entry* entry = &found->second;
-    const Holder* held = FindHolder(*entry, owner);
-    if (held != nullptr && (held->mode == LockMode::kExclusive || mode == LockMode::kShared)) return absl::OkStatus();
-    // Whoever holds it already does not queue up behind those who wait for it.
-    if ((held != nullptr || entry->first == nullptr) && Grantable(*entry, owner, mode)) {
-      Grant(entry, owner, found->first, mode);
-      return absl::OkStatus();
-    }
+    if (GrantAtOnce(entry, owner, found->first, mode)) return absl::OkStatus();
     Waiter waiter{.owner = owner, .entry = entry, .key = found->first, .mode = mode};
-    return Wait(lock, waiter, held != nullptr, std::move(stop), timeout);
+    return Wait(lock, waiter, FindHolder(*entry, owner) != nullptr, std::move(stop), timeout);
+  }
+
+  bool TryLock(LockOwner owner_id, std::string_view key, LockMode mode) override {
+    std::lock_guard lock(mutex_);
+    const auto found = FindEntry(key);
+    return GrantAtOnce(&found->second, &owners_[owner_id], found->first, mode);
   }
 
   LockMark Mark(LockOwner owner_id) override {
@@ -122,6 +121,23 @@ class Table final : public LockTable {
   }
 
  private:
+  using Entries = std::unordered_map<std::string, Entry, KeyHash, std::equal_to<>>;
+
+  Entries::iterator FindEntry(std::string_view key) {
+    const auto found = entries_.find(key);
+    return found == entries_.end() ? entries_.emplace(std::string(key), Entry()).first : found;
+  }
+
+  // False: others are before it. An entry that was made for it is granted.
+  bool GrantAtOnce(Entry* entry, Owner* owner, std::string_view key, LockMode mode) {
+    const Holder* held = FindHolder(*entry, owner);
+    if (held != nullptr && (held->mode == LockMode::kExclusive || mode == LockMode::kShared)) return true;
+    // Whoever holds it already does not queue up behind those who wait for it.
+    if ((held == nullptr && entry->first != nullptr) || !Grantable(*entry, owner, mode)) return false;
+    Grant(entry, owner, key, mode);
+    return true;
+  }
+
   // The newest first, so that an upgrade finds its lock still held.
   void GiveBack(Owner* owner, LockMark mark) {
     CHECK(owner->waiting == nullptr, "a transaction gave locks back while it waited for one");
@@ -238,7 +254,7 @@ class Table final : public LockTable {
   }
 
   mutable std::mutex mutex_;  // guards everything below, and what it points to
-  std::unordered_map<std::string, Entry, KeyHash, std::equal_to<>> entries_;  // held or waited for
+  Entries entries_;           // held or waited for
   std::unordered_map<LockOwner, Owner> owners_;
   uint64_t searches_ = 0;
   size_t held_count_ = 0;

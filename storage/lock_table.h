@@ -32,6 +32,8 @@ class LockTable {
   // having waited for `timeout`.
   virtual absl::Status Lock(LockOwner owner, std::string_view key, LockMode mode, std::stop_token stop,
                             std::chrono::milliseconds timeout = kNoLockTimeout) = 0;
+  // The same without waiting: false, and nothing is locked, where Lock would wait.
+  virtual bool TryLock(LockOwner owner, std::string_view key, LockMode mode) = 0;
   virtual LockMark Mark(LockOwner owner) = 0;
   // Gives back what `owner` took since the mark: what it holds and how, is as it was then.
   virtual void ReleaseSince(LockOwner owner, LockMark mark) = 0;

@@ -51,6 +51,10 @@ rocksdb::BlockBasedTableOptions TableOptions(const std::shared_ptr<rocksdb::Cach
   table.format_version = 5;
   table.cache_index_and_filter_blocks = true;  // or their memory would grow with the data
   table.pin_l0_filter_and_index_blocks_in_cache = true;
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.partition_filters = true;
+  table.metadata_block_size = 16 << 10;
+  table.pin_top_level_index_and_filter = true;
   return table;
 }
 

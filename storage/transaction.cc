@@ -165,26 +165,14 @@ class StoreTransaction final : public Transaction {
 
   absl::StatusOr<LockedRow> LockRow(std::string_view key, std::stop_token stop) override {
     RETURN_IF_ERROR(Lock(key, LockMode::kExclusive, std::move(stop)));
-    if (const auto own = writes_.find(key); own != writes_.end()) return LockedRow{.row = OwnRow(own->second)};
-    // Whoever held the lock before has published (R3), so this reads what they wrote.
-    absl::StatusOr<std::optional<Version>> newest = ReadNewest(key);
-    if (!newest.ok()) return Explain(std::move(newest).status());
-    if (snapshot_ < context_.keyspace->state()->floor) {  // a row deleted since then may have left no trace
-      return SqlError(sqlstate::kSerializationFailure,
-                      "could not serialize access: history at the transaction's snapshot was garbage collected",
-                      "The transaction might succeed if retried.");
-    }
-    LockedRow locked;
-    if (!newest->has_value()) return locked;
-    Version& version = **newest;
-    locked.changed_since_snapshot = version.timestamp > snapshot_;
-    if (locked.changed_since_snapshot && isolation_ != IsolationLevel::kReadCommitted) {
-      return SqlError(sqlstate::kSerializationFailure,
-                      fmt::format("could not serialize access due to concurrent {}",
-                                  version.write.kind == WriteKind::kTombstone ? "delete" : "update"));
-    }
-    if (version.write.kind == WriteKind::kPut) locked.row = ReadVersion{std::move(version.write.value), version.timestamp};
-    return locked;
+    return ReadLocked(key);
+  }
+
+  absl::StatusOr<std::optional<LockedRow>> TryLockRow(std::string_view key) override {
+    if (read_only_) return ReadOnly();
+    if (!context_.locks->TryLock(owner_, key, LockMode::kExclusive)) return std::optional<LockedRow>();
+    ASSIGN_OR_RETURN(LockedRow locked, ReadLocked(key));
+    return std::optional<LockedRow>(std::move(locked));
   }
 
   absl::Status Put(std::string_view key, std::string value) override {
@@ -267,6 +255,29 @@ class StoreTransaction final : public Transaction {
     if (reader_) return absl::OkStatus();
     ASSIGN_OR_RETURN(reader_, MvccReader::Open(context_.store, context_.keyspace, snapshot_));
     return absl::OkStatus();
+  }
+
+  absl::StatusOr<LockedRow> ReadLocked(std::string_view key) {
+    if (const auto own = writes_.find(key); own != writes_.end()) return LockedRow{.row = OwnRow(own->second)};
+    // Whoever held the lock before has published (R3), so this reads what they wrote.
+    absl::StatusOr<std::optional<Version>> newest = ReadNewest(key);
+    if (!newest.ok()) return Explain(std::move(newest).status());
+    if (snapshot_ < context_.keyspace->state()->floor) {  // a row deleted since then may have left no trace
+      return SqlError(sqlstate::kSerializationFailure,
+                      "could not serialize access: history at the transaction's snapshot was garbage collected",
+                      "The transaction might succeed if retried.");
+    }
+    LockedRow locked;
+    if (!newest->has_value()) return locked;
+    Version& version = **newest;
+    locked.changed_since_snapshot = version.timestamp > snapshot_;
+    if (locked.changed_since_snapshot && isolation_ != IsolationLevel::kReadCommitted) {
+      return SqlError(sqlstate::kSerializationFailure,
+                      fmt::format("could not serialize access due to concurrent {}",
+                                  version.write.kind == WriteKind::kTombstone ? "delete" : "update"));
+    }
+    if (version.write.kind == WriteKind::kPut) locked.row = ReadVersion{std::move(version.write.value), version.timestamp};
+    return locked;
   }
 
   absl::StatusOr<std::optional<Version>> ReadNewest(std::string_view key) {

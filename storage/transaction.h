@@ -73,6 +73,8 @@ class Transaction {
   // Locks the row exclusively and returns its newest committed version, or the own write. 40001 above kReadCommitted if it
   // changed since the snapshot.
   virtual absl::StatusOr<LockedRow> LockRow(std::string_view key, std::stop_token stop) = 0;
+  // The same without waiting: nullopt, and nothing is locked, where LockRow would wait.
+  virtual absl::StatusOr<std::optional<LockedRow>> TryLockRow(std::string_view key) = 0;
 
   // REQUIRES: the key is locked exclusively. 54000 beyond kKeyBytesMax, kValueBytesMax, kTransactionBytesMax; what a
   // savepoint keeps to put back counts as written.

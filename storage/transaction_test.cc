@@ -147,6 +147,25 @@ TEST_F(TransactionTest, ReadCommittedReReadsTheRowItLocked) {
   EXPECT_EQ(transaction->LockRow("d", {})->row->value, "own");
 }
 
+TEST_F(TransactionTest, ARowThatIsTriedIsLockedOrLeftAlone) {
+  CommitPut(keyspace_, "a", "1");
+  const auto holder = Begin();
+  const auto other = Begin();
+  const auto free = holder->TryLockRow("a");
+  ASSERT_TRUE(free.ok() && free->has_value());
+  EXPECT_EQ((*free)->row->value, "1");
+  EXPECT_TRUE(holder->TryLockRow("a")->has_value());
+  EXPECT_FALSE(other->TryLockRow("a")->has_value());
+  EXPECT_EQ(locks_->held_count(), 1u);
+  EXPECT_EQ(locks_->waiting_count(), 0u);
+  ASSERT_TRUE(holder->Put("a", "2").ok());
+  ASSERT_TRUE(holder->Commit().ok());
+  const auto changed = other->TryLockRow("a");
+  ASSERT_TRUE(changed.ok() && changed->has_value());
+  EXPECT_TRUE((*changed)->changed_since_snapshot);
+  EXPECT_EQ((*changed)->row->value, "2");
+}
+
 TEST_F(TransactionTest, WriterThatWaitedSeesWhatTheHolderCommitted) {
   CommitPut(keyspace_, "a", "1");
   const auto holder = Begin();
