@@ -87,7 +87,8 @@ start_postgresql() {
   local port
   port=$(free_port)
   install -d -m 700 ${as_postgres:+-o postgres -g postgres} "$work/postgresql"
-  "${as_postgres[@]}" initdb -D "$work/postgresql" -U postgres -A trust --no-sync >"$work/initdb.log" 2>&1
+  "${as_postgres[@]}" initdb -D "$work/postgresql" -U postgres -A trust --no-sync >"$work/initdb.out" 2>&1 ||
+    fail "initdb: $(cat "$work/initdb.out")"
   "${as_postgres[@]}" postgres -D "$work/postgresql" -p "$port" -h 127.0.0.1 -k '' >>"$work/postgresql.log" 2>&1 &
   pid_of[postgresql]=$!
   url[postgresql]=postgresql://postgres@127.0.0.1:$port/postgres
@@ -109,7 +110,7 @@ stop() {
 finish() {
   local status=$? side
   trap - EXIT
-  ((status == 0 || status > 128)) || tail -n 20 "$work"/*.log >&2
+  ((status == 0 || status > 128)) || tail -n 20 "$work"/*.log >&2 || true
   for side in "${sides[@]}"; do stop "$side"; done
   rm -rf "$work"
   exit "$status"
