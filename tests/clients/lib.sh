@@ -7,7 +7,7 @@ program=$1
 work=$(mktemp -d "${TMPDIR:-/tmp}/anabranch-clients-XXXXXX")
 export PGCONNECT_TIMEOUT=10 PGOPTIONS='' PSQLRC=/dev/null LC_ALL=C.UTF-8 TZ=UTC
 export PATH=$PATH:/usr/lib/postgresql/15/bin # pgbench
-readonly wait_seconds=60
+readonly wait_seconds=${wait_seconds:-60}
 declare -A pid_of address_of
 
 say() { printf '%s\n' "$*"; }
