@@ -1,8 +1,8 @@
 // Queries that are fetched piece by piece: the rows are made as they are asked for.
 //
-// A cursor reads in the transaction of its block at the snapshot of its own statement. When another statement of the session
-// begins, which moves the snapshot, the rows still to come are taken into memory first (53200 beyond kQueryMemoryBytesMax).
-// Used by the session's thread.
+// A cursor reads in the transaction of its block at the snapshot of its own statement. When another statement of the
+// session begins, which moves the snapshot, the rows still to come are taken into memory first (53200 beyond
+// kQueryMemoryBytesMax). Used by the session's thread.
 #pragma once
 
 #include <deque>

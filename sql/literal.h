@@ -1,8 +1,8 @@
 // The literals in the text of a statement, found without parsing it.
 //
 // Deliberately knows less than PostgreSQL's scanner: text with anything whose extent is not plain to see (comments, dollar
-// quotes, E'...', parameters, brackets, several statements) is none of its business. What it takes for a literal is one only
-// if the parse tree has a constant in the same place (sql/statement_cache.cc looks), so a mistake here costs time, not
+// quotes, E'...', parameters, brackets, several statements) is none of its business. What it takes for a literal is one
+// only if the parse tree has a constant in the same place (sql/statement_cache.cc looks), so a mistake here costs time, not
 // answers.
 #pragma once
 

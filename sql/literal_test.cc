@@ -46,10 +46,26 @@ TEST(LiteralTest, StringsWithQuotesInThem) {
 }
 
 TEST(LiteralTest, WhatIsNotPlainIsLeftAlone) {
-  for (const char* text :
-       {"SELECT 1 -- 2", "SELECT /* 1 */ 2", "SELECT $1", "SELECT $$a$$", "SELECT E'a'", "SELECT U&'a'", "SELECT 1; SELECT 2",
-        "SELECT a[1]", "SELECT 'open", "SELECT \"open", "SELECT 1e5", "SELECT 1.", "SELECT .5", "SELECT 1a", "SELECT 007",
-        "SELECT 2147483648", "SELECT 12345678901234567890", "SELECT \xc3\xa9", "SELECT a\\b", "SELECT a\1"}) {
+  for (const char* text : {"SELECT 1 -- 2",
+                           "SELECT /* 1 */ 2",
+                           "SELECT $1",
+                           "SELECT $$a$$",
+                           "SELECT E'a'",
+                           "SELECT U&'a'",
+                           "SELECT 1; SELECT 2",
+                           "SELECT a[1]",
+                           "SELECT 'open",
+                           "SELECT \"open",
+                           "SELECT 1e5",
+                           "SELECT 1.",
+                           "SELECT .5",
+                           "SELECT 1a",
+                           "SELECT 007",
+                           "SELECT 2147483648",
+                           "SELECT 12345678901234567890",
+                           "SELECT \xc3\xa9",
+                           "SELECT a\\b",
+                           "SELECT a\1"}) {
     EXPECT_EQ(Found(text), "-") << text;
   }
   EXPECT_EQ(Found("SELECT 1 ;\n"), "[1 integer]");

@@ -55,9 +55,9 @@ class PreparedStatement {
 
 class PreparedStatements {
  public:
-  absl::Status Add(std::string name, PreparedRef prepared);            // 42P05, 54000
-  absl::StatusOr<PreparedRef> Find(std::string_view name) const;       // 26000
-  void Remove(std::string_view name);                                  // if it is there
+  absl::Status Add(std::string name, PreparedRef prepared);       // 42P05, 54000
+  absl::StatusOr<PreparedRef> Find(std::string_view name) const;  // 26000
+  void Remove(std::string_view name);                             // if it is there
   void Clear() { by_name_.clear(); }
 
  private:

@@ -95,8 +95,7 @@ TEST_F(PreparedStatementTest, PrepareExecuteDeallocate) {
   EXPECT_EQ(Run("EXECUTE p (1 + 1)"), "two");
   EXPECT_EQ(Run("PREPARE p AS SELECT 1"), "42P05: prepared statement \"p\" already exists");
   EXPECT_EQ(Run("EXECUTE p"), "42601: wrong number of parameters for prepared statement \"p\"");
-  EXPECT_EQ(Run("EXECUTE p (true)"),
-            "42804: parameter $1 of type boolean cannot be coerced to the expected type integer");
+  EXPECT_EQ(Run("EXECUTE p (true)"), "42804: parameter $1 of type boolean cannot be coerced to the expected type integer");
   EXPECT_EQ(Run("EXECUTE p ('x')"), "22P02: invalid input syntax for type integer: \"x\"");
   EXPECT_EQ(Run("PREPARE w AS INSERT INTO t VALUES ($1, $2) RETURNING k"), "PREPARE");
   EXPECT_EQ(Run("EXECUTE w (4, 'four')"), "4");

@@ -1,4 +1,5 @@
-// Session settings (SET, SHOW, RESET). A value, cheap to copy: copied when a transaction begins, put back when it rolls back.
+// Session settings (SET, SHOW, RESET). A value, cheap to copy: copied when a transaction begins, put back when it rolls
+// back.
 #pragma once
 
 #include <map>

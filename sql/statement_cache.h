@@ -1,8 +1,8 @@
 // Statements that a session sends again and again as text, with other literals each time, are parsed and planned once.
 //
-// A text's shape (sql/literal.h) leads to a statement that has parameters in the place of its literals: those that the parse
-// tree shows to be operands of a condition, of SET or of VALUES, where a parameter of the literal's type means the same.
-// Every other literal (LIMIT 5, ORDER BY 1, interval '1 day') belongs to the shape. Used by the session's thread.
+// A text's shape (sql/literal.h) leads to a statement that has parameters in the place of its literals: those that the
+// parse tree shows to be operands of a condition, of SET or of VALUES, where a parameter of the literal's type means the
+// same. Every other literal (LIMIT 5, ORDER BY 1, interval '1 day') belongs to the shape. Used by the session's thread.
 #pragma once
 
 #include <cstdint>
@@ -31,8 +31,8 @@ class StatementCache {
 
   // nullopt: not known, or its literals are no values of the types they were.
   std::optional<Command> Find(std::string_view text);
-  // A statement that was just parsed from `text`, which Find did not know. Kept the second time its shape is seen; then this
-  // is how to run it.
+  // A statement that was just parsed from `text`, which Find did not know. Kept the second time its shape is seen; then
+  // this is how to run it.
   std::optional<Command> Add(std::string_view text, const StatementRef& statement, const Prepare& prepare);
   void Clear() { by_pattern_.clear(); }
 
