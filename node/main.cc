@@ -2,6 +2,10 @@
 #include "CLI/CLI.hpp"
 #include "node/commands.h"
 
+// Read by jemalloc as it starts: what an idle process has freed goes back to the system, too.
+extern "C" const char* malloc_conf;
+const char* malloc_conf = "background_thread:true";
+
 int main(int argc, char** argv) {
   CLI::App app(
       "Anabranch: virtual clusters that are streamed to a standby, failed over to any consistent moment, and failed back");

@@ -18,7 +18,7 @@ std::string FailingRow(const Table& table, const Row& row) {
   std::string text;
   for (size_t i = 0; i < table.columns.size(); ++i) {
     std::string value = IsNull(row[i]) ? "null" : ToText(row[i]);
-    if (value.size() > kDetailValueBytesMax) value = value.substr(0, kDetailValueBytesMax) + "...";
+    if (value.size() > kDetailValueBytesMax) value.replace(kDetailValueBytesMax, std::string::npos, "...");
     text += (i == 0 ? "" : ", ") + value;
   }
   return fmt::format("Failing row contains ({}).", text);
