@@ -49,7 +49,10 @@ absl::StatusOr<std::optional<std::string>> QueryCursor::Fetch(size_t rows_max, R
     if (found.ok() && *found) {
       if (absl::Status added = sink.AddRow(row); !added.ok()) found = std::move(added);
     }
-    if (!found.ok()) return block_.Finish(std::move(found).status());  // closes this
+    if (!found.ok()) {
+      Close();
+      return block_.Finish(std::move(found).status());
+    }
     if (!*found) {
       Close();
       return std::optional(fmt::format("SELECT {}", rows));

@@ -78,7 +78,8 @@ class Session {
     absl::Status end = Start();
     if (end.ok() && sql_ != nullptr) end = Run();
     if (!control_.end_reason().ok()) end = control_.end_reason();
-    sql_.reset();  // rolls back before the client hears that the session is over
+    extended_.reset();  // its portals read in the transaction
+    sql_.reset();       // rolls back before the client hears that the session is over
     if (connection_.gone()) return;
     if (!end.ok()) AppendError(connection_.out(), Severity::kFatal, end);
     connection_.FlushLastWords();

@@ -123,6 +123,17 @@ TEST_F(ServerTest, PortalGivesItsRowsInPieces) {
   EXPECT_EQ(Exchange(*client, two_rows + sync, 'Z'), "EZ");  // portals end with their transaction
 }
 
+TEST_F(ServerTest, AClientLeavesInTheMiddleOfAPortal) {
+  auto client = Connect();
+  EXPECT_EQ(client->Run("CREATE TABLE t (k INT PRIMARY KEY)"), "OK CREATE TABLE");
+  EXPECT_EQ(client->Run("INSERT INTO t VALUES (1), (2), (3)"), "OK INSERT 0 3");
+  const std::string fetch = Packet('P', "\0SELECT k FROM t\0\0\0"s) + Packet('B', "p\0\0\0\0\0\0\0\0"s) +
+                            Packet('E', "p\0\0\0\0\2"s) + Packet('H', "");
+  EXPECT_EQ(Exchange(*client, fetch, 's'), "12DDs");
+  client.reset();
+  EXPECT_EQ(Connect()->Run("DROP TABLE t"), "OK DROP TABLE");
+}
+
 TEST_F(ServerTest, AfterAnErrorEverythingUpToSyncIsSkipped) {
   const auto client = Connect();
   const std::string bad = Packet('P', "\0SELECT k FROM nowhere\0\0\0"s);

@@ -533,7 +533,8 @@ std::unique_ptr<SqlSession> SqlSession::Create(SessionContext context) {
 
 bool SqlSession::IsQuery(const PreparedStatement& prepared) {
   const BoundStatementRef& plan = prepared.plan();
-  return plan && !plan->explain && !plan->statement->as_of && std::holds_alternative<SelectPlan>(plan->plan);
+  return plan && !plan->explain && !plan->statement->as_of && std::holds_alternative<SelectPlan>(plan->plan) &&
+         !LocksRows(*plan->statement->tree);
 }
 
 bool SqlSession::IsCopyIn(const Statement& statement) {

@@ -128,7 +128,7 @@ class SqlSession {
   // is 25P02. An error aborts the open transaction block, or rolls back the implicit one. Cancelled (57014) when `stop` is
   // requested.
   virtual absl::StatusOr<std::string> Execute(const Command& command, ResultSink& sink, std::stop_token stop) = 0;
-  // A query, to be fetched. REQUIRES: a transaction block, IsQuery(*command.prepared).
+  // A query, to be fetched. REQUIRES: a transaction block, IsQuery(*command.prepared): it reads, and locks nothing.
   virtual absl::StatusOr<std::unique_ptr<Cursor>> OpenCursor(const Command& command) = 0;
   static bool IsQuery(const PreparedStatement& prepared);
 
