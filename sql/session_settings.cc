@@ -139,7 +139,6 @@ absl::Status SessionSettings::SetTransaction(const pg_query::VariableSetStmt& se
 }
 
 absl::StatusOr<std::string> SessionSettings::Show(std::string_view name, const TransactionBlock& block) const {
-  if (Is(name, "all")) return UnsupportedError("SHOW ALL");
   if (Is(name, kIsolation)) {
     return std::string(
         IsolationLevelName(block.explicit_block() ? block.options().isolation : current_.default_isolation()));
@@ -152,7 +151,6 @@ absl::StatusOr<std::string> SessionSettings::Show(std::string_view name, const T
 }
 
 absl::StatusOr<std::string> SessionSettings::ColumnName(std::string_view name) const {
-  if (Is(name, "all")) return UnsupportedError("SHOW ALL");
   if (Is(name, kIsolation)) return std::string(kIsolation);
   if (Is(name, kReadOnly)) return std::string(kReadOnly);
   return current_.CanonicalName(name);

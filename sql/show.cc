@@ -145,6 +145,9 @@ std::span<const CatalogDefinition> ShowCatalogs() {
 std::optional<std::string> ShowQuery(const std::vector<std::string_view>& words) {
   if (words.size() < 2 || !Same(words[0], "show")) return std::nullopt;
   if (words.size() == 2) {
+    if (Same(words[1], "all")) {
+      return "SELECT name, setting, short_desc AS description FROM pg_settings ORDER BY lower(name)";
+    }
     for (const std::string_view what : {"tables", "users", "databases", "schemas"}) {
       if (Same(words[1], what)) return fmt::format("SELECT * FROM crdb_internal.show_{}", what);
     }

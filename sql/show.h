@@ -1,5 +1,5 @@
-// SHOW TABLES, COLUMNS, INDEXES, CREATE TABLE, USERS, DATABASES, SCHEMAS, as CockroachDB has them: each is a query on a
-// relation of crdb_internal, made by the text before PostgreSQL's grammar sees it.
+// SHOW TABLES, COLUMNS, INDEXES, CREATE TABLE, USERS, DATABASES, SCHEMAS, as CockroachDB has them, and SHOW ALL: each is a
+// query on a relation of the catalog, made by the text before PostgreSQL's grammar sees it.
 #pragma once
 
 #include <optional>
