@@ -16,6 +16,10 @@ namespace {
 
 constexpr double kBloomBitsPerKey = 10;
 constexpr size_t kBlockBytes = 16 << 10;
+// Shards large enough for several files' filters, of a byte or more for each of a million keys: in RocksDB's 64 small ones
+// they drove each other out, and were read again for almost every look-up of a table of some millions of rows (twenty times
+// slower). Partitioned filters would do as well, but no check of a whole file reads their partitions.
+constexpr int kCacheShardBits = 3;
 constexpr size_t kMemtableBytes = 64 << 20;
 constexpr size_t kMetaMemtableBytes = 4 << 20;
 // A file of which this share are deletions is compacted soon, down to where they meet what they delete: what a collection
@@ -51,12 +55,6 @@ rocksdb::BlockBasedTableOptions TableOptions(const std::shared_ptr<rocksdb::Cach
   table.format_version = 5;
   table.cache_index_and_filter_blocks = true;  // or their memory would grow with the data
   table.pin_l0_filter_and_index_blocks_in_cache = true;
-  // In small blocks: a filter for all keys of a large file does not stay in its shard of the cache, and was read again for
-  // almost every look-up of a table of some millions of rows (twenty times slower).
-  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
-  table.partition_filters = true;
-  table.metadata_block_size = 16 << 10;
-  table.pin_top_level_index_and_filter = true;
   return table;
 }
 
@@ -78,7 +76,7 @@ RocksOptions::RocksOptions(const StoreOptions& options, rocksdb::Env* base) : en
   db_.max_total_wal_size = options.write_buffer_bytes;
   db_.write_buffer_manager = std::make_shared<rocksdb::WriteBufferManager>(options.write_buffer_bytes);
 
-  const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(options.block_cache_bytes);
+  const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(options.block_cache_bytes, kCacheShardBits);
   rocksdb::BlockBasedTableOptions table = TableOptions(cache);
 
   meta_.write_buffer_size = kMetaMemtableBytes;
