@@ -45,20 +45,25 @@ class KeyspaceIterator {
     rocksdb::ReadOptions options;
     options.prefix_same_as_start = access == Access::kPoint;
     options.total_order_seek = access == Access::kRange;
+    result->pooled_ = family == Family::kData && access == Access::kPoint && result->upper_bound_.empty();
     if (!result->upper_bound_.empty()) options.iterate_upper_bound = &result->upper_slice_;
     rocksdb::ColumnFamilyHandle* handle = family == Family::kData ? rocks.data() : rocks.changes();
     std::shared_ptr<const KeyspaceState> before;
     result->state_ = rocks.state();
     do {
       before = std::move(result->state_);
-      result->iterator_.reset(rocks.db()->NewIterator(options, handle));
+      if (result->pooled_) result->iterator_ = rocks.TakePointIterator(&result->generation_);
+      if (!result->pooled_ || !result->iterator_) result->iterator_.reset(rocks.db()->NewIterator(options, handle));
       result->state_ = rocks.state();
     } while (!SameHidden(*before, *result->state_));
     RETURN_IF_ERROR(CheckFloor(*result->state_, oldest));
     return result;
   }
 
-  ~KeyspaceIterator() { CountSteps(); }
+  ~KeyspaceIterator() {
+    CountSteps();
+    if (pooled_) AsRocks(*keyspace_).GivePointIterator(std::move(iterator_), generation_);
+  }
 
   void Seek(std::string_view target) {
     ++steps_;
@@ -109,6 +114,8 @@ class KeyspaceIterator {
   const rocksdb::Slice upper_slice_;  // of upper_bound_; the iterator keeps its address
   std::shared_ptr<const KeyspaceState> state_;
   std::unique_ptr<rocksdb::Iterator> iterator_;
+  bool pooled_ = false;      // iterator_ is one of the keyspace's point iterators, and goes back to them
+  uint64_t generation_ = 0;  // of the pool, when it was taken
   bool valid_ = false;
   std::string_view key_;
   uint64_t steps_ = 0;

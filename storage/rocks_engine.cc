@@ -7,6 +7,7 @@ namespace anabranch {
 
 RocksEngine::~RocksEngine() {
   if (db == nullptr) return;
+  point_iterators->Clear();
   if (meta != nullptr) db->DestroyColumnFamilyHandle(meta);
   if (default_family != nullptr) db->DestroyColumnFamilyHandle(default_family);
 }

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "rocksdb/db.h"
+#include "storage/iterator_pool.h"
 #include "storage/keyspace.h"
 #include "storage/log_check.h"
 #include "storage/types.h"
@@ -39,6 +40,7 @@ struct RocksEngine {
   rocksdb::ColumnFamilyHandle* default_family = nullptr;  // owned; empty, RocksDB insists on it
   rocksdb::ColumnFamilyHandle* meta = nullptr;            // owned
   OperationCounter counter;
+  const std::shared_ptr<IteratorPool> point_iterators = std::make_shared<IteratorPool>();  // over the `data` families
   SyncedMark synced;  // of the next record; changed on the writer thread only
 };
 
@@ -52,6 +54,7 @@ class RocksKeyspace final : public Keyspace {
         changes_(changes),
         state_(std::make_shared<const KeyspaceState>(std::move(state))) {}
   ~RocksKeyspace() override {
+    engine_->point_iterators->Drop(data_->GetID());
     engine_->db->DestroyColumnFamilyHandle(data_);
     engine_->db->DestroyColumnFamilyHandle(changes_);
   }
@@ -74,6 +77,13 @@ class RocksKeyspace final : public Keyspace {
   rocksdb::DB* db() const { return engine_->db.get(); }
   rocksdb::ColumnFamilyHandle* data() const { return data_; }
   rocksdb::ColumnFamilyHandle* changes() const { return changes_; }
+  // Of `data`, with prefix_same_as_start.
+  std::unique_ptr<rocksdb::Iterator> TakePointIterator(uint64_t* generation) {
+    return engine_->point_iterators->Take(data_->GetID(), generation);
+  }
+  void GivePointIterator(std::unique_ptr<rocksdb::Iterator> iterator, uint64_t generation) {
+    engine_->point_iterators->Give(data_->GetID(), std::move(iterator), generation);
+  }
   OperationCounter& counter() const { return engine_->counter; }
 
   // Keeps erasing and copying apart (R9): an erase holds it exclusively, an export shared. Without it a version whose index

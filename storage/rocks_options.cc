@@ -2,7 +2,6 @@
 
 #include <cstring>
 
-#include "rocksdb/cache.h"
 #include "rocksdb/filter_policy.h"
 #include "rocksdb/slice_transform.h"
 #include "rocksdb/table.h"
@@ -22,6 +21,8 @@ constexpr size_t kBlockBytes = 16 << 10;
 constexpr int kCacheShardBits = 3;
 constexpr size_t kMemtableBytes = 64 << 20;
 constexpr size_t kMetaMemtableBytes = 4 << 20;
+// Most keys that are looked up are not in the memtables: a bit array, by user key, spares the walk through them.
+constexpr double kMemtableBloomRatio = 0.02;
 // A file of which this share are deletions is compacted soon, down to where they meet what they delete: what a collection
 // or a sweep left behind gives its room back even if nobody writes any more. Steady updates, each deleted later, stay below
 // it.
@@ -76,8 +77,8 @@ RocksOptions::RocksOptions(const StoreOptions& options, rocksdb::Env* base) : en
   db_.max_total_wal_size = options.write_buffer_bytes;
   db_.write_buffer_manager = std::make_shared<rocksdb::WriteBufferManager>(options.write_buffer_bytes);
 
-  const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(options.block_cache_bytes, kCacheShardBits);
-  rocksdb::BlockBasedTableOptions table = TableOptions(cache);
+  block_cache_ = rocksdb::NewLRUCache(options.block_cache_bytes, kCacheShardBits);
+  rocksdb::BlockBasedTableOptions table = TableOptions(block_cache_);
 
   meta_.write_buffer_size = kMetaMemtableBytes;
   meta_.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
@@ -87,6 +88,7 @@ RocksOptions::RocksOptions(const StoreOptions& options, rocksdb::Env* base) : en
   changes_.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
 
   data_ = changes_;
+  data_.memtable_prefix_bloom_size_ratio = kMemtableBloomRatio;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBloomBitsPerKey));
   table.whole_key_filtering = false;
   data_.table_properties_collector_factories = {rocksdb::NewCompactOnDeletionCollectorFactory(

@@ -104,7 +104,7 @@ absl::Status RocksStore::OpenDatabase(std::vector<rocksdb::ColumnFamilyHandle*>*
   }
   rocksdb::DBOptions db_options = rocks_options_.db();
   db_options.max_file_opening_threads = kFileOpeningThreads;
-  db_options.listeners.push_back(std::make_shared<ResumeByHand>());
+  db_options.listeners = {std::make_shared<ResumeByHand>(), engine_->point_iterators};
   rocksdb::DB* db = nullptr;
   RETURN_IF_ERROR(FromRocks(rocksdb::DB::Open(db_options, options_.dir, families, handles, &db),
                             fmt::format("open store {}", options_.dir)));
@@ -227,7 +227,8 @@ absl::Status RocksStore::Load() {
   if (absl::Status status = RemoveTree(env(), options_.dir + "/tmp"); !status.ok()) {
     Log(LogLevel::kWarning, "store.scratch_left", "error=\"{}\"", MessageOf(status));
   }
-  writer_ = std::make_unique<Writer>(engine_, &*clock_, options_.clock, std::move(reserve));
+  writer_ = std::make_unique<Writer>(engine_, &*clock_, options_.clock, std::move(reserve),
+                                     Rest(engine_.get(), &rocks_options_, [this] { return Keyspaces(); }));
   return writer_->Start();
 }
 

@@ -25,8 +25,13 @@ void Writer::Request::Wait() {
   finished.wait(lock, [this] { return done; });
 }
 
-Writer::Writer(std::shared_ptr<RocksEngine> engine, HybridClock* clock, Clock* wall, Reserve reserve)
-    : engine_(std::move(engine)), clock_(clock), wall_(wall), visible_ns_(clock->last().ns), reserve_(std::move(reserve)) {}
+Writer::Writer(std::shared_ptr<RocksEngine> engine, HybridClock* clock, Clock* wall, Reserve reserve, Rest rest)
+    : engine_(std::move(engine)),
+      clock_(clock),
+      wall_(wall),
+      visible_ns_(clock->last().ns),
+      reserve_(std::move(reserve)),
+      rest_(std::move(rest)) {}
 
 Writer::~Writer() { Stop(); }
 
@@ -151,7 +156,10 @@ void Writer::Loop() {
     const std::vector<Request*> requests = TakeGroup();
     lock.unlock();
     if (requests.empty()) {
-      if (Prepare().ok()) Tick();
+      if (Prepare().ok()) {
+        Tick();
+        rest_.Look(wall_->MonotonicNs());
+      }
     } else {
       room_.notify_all();
       RunGroup(requests);

@@ -15,6 +15,7 @@
 
 #include "storage/meta_update.h"
 #include "storage/reserve.h"
+#include "storage/rest.h"
 #include "storage/write_group.h"
 
 namespace anabranch {
@@ -25,7 +26,7 @@ class Writer {
   using Call = std::function<absl::Status()>;
 
   // Begins with `visible` at the clock's last timestamp. Nothing runs before Start.
-  Writer(std::shared_ptr<RocksEngine> engine, HybridClock* clock, Clock* wall, Reserve reserve);
+  Writer(std::shared_ptr<RocksEngine> engine, HybridClock* clock, Clock* wall, Reserve reserve, Rest rest);
   ~Writer();  // Stop
 
   // Puts the ceiling ahead (R1), then takes requests.
@@ -111,6 +112,7 @@ class Writer {
   uint64_t resume_tried_ns_ = 0;
   Reserve reserve_;  // while it does not stand, data are refused
   uint64_t refill_tried_ns_ = 0;
+  Rest rest_;
 
   std::thread thread_;
 };
