@@ -112,16 +112,7 @@ absl::Status ExtendedProtocol::Parse(const ParseMessage& parse) {
   for (const uint32_t oid : parse.parameter_oids) {
     ASSIGN_OR_RETURN(hints.emplace_back(), ParameterTypeOfOid(oid));
   }
-  ASSIGN_OR_RETURN(const std::vector<StatementRef> statements, parts_.sql.Parse(parse.query));
-  if (statements.size() > 1) {
-    return SqlError(sqlstate::kSyntaxError, "cannot insert multiple commands into a prepared statement");
-  }
-  PreparedRef added;
-  if (statements.empty()) {
-    added = std::make_shared<PreparedStatement>(nullptr, StatementDescription());
-  } else {
-    ASSIGN_OR_RETURN(added, parts_.sql.Prepare(statements[0], hints));
-  }
+  ASSIGN_OR_RETURN(PreparedRef added, parts_.sql.Prepare(parse.query, hints));
   RETURN_IF_ERROR(prepared.Add(parse.name, std::move(added)));
   AppendBare(parts_.connection.out(), BareMessage::kParseComplete);
   return absl::OkStatus();

@@ -19,7 +19,7 @@ class PreparedStatementTest : public SessionFixture {
 
   std::string Run(std::string_view text) { return session_->Run(text); }
   PreparedRef Prepare(std::string_view text) {
-    auto prepared = session_->session().Prepare(session_->session().Parse(text)->front(), {});
+    auto prepared = session_->session().Prepare(text, {});
     EXPECT_TRUE(prepared.ok()) << prepared.status();
     return *prepared;
   }

@@ -12,9 +12,7 @@ class ResultTypeTest : public SessionFixture {
               "CREATE TABLE");
   }
   std::string TypesOf(std::string_view text) {
-    const auto statements = session_->session().Parse(text);
-    if (!statements.ok()) return SqlStateOf(statements.status());
-    const auto prepared = session_->session().Prepare(statements->front(), {});
+    const auto prepared = session_->session().Prepare(text, {});
     if (!prepared.ok()) return SqlStateOf(prepared.status());
     std::string types;
     for (const ColumnDescription& column : (*prepared)->description().columns) {

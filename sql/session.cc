@@ -69,12 +69,24 @@ class Session final : public SqlSession {
     return commands;
   }
 
-  absl::StatusOr<PreparedRef> Prepare(const StatementRef& statement, const std::vector<SqlType>& hints) override {
+  absl::StatusOr<PreparedRef> Prepare(std::string_view text, const std::vector<SqlType>& hints) override {
+    ASSIGN_OR_RETURN(PreparedRef known, KnownPrepared(text, hints));
+    if (known) return known;
+    ASSIGN_OR_RETURN(const std::vector<StatementRef> statements, Parse(text));
+    if (statements.empty()) return std::make_shared<PreparedStatement>(nullptr, StatementDescription());
+    const StatementRef& statement = statements[0];
     if (block_.failed() && !RunsInFailedBlock(*statement)) return InFailedTransaction();
+    if (statements.size() > 1) {
+      FailBlock();
+      return SqlError(sqlstate::kSyntaxError, "cannot insert multiple commands into a prepared statement");
+    }
     absl::StatusOr<PreparedRef> prepared = PrepareStatement(statement, hints);
-    if (prepared.ok()) return prepared;
-    FailBlock();
-    return WithPosition(prepared.status(), *statement);
+    if (!prepared.ok()) {
+      FailBlock();
+      return WithPosition(prepared.status(), *statement);
+    }
+    cache_.AddPrepared(text, hints, *prepared);
+    return prepared;
   }
 
   PreparedStatements& prepared() override { return prepared_; }
@@ -434,23 +446,45 @@ class Session final : public SqlSession {
     return command.prepared->plan();
   }
 
+  // null: it must be prepared.
+  absl::StatusOr<PreparedRef> KnownPrepared(std::string_view text, const std::vector<SqlType>& hints) {
+    if (block_.failed()) return nullptr;
+    PreparedRef known = cache_.FindPrepared(text, hints);
+    if (!known || !known->plan()) return known;
+    std::unique_ptr<Transaction> own;
+    ASSIGN_OR_RETURN(Transaction* const transaction, TransactionToPrepareIn(&own));
+    ASSIGN_OR_RETURN(const bool current, known->IsCurrent(*transaction));
+    return current ? known : nullptr;
+  }
+
+  // Its statement has begun.
+  absl::StatusOr<Transaction*> TransactionToPrepareIn(std::unique_ptr<Transaction>* own) {
+    Transaction* transaction = block_.transaction();
+    if (transaction == nullptr) {
+      *own = Transaction::Begin(context_.transaction, IsolationLevel::kReadCommitted);
+      transaction = own->get();
+    } else {
+      RETURN_IF_ERROR(block_.HoldCursors({}));
+    }
+    RETURN_IF_ERROR(transaction->BeginStatement());
+    return transaction;
+  }
+
   absl::StatusOr<PreparedRef> PrepareStatement(const StatementRef& statement, const std::vector<SqlType>& hints) {
     if (!IsBindable(*statement)) {
       ASSIGN_OR_RETURN(std::vector<ColumnDescription> columns, ColumnsOutsideData(*statement));
       return std::make_shared<PreparedStatement>(statement, StatementDescription{{}, std::move(columns)});
     }
     std::unique_ptr<Transaction> own;
-    Transaction* transaction = block_.transaction();
+    Transaction* transaction = nullptr;
     if (statement->as_of) {
       ASSIGN_OR_RETURN(const Timestamp at, ResolveAsOf(*statement->as_of, {}));
       ASSIGN_OR_RETURN(own, Transaction::BeginAsOf(context_.transaction, at));
       transaction = own.get();
-    } else if (transaction == nullptr) {
-      own = Transaction::Begin(context_.transaction, IsolationLevel::kReadCommitted);
-      transaction = own.get();
+      RETURN_IF_ERROR(transaction->BeginStatement());
+    } else {
+      ASSIGN_OR_RETURN(transaction, TransactionToPrepareIn(&own));
     }
-    if (!own) RETURN_IF_ERROR(block_.HoldCursors({}));
-    RETURN_IF_ERROR(transaction->BeginStatement());
     ASSIGN_OR_RETURN(BoundStatementRef plan, Bind(statement, hints, NewParameters::kAllowed, *transaction));
     return std::make_shared<PreparedStatement>(std::move(plan), *transaction);
   }

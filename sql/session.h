@@ -120,8 +120,9 @@ class SqlSession {
   // As above, to be run once: what was run before, but for its literals, is neither parsed nor planned again.
   virtual absl::StatusOr<std::vector<Command>> ParseCommands(std::string_view text) = 0;
 
-  // `hints`: parameter types given by the client (kUnknown where it gave none).
-  virtual absl::StatusOr<PreparedRef> Prepare(const StatementRef& statement, const std::vector<SqlType>& hints) = 0;
+  // One statement, or none. `hints`: parameter types given by the client (kUnknown where it gave none). A text that was
+  // prepared before is not parsed again, nor planned while nothing changed: drivers prepare without a name what they run.
+  virtual absl::StatusOr<PreparedRef> Prepare(std::string_view text, const std::vector<SqlType>& hints) = 0;
   virtual PreparedStatements& prepared() = 0;  // by name
 
   // Runs one statement and returns its command tag ("INSERT 0 1"). In an aborted transaction everything but COMMIT/ROLLBACK

@@ -90,6 +90,15 @@ bool IsCacheable(const Statement& statement) {
   return statement.tree->has_transaction_stmt() || (IsBindable(statement) && !statement.tree->has_explain_stmt());
 }
 
+std::string PreparedKey(std::string_view text, const std::vector<SqlType>& hints) {
+  std::string key;
+  key.reserve(hints.size() + 1 + text.size());
+  for (const SqlType hint : hints) key.push_back(static_cast<char>(hint));
+  key.push_back(static_cast<char>(SqlType::kUnknown));
+  key.append(text);
+  return key;
+}
+
 std::string_view Written(std::string_view text, const Literal& literal) {
   return text.substr(literal.begin, literal.end - literal.begin);
 }
@@ -125,9 +134,9 @@ std::optional<Command> StatementCache::Find(std::string_view text) {
   return command;
 }
 
-bool StatementCache::IsNew(std::string_view pattern) {
-  if (seen_.size() >= kRememberedShapesMax) seen_.clear();
-  return seen_.insert(std::hash<std::string_view>()(pattern)).second;
+bool StatementCache::IsNew(std::string_view key) {
+  if (seen_.size() >= kRememberedMax) seen_.clear();
+  return seen_.insert(std::hash<std::string_view>()(key)).second;
 }
 
 std::optional<Command> StatementCache::Add(std::string_view text, const StatementRef& statement, const Prepare& prepare) {
@@ -166,6 +175,20 @@ std::optional<Command> StatementCache::Add(std::string_view text, const Statemen
   if (variants.size() >= kCachedVariantsMax) return std::nullopt;
   variants.push_back(std::move(variant));
   return Find(text);
+}
+
+PreparedRef StatementCache::FindPrepared(std::string_view text, const std::vector<SqlType>& hints) const {
+  if (by_text_.empty() || text.size() > kCachedTextBytesMax) return nullptr;
+  const auto found = by_text_.find(PreparedKey(text, hints));
+  return found == by_text_.end() ? nullptr : found->second;
+}
+
+void StatementCache::AddPrepared(std::string_view text, const std::vector<SqlType>& hints, const PreparedRef& prepared) {
+  if (!IsCacheable(*prepared->statement()) || text.size() > kCachedTextBytesMax) return;
+  std::string key = PreparedKey(text, hints);
+  if (IsNew(key)) return;
+  if (by_text_.size() >= kCachedPreparedMax) by_text_.clear();
+  by_text_.insert_or_assign(std::move(key), prepared);
 }
 
 }  // namespace anabranch

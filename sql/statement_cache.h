@@ -22,8 +22,9 @@ namespace anabranch {
 inline constexpr size_t kCachedTextBytesMax = 4096;
 inline constexpr size_t kCachedLiteralsMax = 64;
 inline constexpr size_t kCachedShapesMax = 256;
-inline constexpr size_t kCachedVariantsMax = 8;       // of one shape, with other literals that belong to it
-inline constexpr size_t kRememberedShapesMax = 4096;  // seen once
+inline constexpr size_t kCachedVariantsMax = 8;  // of one shape, with other literals that belong to it
+inline constexpr size_t kCachedPreparedMax = 256;
+inline constexpr size_t kRememberedMax = 4096;  // shapes and texts, seen once
 
 class StatementCache {
  public:
@@ -34,7 +35,17 @@ class StatementCache {
   // A statement that was just parsed from `text`, which Find did not know. Kept the second time its shape is seen; then
   // this is how to run it.
   std::optional<Command> Add(std::string_view text, const StatementRef& statement, const Prepare& prepare);
-  void Clear() { by_pattern_.clear(); }
+
+  // The same for the texts that a client prepares, with the types that it gave its parameters. Null: not known. What is
+  // known may have been planned under other descriptors.
+  PreparedRef FindPrepared(std::string_view text, const std::vector<SqlType>& hints) const;
+  // Kept the second time it is prepared.
+  void AddPrepared(std::string_view text, const std::vector<SqlType>& hints, const PreparedRef& prepared);
+
+  void Clear() {
+    by_pattern_.clear();
+    by_text_.clear();
+  }
 
  private:
   struct Variant {
@@ -43,11 +54,12 @@ class StatementCache {
     std::vector<std::optional<std::string>> fixed;  // by literal: as it must be written; nullopt: a parameter
   };
 
-  bool IsNew(std::string_view pattern);
+  bool IsNew(std::string_view key);
 
   absl::flat_hash_map<std::string, std::vector<Variant>> by_pattern_;
-  absl::flat_hash_set<uint64_t> seen_;  // hashes of patterns
-  TextShape shape_;                     // kept for its memory
+  absl::flat_hash_map<std::string, PreparedRef> by_text_;  // the types, then the text
+  absl::flat_hash_set<uint64_t> seen_;                     // hashes of keys of both
+  TextShape shape_;                                        // kept for its memory
 };
 
 }  // namespace anabranch

@@ -148,5 +148,61 @@ TEST_F(StatementCacheTest, PrivilegesAreAskedForOnceTheyChange) {
   EXPECT_EQ(reader.Run("SELECT v FROM t WHERE k = 1"), "42501: permission denied for table t");
 }
 
+class PreparedCacheTest : public StatementCacheTest {
+ protected:
+  PreparedRef Prepare(std::string_view text, const std::vector<SqlType>& hints = {}) {
+    const auto prepared = session_->session().Prepare(text, hints);
+    EXPECT_TRUE(prepared.ok()) << prepared.status();
+    return prepared.ok() ? *prepared : nullptr;
+  }
+  // Whether preparing the text once more gives what was there already.
+  bool IsKept(std::string_view text, const std::vector<SqlType>& hints = {}) {
+    const PreparedRef before = Prepare(text, hints);
+    return before == Prepare(text, hints);
+  }
+};
+
+TEST_F(PreparedCacheTest, FromTheThirdTimeOnATextIsKnown) {
+  EXPECT_FALSE(IsKept("SELECT v FROM t WHERE k = $1"));  // the second is kept
+  EXPECT_TRUE(IsKept("SELECT v FROM t WHERE k = $1"));
+  EXPECT_EQ(session_->RunPrepared(Prepare("SELECT v FROM t WHERE k = $1"), {"2"}), "two");
+  EXPECT_FALSE(IsKept("SELECT  v FROM t WHERE k = $1"));
+  EXPECT_FALSE(IsKept("BEGIN"));
+  EXPECT_TRUE(IsKept("BEGIN"));
+}
+
+TEST_F(PreparedCacheTest, OtherTypesOfParametersAreAnotherStatement) {
+  EXPECT_FALSE(IsKept("SELECT $1", {SqlType::kInt4}));
+  EXPECT_FALSE(IsKept("SELECT $1", {SqlType::kText}));
+  EXPECT_TRUE(IsKept("SELECT $1", {SqlType::kInt4}));
+  EXPECT_EQ(session_->Describe("SELECT $1", {SqlType::kInt4}), "integer -> ?column?:integer");
+  EXPECT_EQ(session_->Describe("SELECT $1", {SqlType::kText}), "text -> ?column?:text");
+}
+
+TEST_F(PreparedCacheTest, AChangedTableMakesItNew) {
+  EXPECT_FALSE(IsKept("SELECT * FROM t WHERE k = $1"));
+  EXPECT_TRUE(IsKept("SELECT * FROM t WHERE k = $1"));
+  NewSession()->Run("ALTER TABLE t DROP COLUMN n");
+  EXPECT_EQ(session_->Describe("SELECT * FROM t WHERE k = $1"), "integer -> k:integer v:text big:bigint");
+  EXPECT_EQ(session_->RunWith("SELECT * FROM t WHERE k = $1", {"3"}), "3|three|-30");
+  EXPECT_TRUE(IsKept("SELECT * FROM t WHERE k = $1"));
+}
+
+TEST_F(PreparedCacheTest, WhatDependsOnMoreIsNotKept) {
+  for (const char* text : {"SHOW TimeZone", "EXPLAIN SELECT 1", "SELECT v FROM t AS OF SYSTEM TIME '-1us'", ""}) {
+    IsKept(text);
+    EXPECT_FALSE(IsKept(text)) << text;
+  }
+}
+
+TEST_F(PreparedCacheTest, InAFailedBlockItIsRefused) {
+  IsKept("SELECT v FROM t WHERE k = $1");
+  Run("BEGIN");
+  Run("SELECT 1/0");
+  EXPECT_EQ(SqlStateOf(session_->session().Prepare("SELECT v FROM t WHERE k = $1", {}).status()), "25P02");
+  EXPECT_EQ(Run("ROLLBACK"), "ROLLBACK");
+  EXPECT_EQ(session_->RunWith("SELECT v FROM t WHERE k = $1", {"1"}), "one");
+}
+
 }  // namespace
 }  // namespace anabranch

@@ -95,9 +95,7 @@ class TestSession {
   // One statement with parameters, prepared as a client of the extended protocol does it.
   std::string RunWith(std::string_view text, const std::vector<std::optional<std::string>>& parameters,
                       const std::vector<SqlType>& hints = {}) {
-    auto statements = session_->Parse(text);
-    if (!statements.ok()) return Error(statements.status());
-    auto prepared = session_->Prepare(statements->front(), hints);
+    auto prepared = session_->Prepare(text, hints);
     if (!prepared.ok()) return Error(prepared.status());
     return RunPrepared(*prepared, parameters);
   }
@@ -116,9 +114,7 @@ class TestSession {
 
   // "parameter types -> columns".
   std::string Describe(std::string_view text, const std::vector<SqlType>& hints = {}) {
-    auto statements = session_->Parse(text);
-    if (!statements.ok()) return Error(statements.status());
-    auto prepared = session_->Prepare(statements->front(), hints);
+    auto prepared = session_->Prepare(text, hints);
     if (!prepared.ok()) return Error(prepared.status());
     std::string result;
     for (const SqlType type : (*prepared)->description().parameters) result += fmt::format("{} ", TypeName(type));

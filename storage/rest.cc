@@ -34,7 +34,8 @@ void Rest::GiveBack() {
       if (bytes < kMemtableBytes) continue;
       // A family may just be dropped, a disk full: then nothing is lost, and the next period tries again.
       const rocksdb::Status status = engine_->db->Flush(in_background, family);
-      if (!status.ok()) Log(LogLevel::kInfo, "store.not_flushed", "family={} error=\"{}\"", family->GetName(), status.ToString());
+      if (!status.ok())
+        Log(LogLevel::kInfo, "store.not_flushed", "family={} error=\"{}\"", family->GetName(), status.ToString());
     }
   }
   rocksdb::Cache& cache = *options_->block_cache();

@@ -18,8 +18,8 @@ class Rest {
   // A period with fewer iterator steps and puts is at rest: a heartbeat, a standby whose source is at rest.
   static constexpr uint64_t kOperations = 1000;
   // Less than this is not worth a file.
-  static constexpr size_t kMemtableBytes = 4 << 20;
-  static constexpr size_t kCacheBytes = 8 << 20;
+  static constexpr size_t kMemtableBytes = 2 << 20;
+  static constexpr size_t kCacheBytes = 1 << 20;
 
   // `engine` and `options` are not owned; `keyspaces` lists those of the store.
   Rest(RocksEngine* engine, const RocksOptions* options, std::function<std::vector<KeyspaceRef>()> keyspaces);

@@ -22,7 +22,7 @@ constexpr int kCacheShardBits = 3;
 constexpr size_t kMemtableBytes = 64 << 20;
 constexpr size_t kMetaMemtableBytes = 4 << 20;
 // Most keys that are looked up are not in the memtables: a bit array, by user key, spares the walk through them.
-constexpr double kMemtableBloomRatio = 0.02;
+constexpr double kMemtableBloomRatio = 0.005;
 // A file of which this share are deletions is compacted soon, down to where they meet what they delete: what a collection
 // or a sweep left behind gives its room back even if nobody writes any more. Steady updates, each deleted later, stay below
 // it.
