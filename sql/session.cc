@@ -54,13 +54,14 @@ class Session final : public SqlSession {
   }
 
   absl::StatusOr<std::vector<Command>> ParseCommands(std::string_view text) override {
-    if (std::optional<Command> known = cache_.Find(text)) return std::vector<Command>{*std::move(known)};
+    if (std::optional<Command> known = cache_.Find(text, settings_.current().zone()))
+      return std::vector<Command>{*std::move(known)};
     ASSIGN_OR_RETURN(std::vector<StatementRef> statements, Parse(text));
     if (statements.size() == 1) {
       const auto prepare = [this](const StatementRef& statement, const std::vector<SqlType>& hints) {
         return block_.failed() ? InFailedTransaction() : PrepareStatement(statement, hints);
       };
-      if (std::optional<Command> known = cache_.Add(text, statements[0], prepare)) {
+      if (std::optional<Command> known = cache_.Add(text, statements[0], settings_.current().zone(), prepare)) {
         return std::vector<Command>{*std::move(known)};
       }
     }
@@ -118,6 +119,7 @@ class Session final : public SqlSession {
   absl::Status SetSettingAtStart(const std::string& name, const std::string& value) override {
     return settings_.current().SetAtStart(name, value);
   }
+  const TimeZone& zone() const override { return *settings_.current().zone(); }
   const Timeouts& timeouts() const override { return settings_.current().timeouts(); }
   std::vector<std::pair<std::string, std::string>> TakeReportedSettings() override { return settings_.TakeReported(); }
 
@@ -344,6 +346,7 @@ class Session final : public SqlSession {
     RETURN_IF_ERROR(execution.transaction->BeginStatement());
     execution.evaluation.snapshot = execution.transaction->snapshot();
     Binder binder({});
+    binder.set_zone(zone());
     const Planning planning{
         .transaction = execution.transaction, .tables = &tables_, .binder = &binder, .system = context_.system};
     ASSIGN_OR_RETURN(const pg_query::SelectStmt query, CopiedQuery(call.statement().tree->copy_stmt()));
@@ -365,6 +368,7 @@ class Session final : public SqlSession {
                            .statement_time = now,
                            .session = &context_,
                            .settings = &settings_.current(),
+                           .session_settings = &settings_,
                            .catalog = &catalog_,
                            .sequences = &sequences_,
                            .stop = stop},
@@ -400,7 +404,7 @@ class Session final : public SqlSession {
 
   absl::StatusOr<BoundStatementRef> Bind(const StatementRef& statement, const std::vector<SqlType>& hints,
                                          NewParameters new_parameters, Transaction& transaction) {
-    return BindStatement(statement, hints, new_parameters, transaction, &tables_, context_);
+    return BindStatement(statement, hints, new_parameters, transaction, &tables_, context_, zone());
   }
 
   absl::Status Refresh(PreparedStatement& prepared, Transaction& transaction) {
