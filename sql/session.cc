@@ -84,6 +84,7 @@ class Session final : public SqlSession {
     const Statement& statement = *command.statement;
     if (block_.failed() && !RunsInFailedBlock(statement)) return InFailedTransaction();
     absl::StatusOr<std::string> tag = Execute({command, sink, std::move(stop)});
+    if (block_.kind() == TransactionBlock::Kind::kNone) tag.ok() ? settings_.Commit() : settings_.Rollback();
     if (tag.ok()) return tag;
     // Of a statement with parameters in the place of literals, places are not the client's.
     return command.text.empty() ? WithPosition(tag.status(), statement) : WithoutLocation(tag.status());

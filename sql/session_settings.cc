@@ -112,11 +112,7 @@ absl::StatusOr<std::string> SessionSettings::ExecuteSet(const pg_query::Variable
 absl::StatusOr<std::string> SessionSettings::SetConfig(const std::string& name, const std::optional<std::string>& value,
                                                        bool local) {
   const auto change = [&](Settings& settings) { return value ? settings.Set(name, *value) : settings.Reset(name); };
-  if (local && !on_commit_) {
-    Settings checked = current_;
-    RETURN_IF_ERROR(change(checked));
-    return checked.Get(name);
-  }
+  if (!on_commit_) BeginTransaction();
   RETURN_IF_ERROR(Apply(local, change));
   return current_.Get(name);
 }

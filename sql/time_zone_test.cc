@@ -403,6 +403,8 @@ TEST_F(TimeZoneTest, SetConfig) {
   EXPECT_EQ(Run("SELECT set_config('TimeZone', 'Asia/Kolkata', false)"), "Asia/Kolkata");
   Run("ROLLBACK");
   EXPECT_EQ(Run("SHOW TimeZone"), "Asia/Tokyo");
+  EXPECT_EQ(State("SELECT set_config('TimeZone', 'Asia/Kolkata', false), 1 / (SELECT 0)"), "22012");
+  EXPECT_EQ(Run("SHOW TimeZone"), "Asia/Tokyo");
   EXPECT_EQ(Run("SELECT set_config('TimeZone', NULL, false)"), "UTC");
 }
 
