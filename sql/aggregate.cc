@@ -143,7 +143,7 @@ absl::StatusOr<Datum> Accumulator::Result(SqlType type) const {
   if (kind_ == AggregateKind::kArrayAgg) return Datum(MakeArray(items_));
   const bool sums = kind_ == AggregateKind::kSum || kind_ == AggregateKind::kAverage;
   if (!sums) return extreme_;
-  if (type == SqlType::kFloat4) return CastDatum(Datum(floats_), SqlType::kFloat8, type);
+  if (type == SqlType::kFloat4) return CastDatum(Datum(floats_), SqlType::kFloat8, type, UtcZone());
   if (type == SqlType::kFloat8) {
     return Datum(kind_ == AggregateKind::kSum ? floats_ : floats_ / static_cast<double>(count_));
   }

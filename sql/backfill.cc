@@ -207,10 +207,10 @@ absl::Status BulkWriter::CheckEarlierBatches(const Target& target) {
 absl::Status BulkWriter::Duplicate(const Target& target, const Row& row) const {
   const std::string& name = target.index == nullptr ? table_.primary_key_name : target.index->name;
   const std::vector<int>& columns = target.index == nullptr ? table_.primary_key : target.index->columns;
-  if (purpose_ == Purpose::kLoad) return UniqueViolation(table_, name, columns, row);
+  if (purpose_ == Purpose::kLoad) return UniqueViolation(table_, name, columns, row, execution_.evaluation.zone());
   absl::Status status = SqlError(sqlstate::kUniqueViolation, fmt::format("could not create unique index \"{}\"", name));
   status = WithField(std::move(status), ErrorField::kConstraint, name);
-  return WithDetail(std::move(status), KeyText(table_, columns, row) + " is duplicated.");
+  return WithDetail(std::move(status), KeyText(table_, columns, row, execution_.evaluation.zone()) + " is duplicated.");
 }
 
 absl::Status BulkWriter::DuplicateOf(const Target& target, std::string_view key, std::string_view value) const {

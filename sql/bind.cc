@@ -172,16 +172,16 @@ absl::StatusOr<ExpressionRef> Binder::Convert(ExpressionRef expression, SqlType 
       return Convert(std::move(expression), to, conversion);
     }
     if (!IsNull(expression->constant)) {
-      ASSIGN_OR_RETURN(expression->constant,
-                       WithLocation(FromText(to, std::get<std::string>(expression->constant)), expression->location));
+      ASSIGN_OR_RETURN(expression->constant, WithLocation(FromText(to, std::get<std::string>(expression->constant), *zone_),
+                                                          expression->location));
     }
     expression->type = to;
     return expression;
   }
   if (!CanConvert(from, to, conversion)) return ExpressionRef();
-  if (expression->kind == ExpressionKind::kConstant) {
+  if (expression->kind == ExpressionKind::kConstant && !DependsOnZone(from, to)) {
     // One that cannot be converted is an error where it is evaluated, if it is.
-    absl::StatusOr<Datum> value = CastDatum(expression->constant, from, to);
+    absl::StatusOr<Datum> value = CastDatum(expression->constant, from, to, UtcZone());
     if (value.ok()) {
       expression->constant = *std::move(value);
       expression->type = to;

@@ -77,6 +77,9 @@ class Binder {
   void set_planning(const Planning* planning) { planning_ = planning; }
   const Planning* planning() const { return planning_; }
 
+  // The zone that the literals of timestamps are read in; not owned. UTC for stored expressions, in which they say theirs.
+  void set_zone(const TimeZone& zone) { zone_ = &zone; }
+
   void set_scope(const Scope* scope) { level_->scope = scope; }  // not owned; null: no columns
   // Between them, names are those of `level` first; its `outer` is set. Not owned.
   void Enter(QueryLevel* level) {
@@ -167,6 +170,7 @@ class Binder {
   // The type of the values of a set; converts the arguments.
   absl::StatusOr<SqlType> SettleSet(SetFunction function, std::vector<ExpressionRef>* arguments);
   absl::StatusOr<SqlType> SettleSeries(std::vector<ExpressionRef>* bounds);
+  absl::StatusOr<SqlType> SettleTimeSeries(SqlType type, std::vector<ExpressionRef>* bounds);
   absl::StatusOr<ExpressionRef> BindSubquery(const pg_query::SubLink& node);
   // nullptr: no level from this one outwards has such a column.
   absl::StatusOr<ExpressionRef> ResolveColumn(QueryLevel* level, const std::string* relation, const std::string& name);
@@ -174,6 +178,7 @@ class Binder {
   QueryLevel root_;
   QueryLevel* level_ = &root_;
   const Planning* planning_ = nullptr;
+  const TimeZone* zone_ = &UtcZone();
   std::vector<TableRef> tables_;
   std::vector<TableRef> locked_;
   std::vector<SqlType> parameters_;

@@ -29,6 +29,11 @@ absl::StatusOr<SqlType> Binder::SettleSeries(Arguments* bounds) {
   const auto all = [&](auto holds) {
     return std::all_of(bounds->begin(), bounds->end(), [&](const ExpressionRef& bound) { return holds(bound->type); });
   };
+  const auto any = [&](SqlType type) { return !all([&](SqlType other) { return other != type; }); };
+  if (any(SqlType::kDate) || any(SqlType::kTimestamp) || any(SqlType::kTimestampTz)) {
+    const bool local = any(SqlType::kTimestamp) && !any(SqlType::kTimestampTz);
+    return SettleTimeSeries(local ? SqlType::kTimestamp : SqlType::kTimestampTz, bounds);
+  }
   for (const ExpressionRef& bound : *bounds) {
     if (bound->type == SqlType::kUnknown || IsInteger(bound->type)) continue;
     return UnsupportedError(fmt::format("generate_series of {}", TypeName(bound->type)));
@@ -37,6 +42,19 @@ absl::StatusOr<SqlType> Binder::SettleSeries(Arguments* bounds) {
   const SqlType type = narrow ? SqlType::kInt4 : SqlType::kInt8;
   for (ExpressionRef& bound : *bounds) {
     ASSIGN_OR_RETURN(bound, Convert(std::move(bound), type, Conversion::kImplicit));
+  }
+  return type;
+}
+
+absl::StatusOr<SqlType> Binder::SettleTimeSeries(SqlType type, Arguments* bounds) {
+  if (bounds->size() != 3) return NoSetFunction(SetFunction::kSeries, *bounds);
+  for (size_t i = 0; i < bounds->size(); ++i) {
+    const SqlType to = i == 2 ? SqlType::kInterval : type;
+    const SqlType from = (*bounds)[i]->type;
+    if (from != SqlType::kUnknown && !CanConvert(from, to, Conversion::kImplicit)) {
+      return NoSetFunction(SetFunction::kSeries, *bounds);
+    }
+    ASSIGN_OR_RETURN((*bounds)[i], Convert(std::move((*bounds)[i]), to, Conversion::kImplicit));
   }
   return type;
 }

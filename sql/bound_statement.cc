@@ -147,12 +147,13 @@ bool IsBindable(const Statement& statement) {
 
 absl::StatusOr<BoundStatementRef> BindStatement(const StatementRef& statement, std::vector<SqlType> hints,
                                                 NewParameters new_parameters, Transaction& transaction, TableReader* tables,
-                                                const SessionContext& session) {
+                                                const SessionContext& session, const TimeZone& zone) {
   auto bound = std::make_shared<BoundStatement>();
   bound->statement = statement;
   Binder binder(std::move(hints), new_parameters);
   const Planning planning{.transaction = &transaction, .tables = tables, .binder = &binder, .system = session.system};
   binder.set_planning(&planning);
+  binder.set_zone(zone);
   tables->Note(&bound->descriptors);
   absl::Status planned = Plan(*statement, planning, bound.get());
   if (planned.ok()) planned = CheckPrivileges(*bound, binder, Authorization(&session.user, &transaction, tables));

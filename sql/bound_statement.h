@@ -37,7 +37,7 @@ bool IsBindable(const Statement& statement);
 // `hints`: parameter types given by the client, kUnknown where it gave none. REQUIRES: IsBindable.
 absl::StatusOr<BoundStatementRef> BindStatement(const StatementRef& statement, std::vector<SqlType> hints,
                                                 NewParameters new_parameters, Transaction& transaction, TableReader* tables,
-                                                const SessionContext& session);
+                                                const SessionContext& session, const TimeZone& zone);
 
 // Whether binding again in this transaction would give the same.
 absl::StatusOr<bool> IsCurrent(const BoundStatement& bound, Transaction& transaction);

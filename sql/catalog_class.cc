@@ -3,6 +3,7 @@
 #include "sql/catalog_object.h"
 #include "sql/privilege.h"
 #include "sql/session.h"
+#include "sql/settings.h"
 
 namespace anabranch {
 namespace {
@@ -143,7 +144,7 @@ void MakeAttrdef(const CatalogSnapshot& snapshot, CatalogRows* rows) {
           .Set("oid", DefaultOid(*table, column))
           .Set("adrelid", TableOid(*table))
           .Set("adnum", AttributeNumber(column))
-          .Set("adbin", DefaultDefinition(column));
+          .Set("adbin", DefaultDefinition(column, *snapshot.settings->zone()));
     }
   }
 }

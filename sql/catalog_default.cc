@@ -14,10 +14,10 @@ std::string CastLiteral(std::string_view literal, SqlType type) {
 }
 
 // A string that was written for a value of the type.
-std::string StringDefault(const std::string& literal, SqlType type) {
+std::string StringDefault(const std::string& literal, SqlType type, const TimeZone& zone) {
   const absl::StatusOr<Datum> value = FromText(type, literal);
   if (!value.ok()) return CastLiteral(literal, SqlType::kText);
-  const std::string text = ToText(*value);
+  const std::string text = ToText(*value, zone);
   if (type == SqlType::kBool) return text == "t" ? "true" : "false";
   const bool plain_number = TypeCategory(type) == 'N' && !text.empty() && text.front() >= '0' && text.front() <= '9';
   return plain_number ? text : CastLiteral(text, type);
@@ -32,14 +32,14 @@ const pg_query::A_Const* ConstantOf(const pg_query::Node& node) {
 
 }  // namespace
 
-std::string DefaultDefinition(const Column& column) {
+std::string DefaultDefinition(const Column& column, const TimeZone& zone) {
   const std::string& sql = column.default_expression;
   const absl::StatusOr<ParsedExpression> parsed = ParsedExpression::Parse(sql);
   const pg_query::A_Const* constant = parsed.ok() ? ConstantOf(parsed->node()) : nullptr;
   if (constant == nullptr) return sql;
   switch (constant->val_case()) {
     case pg_query::A_Const::kSval:
-      return StringDefault(constant->sval().sval(), column.type);
+      return StringDefault(constant->sval().sval(), column.type, zone);
     case pg_query::A_Const::kIval:
       return constant->ival().ival() < 0 ? CastLiteral(sql, SqlType::kInt4) : sql;
     case pg_query::A_Const::kFval: {

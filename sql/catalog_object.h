@@ -45,7 +45,7 @@ inline int64_t TypeOid(SqlType type) { return static_cast<int64_t>(type); }
 int32_t ModifierOf(const Column& column);
 std::string TypeTextOf(const Column& column);  // "numeric(10,2)"
 // Its default as SQL, with the type of a literal: "'x'::text". REQUIRES: it has one.
-std::string DefaultDefinition(const Column& column);
+std::string DefaultDefinition(const Column& column, const TimeZone& zone);
 
 // An identifier as SQL must write it: quoted if it must be.
 std::string QuoteIdentifier(std::string_view name);

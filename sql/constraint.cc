@@ -14,10 +14,10 @@ namespace {
 
 constexpr size_t kDetailValueBytesMax = 64;  // PostgreSQL's, of one value in "Failing row contains"
 
-std::string FailingRow(const Table& table, const Row& row) {
+std::string FailingRow(const Table& table, const Row& row, const TimeZone& zone) {
   std::string text;
   for (size_t i = 0; i < table.columns.size(); ++i) {
-    std::string value = IsNull(row[i]) ? "null" : ToText(row[i]);
+    std::string value = IsNull(row[i]) ? "null" : ToText(row[i], zone);
     if (value.size() > kDetailValueBytesMax) value.replace(kDetailValueBytesMax, std::string::npos, "...");
     text += (i == 0 ? "" : ", ") + value;
   }
@@ -29,13 +29,13 @@ absl::Status InTable(absl::Status status, const Table& table) {
   return WithField(std::move(status), ErrorField::kTable, table.name);
 }
 
-absl::Status NotNullViolation(const Table& table, size_t position, const Row& row) {
+absl::Status NotNullViolation(const Table& table, size_t position, const Row& row, const TimeZone& zone) {
   const std::string& column = table.columns[position].name;
   absl::Status status = SqlError(
       sqlstate::kNotNullViolation,
       fmt::format("null value in column \"{}\" of relation \"{}\" violates not-null constraint", column, table.name));
   status = WithField(InTable(std::move(status), table), ErrorField::kColumn, column);
-  return WithDetail(std::move(status), FailingRow(table, row));
+  return WithDetail(std::move(status), FailingRow(table, row, zone));
 }
 
 bool IsVolatile(const Expression& expression) {
@@ -56,11 +56,12 @@ absl::StatusOr<ExpressionRef> BindIdentity(const pg_query::Node& nextval, const 
 
 absl::StatusOr<ExpressionRef> BindCheck(const Table& table, std::string_view sql) {
   ASSIGN_OR_RETURN(const ParsedExpression parsed, ParsedExpression::Parse(sql));
-  return BindCheck(table, parsed.node());
+  return BindCheck(table, parsed.node(), UtcZone());
 }
 
-absl::StatusOr<ExpressionRef> BindCheck(const Table& table, const pg_query::Node& condition) {
+absl::StatusOr<ExpressionRef> BindCheck(const Table& table, const pg_query::Node& condition, const TimeZone& zone) {
   Binder binder({});
+  binder.set_zone(zone);
   const Scope scope = TableScope(table, "");
   binder.set_scope(&scope);
   return binder.BindClause(condition, SqlType::kBool, "check constraints");
@@ -95,38 +96,39 @@ absl::StatusOr<Datum> TableRules::Default(int position, const EvaluationContext&
 
 absl::Status TableRules::Verify(const Row& row, const EvaluationContext& context) const {
   for (size_t i = 0; i < table_->columns.size(); ++i) {
-    if (table_->columns[i].not_null && IsNull(row[i])) return NotNullViolation(*table_, i, row);
+    if (table_->columns[i].not_null && IsNull(row[i])) return NotNullViolation(*table_, i, row, context.zone());
   }
   for (size_t i = 0; i < checks_.size(); ++i) {
     ASSIGN_OR_RETURN(const Datum holds, Evaluate(*checks_[i], row, context));
     // Unknown is good enough for a check.
-    if (!IsNull(holds) && !std::get<bool>(holds)) return CheckViolation(*table_, table_->checks[i].name, row);
+    if (!IsNull(holds) && !std::get<bool>(holds))
+      return CheckViolation(*table_, table_->checks[i].name, row, context.zone());
   }
   return absl::OkStatus();
 }
 
-std::string KeyText(const Table& table, const std::vector<int>& columns, const Row& row) {
+std::string KeyText(const Table& table, const std::vector<int>& columns, const Row& row, const TimeZone& zone) {
   std::string names, values;
   for (const int position : columns) {
     names += (names.empty() ? "" : ", ") + table.columns[position].name;
-    values += (values.empty() ? "" : ", ") + (IsNull(row[position]) ? "null" : ToText(row[position]));
+    values += (values.empty() ? "" : ", ") + (IsNull(row[position]) ? "null" : ToText(row[position], zone));
   }
   return fmt::format("Key ({})=({})", names, values);
 }
 
 absl::Status UniqueViolation(const Table& table, const std::string& constraint, const std::vector<int>& columns,
-                             const Row& row) {
+                             const Row& row, const TimeZone& zone) {
   absl::Status status = SqlError(sqlstate::kUniqueViolation,
                                  fmt::format("duplicate key value violates unique constraint \"{}\"", constraint));
   status = WithField(InTable(std::move(status), table), ErrorField::kConstraint, constraint);
-  return WithDetail(std::move(status), KeyText(table, columns, row) + " already exists.");
+  return WithDetail(std::move(status), KeyText(table, columns, row, zone) + " already exists.");
 }
 
-absl::Status CheckViolation(const Table& table, const std::string& constraint, const Row& row) {
+absl::Status CheckViolation(const Table& table, const std::string& constraint, const Row& row, const TimeZone& zone) {
   absl::Status status = SqlError(
       "23514", fmt::format("new row for relation \"{}\" violates check constraint \"{}\"", table.name, constraint));
   status = WithField(InTable(std::move(status), table), ErrorField::kConstraint, constraint);
-  return WithDetail(std::move(status), FailingRow(table, row));
+  return WithDetail(std::move(status), FailingRow(table, row, zone));
 }
 
 }  // namespace anabranch

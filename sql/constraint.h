@@ -32,15 +32,15 @@ class TableRules {
 using TableRulesRef = std::shared_ptr<const TableRules>;
 
 // The condition of a check over the columns of a table.
-absl::StatusOr<ExpressionRef> BindCheck(const Table& table, const pg_query::Node& condition);
-absl::StatusOr<ExpressionRef> BindCheck(const Table& table, std::string_view sql);
+absl::StatusOr<ExpressionRef> BindCheck(const Table& table, const pg_query::Node& condition, const TimeZone& zone);
+absl::StatusOr<ExpressionRef> BindCheck(const Table& table, std::string_view sql);  // as it is stored
 
 // "Key (a, b)=(1, x)", as details name a key.
-std::string KeyText(const Table& table, const std::vector<int>& columns, const Row& row);
+std::string KeyText(const Table& table, const std::vector<int>& columns, const Row& row, const TimeZone& zone);
 // 23505: another row has these values already.
 absl::Status UniqueViolation(const Table& table, const std::string& constraint, const std::vector<int>& columns,
-                             const Row& row);
+                             const Row& row, const TimeZone& zone);
 // 23514: of a new row.
-absl::Status CheckViolation(const Table& table, const std::string& constraint, const Row& row);
+absl::Status CheckViolation(const Table& table, const std::string& constraint, const Row& row, const TimeZone& zone);
 
 }  // namespace anabranch

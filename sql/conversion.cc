@@ -9,6 +9,7 @@
 #include "sql/datetime.h"
 #include "sql/float_text.h"
 #include "sql/json_text.h"
+#include "sql/time_zone.h"
 
 namespace anabranch {
 namespace {
@@ -129,10 +130,10 @@ absl::StatusOr<Datum> NumericFrom(const Datum& value) {
   return Datum(std::move(numeric));
 }
 
-std::string TextFrom(const Datum& value) {
+std::string TextFrom(const Datum& value, const TimeZone& zone) {
   if (const bool* boolean = std::get_if<bool>(&value)) return *boolean ? "true" : "false";
   if (const Bpchar* padded = std::get_if<Bpchar>(&value)) return std::string(padded->trimmed());
-  return ToText(value);
+  return ToText(value, zone);
 }
 
 absl::StatusOr<Datum> FromJson(const std::string& json, T to) {
@@ -142,31 +143,35 @@ absl::StatusOr<Datum> FromJson(const std::string& json, T to) {
   }
   if (to == T::kBool) return Datum(json == "true");
   ASSIGN_OR_RETURN(Numeric number, ParseNumeric(json));
-  return CastDatum(Datum(std::move(number)), T::kNumeric, to);
+  return CastDatum(Datum(std::move(number)), T::kNumeric, to, UtcZone());
 }
 
-absl::StatusOr<Datum> TimeFrom(const Datum& value, T to) {
-  if (to == T::kDate) {
-    const LocalTimestamp* local = std::get_if<LocalTimestamp>(&value);
-    const int64_t us = local != nullptr ? local->us : std::get<TimestampTz>(value).us;
-    if (IsInfinite(us)) return Datum(Date{us == kInfiniteUs ? kInfiniteDays : kMinusInfiniteDays});
-    return Datum(Date{static_cast<int32_t>(FloorDivide(us, kDayUs))});
+absl::StatusOr<Datum> DateFromUs(int64_t us) {
+  if (IsInfinite(us)) return Datum(Date{us == kInfiniteUs ? kInfiniteDays : kMinusInfiniteDays});
+  return Datum(Date{static_cast<int32_t>(FloorDivide(us, kDayUs))});
+}
+
+absl::StatusOr<Datum> TimeFrom(const Datum& value, T to, const TimeZone& zone) {
+  if (const TimestampTz* at = std::get_if<TimestampTz>(&value)) {
+    ASSIGN_OR_RETURN(const LocalTimestamp local, ToLocal(*at, zone));
+    return to == T::kDate ? DateFromUs(local.us) : Datum(local);
   }
-  int64_t us = 0;
+  LocalTimestamp local;
   if (const Date* date = std::get_if<Date>(&value)) {
     if (IsInfinite(*date)) {
-      us = date->days == kInfiniteDays ? kInfiniteUs : kMinusInfiniteUs;
+      local.us = date->days == kInfiniteDays ? kInfiniteUs : kMinusInfiniteUs;
     } else {
       const absl::StatusOr<int64_t> midnight = TimestampUsFrom(static_cast<__int128>(date->days) * kDayUs);
       if (!midnight.ok()) return SqlError("22008", "date out of range for timestamp");
-      us = *midnight;
+      local.us = *midnight;
     }
-  } else if (const LocalTimestamp* local = std::get_if<LocalTimestamp>(&value)) {
-    us = local->us;
   } else {
-    us = std::get<TimestampTz>(value).us;
+    local = std::get<LocalTimestamp>(value);
   }
-  return to == T::kTimestamp ? Datum(LocalTimestamp{us}) : Datum(TimestampTz{us});
+  if (to == T::kDate) return DateFromUs(local.us);
+  if (to == T::kTimestamp) return Datum(local);
+  ASSIGN_OR_RETURN(const TimestampTz at, FromLocal(local, zone));
+  return Datum(at);
 }
 
 absl::StatusOr<Datum> ObjectNameFrom(int64_t oid, T to) {
@@ -177,10 +182,10 @@ absl::StatusOr<Datum> ObjectNameFrom(int64_t oid, T to) {
   return Datum(std::move(name));
 }
 
-absl::StatusOr<Datum> CastArray(const Array& array, T from, T to) {
+absl::StatusOr<Datum> CastArray(const Array& array, T from, T to, const TimeZone& zone) {
   std::vector<Datum> values;
   for (const Datum& value : array.items->values) {
-    ASSIGN_OR_RETURN(values.emplace_back(), CastDatum(value, ElementType(from), ElementType(to)));
+    ASSIGN_OR_RETURN(values.emplace_back(), CastDatum(value, ElementType(from), ElementType(to), zone));
   }
   const bool to_vector = to == T::kInt2Vector || to == T::kOidVector;
   const bool from_zero = array.items->first_index() == 0;
@@ -303,9 +308,14 @@ bool HasOrder(SqlType type) {
   }
 }
 
-absl::StatusOr<Datum> CastDatum(Datum value, SqlType from, SqlType to) {
+bool DependsOnZone(SqlType from, SqlType to) {
+  const auto zoned = [](T type) { return type == T::kTimestampTz || type == T::kTimestampTzArray; };
+  return zoned(from) != zoned(to);
+}
+
+absl::StatusOr<Datum> CastDatum(Datum value, SqlType from, SqlType to, const TimeZone& zone) {
   if (IsNull(value) || from == to) return value;
-  if (IsArray(from) && IsArray(to)) return CastArray(std::get<Array>(value), from, to);
+  if (IsArray(from) && IsArray(to)) return CastArray(std::get<Array>(value), from, to, zone);
   if (const Jsonb* json = std::get_if<Jsonb>(&value); json != nullptr && (to == T::kBool || IsNumber(to))) {
     return FromJson(json->text, to);
   }
@@ -318,19 +328,19 @@ absl::StatusOr<Datum> CastDatum(Datum value, SqlType from, SqlType to) {
     case T::kVarchar:
     case T::kUnknown:
       if (std::holds_alternative<std::string>(value)) return value;
-      return Datum(TextFrom(value));
+      return Datum(TextFrom(value, zone));
     case T::kName:
     case T::kJson:
-      return FromText(to, TextFrom(value));
+      return FromText(to, TextFrom(value, zone), zone);
     case T::kChar:
       if (from == T::kInt4) return Datum(std::string(1, static_cast<char>(std::get<int64_t>(value))));
-      return FromText(to, TextFrom(value));
+      return FromText(to, TextFrom(value, zone), zone);
     case T::kBpchar:
-      return Datum(Bpchar{TextFrom(value)});
+      return Datum(Bpchar{TextFrom(value, zone)});
     default:
       break;
   }
-  if (IsString(from) || from == T::kJson || from == T::kUnknown) return FromText(to, TextFrom(value));
+  if (IsString(from) || from == T::kJson || from == T::kUnknown) return FromText(to, TextFrom(value, zone), zone);
   switch (to) {
     case T::kInt2:
     case T::kInt4:
@@ -348,7 +358,7 @@ absl::StatusOr<Datum> CastDatum(Datum value, SqlType from, SqlType to) {
     case T::kDate:
     case T::kTimestamp:
     case T::kTimestampTz:
-      return TimeFrom(value, to);
+      return TimeFrom(value, to, zone);
     default:
       if (IsObjectName(to)) {
         return ObjectNameFrom(

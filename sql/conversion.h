@@ -23,8 +23,11 @@ std::optional<SqlType> ComparisonType(SqlType a, SqlType b);
 std::optional<SqlType> EqualityLeftType(SqlType left, SqlType right);
 bool HasOrder(SqlType type);  // can be compared with < and sorted
 
-// An explicit cast. 22003, 22P02 and the like. REQUIRES: CanConvert(from, to, kExplicit), or null.
-absl::StatusOr<Datum> CastDatum(Datum value, SqlType from, SqlType to);
+// An explicit cast, in a session of that time zone. 22003, 22P02 and the like. REQUIRES: CanConvert(from, to, kExplicit),
+// or null.
+absl::StatusOr<Datum> CastDatum(Datum value, SqlType from, SqlType to, const TimeZone& zone);
+// Whether the time zone makes a difference to that.
+bool DependsOnZone(SqlType from, SqlType to);
 
 // Makes a value fit varchar(n), char(n), numeric(p, s), timestamp(p): pads and rounds. An explicit cast cuts text off, else
 // only blanks are: 22001. 22003 beyond a numeric's precision.

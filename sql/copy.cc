@@ -76,7 +76,7 @@ absl::Status CopyReader::Insert() {
       value = Null{};
       continue;
     }
-    ASSIGN_OR_RETURN(value, FromText(column.type, *fields[i]));
+    ASSIGN_OR_RETURN(value, FromText(column.type, *fields[i], execution_.evaluation.zone()));
     ASSIGN_OR_RETURN(value, FitModifier(std::move(value), {column.type, column.modifier}, Conversion::kAssignment));
   }
   RETURN_IF_ERROR(inserter_.Insert(row));
@@ -118,7 +118,7 @@ absl::StatusOr<uint64_t> CopyOut(const SelectPlan& plan, const CopyFormat& forma
   uint64_t rows = 0;
   RETURN_IF_ERROR(RunSelect(plan, execution, [&](Row& row) {
     line.clear();
-    AppendCopyRow(format, row, &line);
+    AppendCopyRow(format, row, execution.evaluation.zone(), &line);
     line.push_back('\n');
     ++rows;
     return sink.CopyData(line);

@@ -236,15 +236,15 @@ absl::Status CopyFields::SplitCsv(const CopyFormat& format, std::string_view lin
   }
 }
 
-void AppendCopyRow(const CopyFormat& format, const Row& row, std::string* out) {
+void AppendCopyRow(const CopyFormat& format, const Row& row, const TimeZone& zone, std::string* out) {
   for (size_t i = 0; i < row.size(); ++i) {
     if (i > 0) out->push_back(format.delimiter);
     if (IsNull(row[i])) {
       out->append(format.null);
     } else if (format.csv) {
-      AppendCsvField(format, ToText(row[i]), out);
+      AppendCsvField(format, ToText(row[i], zone), out);
     } else {
-      AppendTextField(format, ToText(row[i]), out);
+      AppendTextField(format, ToText(row[i], zone), out);
     }
   }
 }
@@ -252,7 +252,7 @@ void AppendCopyRow(const CopyFormat& format, const Row& row, std::string* out) {
 void AppendCopyHeader(const CopyFormat& format, const std::vector<std::string>& names, std::string* out) {
   Row row;
   for (const std::string& name : names) row.emplace_back(name);
-  AppendCopyRow(format, row, out);
+  AppendCopyRow(format, row, UtcZone(), out);
 }
 
 }  // namespace anabranch

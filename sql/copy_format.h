@@ -44,7 +44,7 @@ class CopyFields {
 };
 
 // One row, without its line feed, at the end of *out.
-void AppendCopyRow(const CopyFormat& format, const Row& row, std::string* out);
+void AppendCopyRow(const CopyFormat& format, const Row& row, const TimeZone& zone, std::string* out);
 void AppendCopyHeader(const CopyFormat& format, const std::vector<std::string>& names, std::string* out);
 
 }  // namespace anabranch

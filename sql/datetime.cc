@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 #include "fmt/format.h"
+#include "sql/time_zone.h"
 
 namespace anabranch {
 namespace {
@@ -28,15 +29,24 @@ void AppendEra(const CivilDate& date, std::string* out) {
   if (date.year <= 0) out->append(" BC");
 }
 
-void AppendTimestamp(int64_t us, std::string_view zone, std::string* out) {
-  if (us == kInfiniteUs) return void(out->append("infinity"));
-  if (us == kMinusInfiniteUs) return void(out->append("-infinity"));
-  const CivilTime time = CivilFromUs(us);
+// "+02", "-03:30", "+00:34:08".
+void AppendOffset(int64_t offset_us, std::string* out) {
+  const int64_t seconds = (offset_us < 0 ? -offset_us : offset_us) / kSecondUs;
+  fmt::format_to(std::back_inserter(*out), "{}{:02}", offset_us < 0 ? '-' : '+', seconds / 3600);
+  if (seconds % 3600 != 0) fmt::format_to(std::back_inserter(*out), ":{:02}", seconds / 60 % 60);
+  if (seconds % 60 != 0) fmt::format_to(std::back_inserter(*out), ":{:02}", seconds % 60);
+}
+
+bool AppendInfinity(int64_t us, std::string* out) {
+  if (us == kInfiniteUs) out->append("infinity");
+  if (us == kMinusInfiniteUs) out->append("-infinity");
+  return IsInfinite(us);
+}
+
+void AppendDateAndTime(const CivilTime& time, std::string* out) {
   AppendYearMonthDay(time.date, out);
   fmt::format_to(std::back_inserter(*out), " {:02}:{:02}:{:02}", time.hour, time.minute, time.second);
   AppendFraction(time.us, out);
-  out->append(zone);
-  AppendEra(time.date, out);
 }
 
 absl::Status OutOfRange(std::string_view what) { return SqlError("22008", fmt::format("{} out of range", what)); }
@@ -77,9 +87,12 @@ int DaysInMonth(int64_t year, int month) {
   return month == 2 && leap ? 29 : kDays[month - 1];
 }
 
-CivilTime CivilFromUs(int64_t us) {
-  const int64_t days = FloorDivide(us, kDayUs);
-  const int64_t rest = us - days * kDayUs;
+CivilTime CivilFromUs(int64_t us, int64_t offset_us) {
+  int64_t days = FloorDivide(us, kDayUs);
+  int64_t rest = us - days * kDayUs + offset_us;  // no sum of the two: it may pass the range of int64
+  const int64_t more = FloorDivide(rest, kDayUs);
+  days += more;
+  rest -= more * kDayUs;
   return {CivilFromDays(days), static_cast<int>(rest / kHourUs), static_cast<int>(rest / kMinuteUs % 60),
           static_cast<int>(rest / kSecondUs % 60), static_cast<int>(rest % kSecondUs)};
 }
@@ -92,8 +105,21 @@ void AppendDate(Date value, std::string* out) {
   AppendEra(date, out);
 }
 
-void AppendLocalTimestamp(LocalTimestamp value, std::string* out) { AppendTimestamp(value.us, "", out); }
-void AppendTimestampTz(TimestampTz value, std::string* out) { AppendTimestamp(value.us, "+00", out); }
+void AppendLocalTimestamp(LocalTimestamp value, std::string* out) {
+  if (AppendInfinity(value.us, out)) return;
+  const CivilTime time = CivilFromUs(value.us);
+  AppendDateAndTime(time, out);
+  AppendEra(time.date, out);
+}
+
+void AppendTimestampTz(TimestampTz value, const TimeZone& zone, std::string* out) {
+  if (AppendInfinity(value.us, out)) return;
+  const int64_t offset_us = zone.OffsetUs(value);
+  const CivilTime time = CivilFromUs(value.us, offset_us);
+  AppendDateAndTime(time, out);
+  AppendOffset(offset_us, out);
+  AppendEra(time.date, out);
+}
 
 void AppendInterval(const Interval& value, std::string* out) {
   bool any = false;
@@ -143,6 +169,18 @@ absl::StatusOr<int64_t> AddInterval(int64_t us, const Interval& interval) {
   return TimestampUsFrom((static_cast<__int128>(days) + interval.days) * kDayUs + time + interval.us);
 }
 
+absl::StatusOr<TimestampTz> AddInterval(TimestampTz at, const Interval& interval, const TimeZone& zone) {
+  // Months and days each end at a time that there is, as in PostgreSQL.
+  for (const Interval& part : {Interval{0, 0, interval.months}, Interval{0, interval.days, 0}}) {
+    if (part.months == 0 && part.days == 0) continue;
+    ASSIGN_OR_RETURN(LocalTimestamp local, ToLocal(at, zone));
+    ASSIGN_OR_RETURN(local.us, AddInterval(local.us, part));
+    ASSIGN_OR_RETURN(at, FromLocal(local, zone));
+  }
+  ASSIGN_OR_RETURN(at.us, AddInterval(at.us, Interval{interval.us, 0, 0}));
+  return at;
+}
+
 Interval Negated(const Interval& interval) {
   return {static_cast<int64_t>(0 - static_cast<uint64_t>(interval.us)), -interval.days, -interval.months};
 }
@@ -178,10 +216,9 @@ absl::StatusOr<Interval> Times(const Interval& interval, double factor) {
   return result;
 }
 
-Interval Age(int64_t a, int64_t b) {
-  const bool negative = a < b;
-  const CivilTime later = CivilFromUs(std::max(a, b));
-  const CivilTime earlier = CivilFromUs(std::min(a, b));
+Interval Age(int64_t a, int64_t b, bool negative) {
+  const CivilTime later = CivilFromUs(negative ? b : a);
+  const CivilTime earlier = CivilFromUs(negative ? a : b);
   const auto time_of = [](const CivilTime& t) {
     return t.hour * kHourUs + t.minute * kMinuteUs + t.second * kSecondUs + t.us;
   };

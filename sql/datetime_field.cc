@@ -4,6 +4,7 @@
 #include "base/status.h"
 #include "fmt/format.h"
 #include "sql/datetime.h"
+#include "sql/time_zone.h"
 #include "sql/type_name.h"
 
 namespace anabranch {
@@ -172,15 +173,12 @@ bool IsOscillating(Field field) {
 // Julian days with the time as a fraction, as many digits as PostgreSQL's division gives.
 absl::StatusOr<std::optional<Numeric>> Julian(int64_t us) {
   const int64_t days = FloorDivide(us, kDayUs);
-  ASSIGN_OR_RETURN(const Numeric fraction, Divide(Scaled(us - days * kDayUs, kEpochDigits), Whole(kDayUs / kSecondUs)));
+  ASSIGN_OR_RETURN(const Numeric fraction, Divide(Whole(us - days * kDayUs), Whole(kDayUs)));
   ASSIGN_OR_RETURN(Numeric julian, Add(Whole(days + kJulianOfEpoch), fraction));
   return std::optional(std::move(julian));
 }
 
-}  // namespace
-
-absl::StatusOr<int64_t> TruncateTo(std::string_view name, int64_t us) {
-  ASSIGN_OR_RETURN(const Field field, FieldNamed(name, SqlType::kTimestamp));
+absl::StatusOr<int64_t> TruncateTo(Field field, std::string_view name, int64_t us, SqlType type) {
   if (IsInfinite(us)) return us;
   const auto down_to = [us](int64_t unit) { return FloorDivide(us, unit) * unit; };
   switch (field) {
@@ -210,8 +208,27 @@ absl::StatusOr<int64_t> TruncateTo(std::string_view name, int64_t us) {
       return TimestampUsFrom(static_cast<__int128>(DaysFromCivil(date)) * kDayUs);
     }
     default:
-      return Unsupported(name, SqlType::kTimestamp);
+      return Unsupported(name, type);
   }
+}
+
+}  // namespace
+
+absl::StatusOr<int64_t> TruncateTo(std::string_view name, int64_t us) {
+  ASSIGN_OR_RETURN(const Field field, FieldNamed(name, SqlType::kTimestamp));
+  return TruncateTo(field, name, us, SqlType::kTimestamp);
+}
+
+absl::StatusOr<TimestampTz> TruncateTo(std::string_view name, TimestampTz at, const TimeZone& zone) {
+  ASSIGN_OR_RETURN(const Field field, FieldNamed(name, SqlType::kTimestampTz));
+  if (IsInfinite(at.us)) return at;
+  ASSIGN_OR_RETURN(LocalTimestamp local, ToLocal(at, zone));
+  const int64_t offset_us = local.us - at.us;
+  ASSIGN_OR_RETURN(local.us, TruncateTo(field, name, local.us, SqlType::kTimestampTz));
+  if (field > Field::kHour) return FromLocal(local, zone);
+  // The hour that clocks show twice stays the one that it is.
+  ASSIGN_OR_RETURN(const int64_t us, TimestampUsFrom(static_cast<__int128>(local.us) - offset_us));
+  return TimestampTz{us};
 }
 
 absl::StatusOr<Interval> TruncateTo(std::string_view name, const Interval& interval) {
@@ -248,7 +265,7 @@ absl::StatusOr<Interval> TruncateTo(std::string_view name, const Interval& inter
   }
 }
 
-absl::StatusOr<std::optional<Numeric>> Extract(std::string_view name, int64_t us, SqlType type) {
+absl::StatusOr<std::optional<Numeric>> Extract(std::string_view name, int64_t us, SqlType type, int64_t offset_us) {
   ASSIGN_OR_RETURN(const Field field, FieldNamed(name, type));
   const bool of_time = field <= Field::kHour;
   const bool of_zone = field >= Field::kTimezone;
@@ -300,14 +317,17 @@ absl::StatusOr<std::optional<Numeric>> Extract(std::string_view name, int64_t us
       return value(Whole(iso_year > 0 ? iso_year : iso_year - 1));
     }
     case Field::kEpoch:
-      return value(type == SqlType::kDate ? Whole(days * (kDayUs / kSecondUs)) : Scaled(us, kEpochDigits));
+      return value(type == SqlType::kDate ? Whole(days * (kDayUs / kSecondUs))
+                                          : Scaled(static_cast<__int128>(us) - offset_us, kEpochDigits));
     case Field::kJulian:
       if (type == SqlType::kDate) return value(Whole(days + kJulianOfEpoch));
       return Julian(us);
     case Field::kTimezone:
+      return value(Whole(offset_us / kSecondUs));
     case Field::kTimezoneHour:
+      return value(Whole(offset_us / kHourUs));
     case Field::kTimezoneMinute:
-      return value(Whole(0));
+      return value(Whole(offset_us / kMinuteUs % 60));
   }
   return Unsupported(name, type);
 }

@@ -1,13 +1,13 @@
 // Dates and timestamps from text: any order PostgreSQL reads with DateStyle ISO, MDY.
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
 
-#include "absl/time/civil_time.h"
-#include "absl/time/time.h"
 #include "base/status.h"
 #include "fmt/format.h"
 #include "sql/datetime.h"
+#include "sql/time_zone.h"
 
 namespace anabranch {
 namespace {
@@ -16,16 +16,6 @@ constexpr auto kMonths = std::to_array<std::string_view>({"january", "february",
                                                           "august", "september", "october", "november", "december"});
 constexpr auto kWeekdays = std::to_array<std::string_view>(
     {"sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "tues", "wednes", "thur", "thurs"});
-
-struct Abbreviation {
-  std::string_view name;
-  int half_hours;  // east of UTC
-};
-constexpr auto kAbbreviations = std::to_array<Abbreviation>(
-    {{"utc", 0},   {"gmt", 0},    {"ut", 0},     {"z", 0},     {"zulu", 0},  {"wet", 0},   {"est", -10}, {"edt", -8},
-     {"cst", -12}, {"cdt", -10},  {"mst", -14},  {"mdt", -12}, {"pst", -16}, {"pdt", -14}, {"cet", 2},   {"cest", 4},
-     {"eet", 4},   {"eest", 6},   {"msk", 6},    {"bst", 2},   {"west", 2},  {"ist", 4},   {"jst", 18},  {"kst", 18},
-     {"hst", -20}, {"akst", -18}, {"akdt", -16}, {"aest", 20}, {"aedt", 22}, {"nzst", 24}, {"nzdt", 26}});
 
 bool IsSpace(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
@@ -45,13 +35,6 @@ std::optional<int> FindWord(const std::array<std::string_view, kSize>& words, st
     if (word == words[i] || word == words[i].substr(0, kShort) || (words[i] == "september" && word == "sept")) {
       return static_cast<int>(i);
     }
-  }
-  return std::nullopt;
-}
-
-std::optional<int64_t> AbbreviationUs(std::string_view lower) {
-  for (const Abbreviation& known : kAbbreviations) {
-    if (known.name == lower) return known.half_hours * kHourUs / 2;
   }
   return std::nullopt;
 }
@@ -83,19 +66,6 @@ std::optional<int64_t> OffsetUs(std::string_view text) {
   return west ? -us : us;
 }
 
-absl::Status UnknownZone(std::string_view zone) {
-  return SqlError(sqlstate::kInvalidParameterValue, fmt::format("time zone \"{}\" not recognized", zone));
-}
-
-// A zone of the system's database. Only names that cannot be paths of anything else.
-absl::StatusOr<absl::TimeZone> LoadZone(std::string_view zone) {
-  absl::TimeZone loaded;
-  const bool plausible = !zone.empty() && IsLetter(zone.front()) && zone.find("..") == std::string_view::npos &&
-                         zone.find(':') == std::string_view::npos && zone != "localtime" && zone != "libc";
-  if (!plausible || !absl::LoadTimeZone(std::string(zone), &loaded)) return UnknownZone(zone);
-  return loaded;
-}
-
 enum class Special { kNone, kEpoch, kInfinity, kMinusInfinity };
 
 // What a text says. Errors are judged by the caller, who knows the whole text.
@@ -109,12 +79,12 @@ struct Fields {
   std::optional<int64_t> time_us;
   int hour = 0;
   std::optional<int64_t> zone_us;
-  std::string zone_name;
+  std::optional<ZoneName> zone;
   bool bc = false;
   char half = 0;  // 'a', 'p': AM, PM
 };
 
-enum class Problem { kNone, kSyntax, kRange, kZoneRange, kRelativeToNow };
+enum class Problem { kNone, kSyntax, kRange, kZoneRange, kZoneName, kRelativeToNow };
 
 class DateTimeParser {
  public:
@@ -126,6 +96,7 @@ class DateTimeParser {
     return problem_;
   }
   const Fields& fields() const { return fields_; }
+  const std::string& unknown_zone() const { return unknown_zone_; }  // of kZoneName
 
  private:
   void Fail(Problem problem) {
@@ -290,20 +261,42 @@ class DateTimeParser {
       first = false;
       return fits;
     });
-    if (zone.size() < 2 || fields_.zone_us || !fields_.time_us) return Fail(Problem::kSyntax);
+    if (zone.size() < 2 || HasZone() || !fields_.time_us) return Fail(Problem::kSyntax);
     const std::optional<int64_t> us = OffsetUs(zone);
     if (!us) return Fail(Problem::kZoneRange);
     fields_.zone_us = us;
   }
 
+  bool HasZone() const { return fields_.zone_us || fields_.zone; }
+
+  // A name that is no abbreviation.
+  void Zone(const std::string& name) {
+    absl::StatusOr<ZoneName> zone = ZoneName::Find(name);
+    if (!zone.ok()) {
+      unknown_zone_ = name;
+      return Fail(Problem::kZoneName);
+    }
+    if (HasZone()) return Fail(Problem::kSyntax);
+    fields_.zone = *std::move(zone);
+  }
+
+  static bool IsKeyword(std::string_view word) {
+    static constexpr auto kKeywords = std::to_array<std::string_view>(
+        {"t", "am", "pm", "bc", "ad", "epoch", "infinity", "inf", "now", "today", "tomorrow", "yesterday", "allballs"});
+    return FindWord(kMonths, word) || FindWord(kWeekdays, word) ||
+           std::find(kKeywords.begin(), kKeywords.end(), word) != kKeywords.end();
+  }
+
   void Letters() {
     const std::string_view begin = in_;
     const std::string word = Lowered(TakeWhile(IsLetter));
-    if (!in_.empty() && (in_.front() == '/' || in_.front() == '_')) {
-      const std::string_view rest =
-          TakeWhile([](char c) { return IsLetter(c) || IsDigit(c) || c == '/' || c == '_' || c == '-' || c == '+'; });
-      fields_.zone_name = std::string(begin.substr(0, word.size() + rest.size()));
-      return;
+    const char next = in_.empty() ? '\0' : in_.front();
+    const bool goes_on = next == '/' || next == '_' || next == '-' || next == '.' || next == '+' || IsDigit(next);
+    if (goes_on && !IsKeyword(word)) {
+      const std::string_view rest = TakeWhile([](char c) {
+        return IsLetter(c) || IsDigit(c) || c == '/' || c == '_' || c == '-' || c == '+' || c == '.' || c == ':';
+      });
+      return Zone(Lowered(begin.substr(0, word.size() + rest.size())));
     }
     if (word == "t" && !in_.empty() && IsDigit(in_.front())) {
       after_t_ = true;
@@ -323,12 +316,12 @@ class DateTimeParser {
       fields_.special = Special::kInfinity;
     } else if (word == "now" || word == "today" || word == "tomorrow" || word == "yesterday") {
       Fail(Problem::kRelativeToNow);
-    } else if (FindWord(kWeekdays, word)) {
-      return;
-    } else if (const auto zone = AbbreviationUs(word)) {
-      fields_.zone_us = zone;
-    } else {
-      Fail(Problem::kSyntax);
+    } else if (std::optional<ZoneName> zone = ZoneName::FindAbbreviation(word)) {
+      if (HasZone()) return Fail(Problem::kSyntax);
+      fields_.zone = std::move(zone);
+    } else if (!FindWord(kWeekdays, word)) {
+      Zone(word);
+      if (problem_ == Problem::kZoneName) problem_ = Problem::kSyntax;
     }
   }
 
@@ -356,6 +349,7 @@ class DateTimeParser {
   std::string_view in_;
   Fields fields_;
   bool after_t_ = false;
+  std::string unknown_zone_;
   Problem problem_ = Problem::kNone;
 };
 
@@ -370,6 +364,8 @@ absl::StatusOr<Fields> ParseFields(std::string_view text, std::string_view type)
       return SqlError("22008", fmt::format("date/time field value out of range: \"{}\"", text));
     case Problem::kZoneRange:
       return SqlError("22009", fmt::format("time zone displacement out of range: \"{}\"", text));
+    case Problem::kZoneName:
+      return ZoneName::Find(parser.unknown_zone()).status();
     case Problem::kRelativeToNow:
       return SqlError(sqlstate::kFeatureNotSupported, fmt::format("date/time value \"{}\" is not supported", text),
                       "Use now() or current_date.");
@@ -421,34 +417,15 @@ absl::StatusOr<LocalTimestamp> ParseLocalTimestamp(std::string_view text) {
   return LocalTimestamp{us};
 }
 
-absl::StatusOr<TimestampTz> ParseTimestampTz(std::string_view text) {
+absl::StatusOr<TimestampTz> ParseTimestampTz(std::string_view text, const TimeZone& zone) {
   ASSIGN_OR_RETURN(const Fields fields, ParseFields(text, "timestamp with time zone"));
   int64_t offset_us = fields.zone_us.value_or(0);
-  if (!fields.zone_name.empty() && fields.special == Special::kNone) {
+  if (!fields.zone_us && fields.special == Special::kNone) {
     ASSIGN_OR_RETURN(const int64_t local, UsOf(fields, text, 0));
-    ASSIGN_OR_RETURN(offset_us, ZoneOffsetUs(fields.zone_name, LocalTimestamp{local}));
+    offset_us = fields.zone ? fields.zone->OffsetUs(LocalTimestamp{local}) : zone.OffsetUs(LocalTimestamp{local});
   }
   ASSIGN_OR_RETURN(const int64_t us, UsOf(fields, text, offset_us));
   return TimestampTz{us};
-}
-
-absl::StatusOr<int64_t> ZoneOffsetUs(std::string_view zone, TimestampTz at) {
-  if (const auto known = AbbreviationUs(Lowered(zone))) return *known;
-  if (const auto offset = OffsetUs(zone)) return -*offset;  // POSIX counts to the west
-  ASSIGN_OR_RETURN(const absl::TimeZone loaded, LoadZone(zone));
-  return loaded.At(absl::FromUnixMicros(at.us)).offset * kSecondUs;
-}
-
-absl::StatusOr<int64_t> ZoneOffsetUs(std::string_view zone, LocalTimestamp at) {
-  if (const auto known = AbbreviationUs(Lowered(zone))) return *known;
-  if (const auto offset = OffsetUs(zone)) return -*offset;
-  ASSIGN_OR_RETURN(const absl::TimeZone loaded, LoadZone(zone));
-  const CivilTime time = CivilFromUs(at.us);
-  const absl::CivilSecond civil(time.date.year, time.date.month, time.date.day, time.hour, time.minute, time.second);
-  const absl::TimeZone::TimeInfo info = loaded.At(civil);
-  // An hour that clocks skip or show twice is read as winter time.
-  const absl::Time chosen = info.kind == absl::TimeZone::TimeInfo::REPEATED ? info.post : info.pre;
-  return FloorDivide(at.us, kSecondUs) * kSecondUs - absl::ToUnixSeconds(chosen) * kSecondUs;
 }
 
 }  // namespace anabranch

@@ -42,7 +42,7 @@ bool NeedsQuotes(std::string_view item) {
   return true;
 }
 
-void AppendArray(const ArrayItems& array, std::string* out) {
+void AppendArray(const ArrayItems& array, const TimeZone& zone, std::string* out) {
   const bool vector = array.form == ArrayForm::kVector;
   const bool record = array.form == ArrayForm::kRecord;
   if (array.form == ArrayForm::kFromZero && !array.values.empty()) {
@@ -55,7 +55,7 @@ void AppendArray(const ArrayItems& array, std::string* out) {
       if (!record) out->append("NULL");
       continue;
     }
-    const std::string item = ToText(array.values[i]);
+    const std::string item = ToText(array.values[i], zone);
     if (vector || !NeedsQuotes(item)) {
       out->append(item);
       continue;
@@ -71,6 +71,7 @@ void AppendArray(const ArrayItems& array, std::string* out) {
 }
 
 struct TextAppender {
+  const TimeZone& zone;
   std::string* out;
   void operator()(const Null&) const {}
   void operator()(bool value) const { out->push_back(value ? 't' : 'f'); }
@@ -80,7 +81,7 @@ struct TextAppender {
   }
   void operator()(const std::string& value) const { out->append(value); }
   void operator()(const Numeric& value) const { out->append(ToText(value)); }
-  void operator()(TimestampTz value) const { AppendTimestampTz(value, out); }
+  void operator()(TimestampTz value) const { AppendTimestampTz(value, zone, out); }
   void operator()(const Interval& value) const { AppendInterval(value, out); }
   void operator()(float value) const { AppendFloat(value, out); }
   void operator()(double value) const { AppendFloat(value, out); }
@@ -93,7 +94,7 @@ struct TextAppender {
   void operator()(const ObjectName& value) const {
     value.name.empty() ? out->append(value.oid == 0 ? "-" : fmt::format_int(value.oid).str()) : out->append(value.name);
   }
-  void operator()(const Array& value) const { AppendArray(*value.items, out); }
+  void operator()(const Array& value) const { AppendArray(*value.items, zone, out); }
 };
 
 __int128 SpanUs(const Interval& interval) {
@@ -128,11 +129,11 @@ Array MakeArray(std::vector<Datum> values, ArrayForm form) {
   return {std::make_shared<const ArrayItems>(ArrayItems{std::move(values), form})};
 }
 
-void AppendText(const Datum& datum, std::string* out) { std::visit(TextAppender{out}, datum); }
+void AppendText(const Datum& datum, const TimeZone& zone, std::string* out) { std::visit(TextAppender{zone, out}, datum); }
 
-std::string ToText(const Datum& datum) {
+std::string ToText(const Datum& datum, const TimeZone& zone) {
   std::string text;
-  AppendText(datum, &text);
+  AppendText(datum, zone, &text);
   return text;
 }
 

@@ -165,18 +165,22 @@ struct ArrayItems {
 };
 Array MakeArray(std::vector<Datum> values, ArrayForm form = ArrayForm::kPlain);
 
+class TimeZone;  // sql/time_zone.h
+const TimeZone& UtcZone();
+
 inline bool IsNull(const Datum& datum) { return datum.index() == 0; }
 
 // "int4" -> "integer" as PostgreSQL's format_type prints it; used in messages. More of names in sql/type_name.h.
 std::string_view TypeName(SqlType type);
 int16_t TypeLength(SqlType type);  // typlen: -1 for variable
 
-// Text format of the wire. REQUIRES: not null.
-std::string ToText(const Datum& datum);
+// Text format of the wire, timestamptz as clocks of `zone` show it: UTC for what is stored. REQUIRES: not null.
+std::string ToText(const Datum& datum, const TimeZone& zone = UtcZone());
 // The same, at the end of *out.
-void AppendText(const Datum& datum, std::string* out);
+void AppendText(const Datum& datum, const TimeZone& zone, std::string* out);
 // 22P02 / 22003 / 22007 / 22008 with PostgreSQL's texts; 0A000 for the regxxx types, whose names only a catalog knows.
-absl::StatusOr<Datum> FromText(SqlType type, std::string_view text);
+// A timestamptz that says no zone is one of `zone`.
+absl::StatusOr<Datum> FromText(SqlType type, std::string_view text, const TimeZone& zone = UtcZone());
 
 // Total order within one type, nulls last (as PostgreSQL's ORDER BY ASC). REQUIRES: same type or null.
 std::strong_ordering Compare(const Datum& a, const Datum& b);

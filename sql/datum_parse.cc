@@ -171,7 +171,8 @@ absl::StatusOr<Datum> ParseUuid(std::string_view text) {
 
 class ArrayParser {
  public:
-  ArrayParser(SqlType element, std::string_view text) : element_(element), text_(text), in_(Trim(text)) {}
+  ArrayParser(SqlType element, std::string_view text, const TimeZone& zone)
+      : element_(element), text_(text), zone_(zone), in_(Trim(text)) {}
 
   absl::StatusOr<Datum> Parse() {
     if (in_.empty() || in_.front() == '[') return in_.empty() ? Malformed() : Unsupported();
@@ -237,12 +238,13 @@ class ArrayParser {
                       (item[2] | 0x20) == 'l' && (item[3] | 0x20) == 'l';
     values->emplace_back();
     if (null) return absl::OkStatus();
-    ASSIGN_OR_RETURN(values->back(), FromText(element_, item));
+    ASSIGN_OR_RETURN(values->back(), FromText(element_, item, zone_));
     return absl::OkStatus();
   }
 
   const SqlType element_;
   const std::string_view text_;
+  const TimeZone& zone_;
   std::string_view in_;
   bool was_quoted_ = false;
 };
@@ -274,7 +276,7 @@ absl::StatusOr<Datum> AsDatum(absl::StatusOr<Value> value) {
   return Datum(*std::move(value));
 }
 
-absl::StatusOr<Datum> ParseOther(SqlType type, std::string_view text) {
+absl::StatusOr<Datum> ParseOther(SqlType type, std::string_view text, const TimeZone& zone) {
   switch (type) {
     case SqlType::kInt2Vector:
     case SqlType::kOidVector:
@@ -290,7 +292,8 @@ absl::StatusOr<Datum> ParseOther(SqlType type, std::string_view text) {
     default:
       break;
   }
-  if (const SqlType element = ElementType(type); element != SqlType::kUnknown) return ArrayParser(element, text).Parse();
+  if (const SqlType element = ElementType(type); element != SqlType::kUnknown)
+    return ArrayParser(element, text, zone).Parse();
   // Only a number says what it means without a catalog.
   if (absl::StatusOr<Datum> oid = ParseInteger(SqlType::kOid, text); oid.ok()) {
     return Datum(ObjectName{std::get<int64_t>(*oid), ""});
@@ -300,7 +303,7 @@ absl::StatusOr<Datum> ParseOther(SqlType type, std::string_view text) {
 
 }  // namespace
 
-absl::StatusOr<Datum> FromText(SqlType type, std::string_view text) {
+absl::StatusOr<Datum> FromText(SqlType type, std::string_view text, const TimeZone& zone) {
   switch (type) {
     case SqlType::kBool:
       return ParseBool(text);
@@ -334,7 +337,7 @@ absl::StatusOr<Datum> FromText(SqlType type, std::string_view text) {
     case SqlType::kFloat8:
       return AsDatum(ParseDouble(text));
     case SqlType::kTimestampTz:
-      return AsDatum(ParseTimestampTz(text));
+      return AsDatum(ParseTimestampTz(text, zone));
     case SqlType::kTimestamp:
       return AsDatum(ParseLocalTimestamp(text));
     case SqlType::kDate:
@@ -354,7 +357,7 @@ absl::StatusOr<Datum> FromText(SqlType type, std::string_view text) {
       return Datum(Jsonb{std::move(normal)});
     }
     default:
-      return ParseOther(type, text);
+      return ParseOther(type, text, zone);
   }
 }
 

@@ -69,6 +69,7 @@ absl::StatusOr<std::string> CreateTableAs(const pg_query::CreateTableAsStmt& cre
   }
   RETURN_IF_ERROR(change.CheckFree(name));
   Binder binder({});
+  binder.set_zone(execution.evaluation.zone());
   const Planning planning{.transaction = execution.transaction,
                           .tables = tables,
                           .binder = &binder,

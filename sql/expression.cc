@@ -4,6 +4,8 @@
 
 #include "base/check.h"
 #include "base/status.h"
+#include "sql/settings.h"
+#include "sql/time_zone.h"
 #include "sql/value_bytes.h"
 
 namespace anabranch {
@@ -139,7 +141,7 @@ absl::StatusOr<Datum> EvaluateItems(const Expression& items, const Row& row, con
 
 absl::StatusOr<Datum> EvaluateCast(const Expression& cast, const Row& row, const EvaluationContext& context) {
   ASSIGN_OR_RETURN(Datum value, Evaluate(*cast.arguments[0], row, context));
-  ASSIGN_OR_RETURN(value, CastDatum(std::move(value), cast.arguments[0]->type, cast.type));
+  ASSIGN_OR_RETURN(value, CastDatum(std::move(value), cast.arguments[0]->type, cast.type, context.zone()));
   return FitModifier(std::move(value), {cast.type, cast.modifier}, cast.conversion);
 }
 
@@ -162,6 +164,8 @@ bool Everywhere(const Expression& expression, const Predicate& predicate) {
 }
 
 }  // namespace
+
+const TimeZone& EvaluationContext::zone() const { return settings == nullptr ? UtcZone() : *settings->zone(); }
 
 std::strong_ordering SortDirection::Compare(const Datum& a, const Datum& b) const {
   if (IsNull(a) != IsNull(b)) return IsNull(a) == nulls_first ? std::strong_ordering::less : std::strong_ordering::greater;
@@ -321,7 +325,8 @@ bool IsImmutable(const Expression& expression) {
     return e.kind != ExpressionKind::kColumn && e.kind != ExpressionKind::kOuterColumn &&
            e.kind != ExpressionKind::kSubquery && e.kind != ExpressionKind::kAggregate &&
            e.kind != ExpressionKind::kParameter && e.kind != ExpressionKind::kSet && e.kind != ExpressionKind::kRowNumber &&
-           (e.function == nullptr || e.function->volatility == Volatility::kImmutable);
+           (e.function == nullptr || e.function->volatility == Volatility::kImmutable) &&
+           (e.kind != ExpressionKind::kCast || !DependsOnZone(e.arguments[0]->type, e.type));
   });
 }
 

@@ -16,6 +16,7 @@ namespace anabranch {
 
 struct SessionContext;
 class SequenceSession;
+class SessionSettings;
 class Settings;
 class Catalog;
 struct AggregateFunction;
@@ -33,12 +34,15 @@ class SubqueryRunner {
 
 // What an expression may ask of the statement it is part of.
 struct EvaluationContext {
+  const TimeZone& zone() const;  // of the session, as it is set now; UTC without settings
+
   const Row* parameters = nullptr;
   Timestamp snapshot;
   TimestampTz transaction_time;
   TimestampTz statement_time;
   const SessionContext* session = nullptr;
   const Settings* settings = nullptr;
+  SessionSettings* session_settings = nullptr;  // those that are
   Catalog* catalog = nullptr;
   SequenceSession* sequences = nullptr;
   std::stop_token stop = {};
@@ -46,7 +50,7 @@ struct EvaluationContext {
   SubqueryRunner* subqueries = nullptr;  // kSubquery
 };
 
-inline constexpr int kArgumentsMax = 6;
+inline constexpr int kArgumentsMax = 7;
 // `arguments` has as many as the function declares; what a variadic one is given beyond them is an Array in the last.
 // Called with nulls only if not strict.
 using FunctionBody = absl::StatusOr<Datum> (*)(const Datum* arguments, const EvaluationContext& context);

@@ -53,21 +53,21 @@ Result ArrayCat(const Datum* a, const Context&) { return Concatenated(a[0], a[1]
 Result ArrayAppend(const Datum* a, const Context&) { return Concatenated(a[0], Datum(MakeArray({a[1]}))); }
 Result ArrayPrepend(const Datum* a, const Context&) { return Concatenated(Datum(MakeArray({a[0]})), a[1]); }
 
-Result JoinArray(const Datum* a, const std::string* null_text) {
+Result JoinArray(const Datum* a, const std::string* null_text, const Context& context) {
   std::string text;
   bool first = true;
   for (const Datum& item : ItemsOf(a[0])) {
     if (IsNull(item) && null_text == nullptr) continue;
     if (!first) text += TextOf(a[1]);
     first = false;
-    text += IsNull(item) ? *null_text : ToText(item);
+    text += IsNull(item) ? *null_text : ToText(item, context.zone());
   }
   return Datum(std::move(text));
 }
-Result ArrayToText(const Datum* a, const Context&) { return JoinArray(a, nullptr); }
-Result ArrayToTextWithNulls(const Datum* a, const Context&) {
+Result ArrayToText(const Datum* a, const Context& context) { return JoinArray(a, nullptr, context); }
+Result ArrayToTextWithNulls(const Datum* a, const Context& context) {
   if (IsNull(a[0]) || IsNull(a[1])) return Datum(Null{});
-  return JoinArray(a, IsNull(a[2]) ? nullptr : &TextOf(a[2]));
+  return JoinArray(a, IsNull(a[2]) ? nullptr : &TextOf(a[2]), context);
 }
 Result TextToArray(const Datum* a, const Context&) {
   if (IsNull(a[0])) return Datum(Null{});

@@ -7,6 +7,7 @@
 #include "sql/execution.h"
 #include "sql/function_family.h"
 #include "sql/session.h"
+#include "sql/session_settings.h"
 #include "sql/settings.h"
 
 namespace anabranch {
@@ -33,6 +34,14 @@ Result CurrentSettingOrNull(const Datum* a, const Context& context) {
   Result value = CurrentSetting(a, context);
   if (!value.ok() && std::get<bool>(a[1]) && SqlStateOf(value.status()) == sqlstate::kUndefinedObject) return Datum(Null{});
   return value;
+}
+
+Result SetConfig(const Datum* a, const Context& context) {
+  if (IsNull(a[0])) return SqlError("22004", "SET requires parameter name");
+  const std::optional<std::string> value = IsNull(a[1]) ? std::nullopt : std::optional(TextOf(a[1]));
+  const bool local = !IsNull(a[2]) && std::get<bool>(a[2]);
+  ASSIGN_OR_RETURN(std::string now, context.session_settings->SetConfig(TextOf(a[0]), value, local));
+  return Datum(std::move(now));
 }
 
 Result Sleep(const Datum* a, const Context& context) {
@@ -70,6 +79,7 @@ FunctionList SessionFunctions() {
       {"current_schema", {}, T::kName, CurrentSchema, kStable},
       {"current_setting", {kText}, kText, CurrentSetting, kStable},
       {"current_setting", {kText, T::kBool}, kText, CurrentSettingOrNull, kStable},
+      {"set_config", {kText, kText, T::kBool}, kText, SetConfig, Volatility::kVolatile, false},
       {"pg_backend_pid", {}, T::kInt4, BackendPid, kStable},
       {"pg_is_in_recovery", {}, T::kBool, IsInRecovery, Volatility::kVolatile},
       {"pg_sleep", {T::kFloat8}, T::kVoid, Sleep, Volatility::kVolatile},

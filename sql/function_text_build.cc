@@ -16,15 +16,15 @@ using Result = FunctionResult;
 using Context = EvaluationContext;
 using T = SqlType;
 
-Result Concat(const Datum* a, const Context&) {
+Result Concat(const Datum* a, const Context& context) {
   std::string text;
   for (const Datum& item : ItemsOf(a[0])) {
-    if (!IsNull(item)) AppendText(item, &text);
+    if (!IsNull(item)) AppendText(item, context.zone(), &text);
   }
   return Datum(std::move(text));
 }
 
-Result ConcatWithSeparator(const Datum* a, const Context&) {
+Result ConcatWithSeparator(const Datum* a, const Context& context) {
   if (IsNull(a[0])) return Datum(Null{});
   std::string text;
   bool first = true;
@@ -32,7 +32,7 @@ Result ConcatWithSeparator(const Datum* a, const Context&) {
     if (IsNull(item)) continue;
     if (!first) text += TextOf(a[0]);
     first = false;
-    AppendText(item, &text);
+    AppendText(item, context.zone(), &text);
     if (text.size() > kValueBytesMax) return ResultTooLong("concat_ws");
   }
   return Datum(std::move(text));
@@ -84,20 +84,20 @@ absl::StatusOr<Directive> TakeDirective(std::string_view* in) {
   return directive;
 }
 
-absl::StatusOr<std::string> Formatted(const Directive& directive, const Datum& value) {
+absl::StatusOr<std::string> Formatted(const Directive& directive, const Datum& value, const TimeZone& zone) {
   if (IsNull(value)) {
     if (directive.type == 'I') {
       return SqlError("22004", "null values cannot be formatted as an SQL identifier");
     }
     return std::string(directive.type == 'L' ? "NULL" : "");
   }
-  std::string text = ToText(value);
+  std::string text = ToText(value, zone);
   if (directive.type == 'I') return QuotedIdentifier(text);
   if (directive.type == 'L') return QuotedLiteral(text);
   return text;
 }
 
-Result Format(const Datum* a, const Context&) {
+Result Format(const Datum* a, const Context& context) {
   if (IsNull(a[0])) return Datum(Null{});
   const std::vector<Datum>& items = ItemsOf(a[1]);
   std::string text;
@@ -116,7 +116,7 @@ Result Format(const Datum* a, const Context&) {
     ASSIGN_OR_RETURN(const Directive directive, TakeDirective(&in));
     if (directive.position > 0) next = static_cast<size_t>(directive.position) - 1;
     if (next >= items.size()) return SqlError(sqlstate::kInvalidParameterValue, "too few arguments for format()");
-    ASSIGN_OR_RETURN(const std::string value, Formatted(directive, items[next++]));
+    ASSIGN_OR_RETURN(const std::string value, Formatted(directive, items[next++], context.zone()));
     const int64_t missing = std::max<int64_t>(directive.width - CharacterCount(value), 0);
     if (text.size() + static_cast<size_t>(missing) > kValueBytesMax) return ResultTooLong("format");
     const std::string padding(static_cast<size_t>(missing), ' ');
@@ -130,9 +130,9 @@ Result FormatPlain(const Datum* a, const Context& context) {
 }
 
 Result QuoteIdentifierText(const Datum* a, const Context&) { return Datum(QuotedIdentifier(TextOf(a[0]))); }
-Result QuoteLiteral(const Datum* a, const Context&) { return Datum(QuotedLiteral(ToText(a[0]))); }
-Result QuoteNullable(const Datum* a, const Context&) {
-  return Datum(IsNull(a[0]) ? std::string("NULL") : QuotedLiteral(ToText(a[0])));
+Result QuoteLiteral(const Datum* a, const Context& context) { return Datum(QuotedLiteral(ToText(a[0], context.zone()))); }
+Result QuoteNullable(const Datum* a, const Context& context) {
+  return Datum(IsNull(a[0]) ? std::string("NULL") : QuotedLiteral(ToText(a[0], context.zone())));
 }
 
 std::string Hex(std::string_view bytes) { return absl::BytesToHexString(absl::string_view(bytes.data(), bytes.size())); }

@@ -5,6 +5,7 @@
 #include "sql/float_text.h"
 #include "sql/function_family.h"
 #include "sql/session.h"
+#include "sql/time_zone.h"
 
 namespace anabranch {
 namespace {
@@ -20,10 +21,6 @@ const Interval& IntervalOf(const Datum& datum) { return std::get<Interval>(datum
 template <typename Time>
 int64_t UsOf(const Datum& datum) {
   return std::get<Time>(datum).us;
-}
-template <typename Time>
-Datum TimeDatum(int64_t us) {
-  return Datum(Time{us});
 }
 template <typename Time>
 constexpr T TypeOf() {
@@ -65,20 +62,25 @@ Result IntervalPlusDate(const Datum* a, const Context&) { return DateAnd(DateOf(
 Result DateMinusInterval(const Datum* a, const Context&) { return DateAnd(DateOf(a[0]), Negated(IntervalOf(a[1]))); }
 
 // --- Timestamps ---
-template <typename Time>
-Result TimePlusInterval(const Datum* a, const Context&) {
-  ASSIGN_OR_RETURN(const int64_t us, AddInterval(UsOf<Time>(a[0]), IntervalOf(a[1])));
-  return TimeDatum<Time>(us);
+Result After(LocalTimestamp at, const Interval& interval, const Context&) {
+  ASSIGN_OR_RETURN(const int64_t us, AddInterval(at.us, interval));
+  return Datum(LocalTimestamp{us});
+}
+Result After(TimestampTz at, const Interval& interval, const Context& context) {
+  ASSIGN_OR_RETURN(const TimestampTz sum, AddInterval(at, interval, context.zone()));
+  return Datum(sum);
 }
 template <typename Time>
-Result IntervalPlusTime(const Datum* a, const Context&) {
-  ASSIGN_OR_RETURN(const int64_t us, AddInterval(UsOf<Time>(a[1]), IntervalOf(a[0])));
-  return TimeDatum<Time>(us);
+Result TimePlusInterval(const Datum* a, const Context& context) {
+  return After(std::get<Time>(a[0]), IntervalOf(a[1]), context);
 }
 template <typename Time>
-Result TimeMinusInterval(const Datum* a, const Context&) {
-  ASSIGN_OR_RETURN(const int64_t us, AddInterval(UsOf<Time>(a[0]), Negated(IntervalOf(a[1]))));
-  return TimeDatum<Time>(us);
+Result IntervalPlusTime(const Datum* a, const Context& context) {
+  return After(std::get<Time>(a[1]), IntervalOf(a[0]), context);
+}
+template <typename Time>
+Result TimeMinusInterval(const Datum* a, const Context& context) {
+  return After(std::get<Time>(a[0]), Negated(IntervalOf(a[1])), context);
 }
 template <typename Time>
 Result TimeMinusTime(const Datum* a, const Context&) {
@@ -87,29 +89,52 @@ Result TimeMinusTime(const Datum* a, const Context&) {
   }
   return Datum(SubtractTimes(UsOf<Time>(a[0]), UsOf<Time>(a[1])));
 }
+absl::StatusOr<int64_t> LocalUs(LocalTimestamp at, const Context&) { return at.us; }
+absl::StatusOr<int64_t> LocalUs(TimestampTz at, const Context& context) {
+  ASSIGN_OR_RETURN(const LocalTimestamp local, ToLocal(at, context.zone()));
+  return local.us;
+}
 template <typename Time>
-Result AgeOf(const Datum* a, const Context&) {
-  if (IsInfinite(UsOf<Time>(a[0])) || IsInfinite(UsOf<Time>(a[1]))) {
-    return SqlError("22008", "timestamp out of range");
-  }
-  return Datum(Age(UsOf<Time>(a[0]), UsOf<Time>(a[1])));
+Result AgeBetween(Time a, Time b, const Context& context) {
+  if (IsInfinite(a.us) || IsInfinite(b.us)) return SqlError("22008", "timestamp out of range");
+  ASSIGN_OR_RETURN(const int64_t a_us, LocalUs(a, context));
+  ASSIGN_OR_RETURN(const int64_t b_us, LocalUs(b, context));
+  return Datum(Age(a_us, b_us, a < b));
+}
+template <typename Time>
+Result AgeOf(const Datum* a, const Context& context) {
+  return AgeBetween(std::get<Time>(a[0]), std::get<Time>(a[1]), context);
 }
 template <typename Time>
 Result AgeToday(const Datum* a, const Context& context) {
-  if (IsInfinite(UsOf<Time>(a[0]))) return SqlError("22008", "timestamp out of range");
-  return Datum(Age(FloorDivide(context.transaction_time.us, kDayUs) * kDayUs, UsOf<Time>(a[0])));
+  ASSIGN_OR_RETURN(const int64_t now_us, LocalUs(context.transaction_time, context));
+  const LocalTimestamp midnight{FloorDivide(now_us, kDayUs) * kDayUs};
+  if constexpr (std::is_same_v<Time, TimestampTz>) {
+    ASSIGN_OR_RETURN(const TimestampTz today, FromLocal(midnight, context.zone()));
+    return AgeBetween(today, std::get<Time>(a[0]), context);
+  } else {
+    return AgeBetween(midnight, std::get<Time>(a[0]), context);
+  }
 }
-template <typename Time>
-Result TruncateTime(const Datum* a, const Context&) {
-  ASSIGN_OR_RETURN(const int64_t us, TruncateTo(TextOf(a[0]), UsOf<Time>(a[1])));
-  return TimeDatum<Time>(us);
+Result TruncateLocal(const Datum* a, const Context&) {
+  ASSIGN_OR_RETURN(const int64_t us, TruncateTo(TextOf(a[0]), std::get<LocalTimestamp>(a[1]).us));
+  return Datum(LocalTimestamp{us});
+}
+Result TruncateTz(const Datum* a, const Context& context) {
+  ASSIGN_OR_RETURN(const TimestampTz at, TruncateTo(TextOf(a[0]), std::get<TimestampTz>(a[1]), context.zone()));
+  return Datum(at);
+}
+Result TruncateTzIn(const Datum* a, const Context&) {
+  ASSIGN_OR_RETURN(const ZoneName zone, ZoneName::Find(TextOf(a[2])));
+  ASSIGN_OR_RETURN(const TimestampTz at, TruncateTo(TextOf(a[0]), std::get<TimestampTz>(a[1]), *zone.zone()));
+  return Datum(at);
 }
 Result TruncateInterval(const Datum* a, const Context&) {
   ASSIGN_OR_RETURN(const Interval interval, TruncateTo(TextOf(a[0]), IntervalOf(a[1])));
   return Datum(interval);
 }
 
-absl::StatusOr<std::optional<Numeric>> FieldOf(const std::string& field, const Datum& value) {
+absl::StatusOr<std::optional<Numeric>> FieldOf(const std::string& field, const Datum& value, const Context& context) {
   if (const Interval* interval = std::get_if<Interval>(&value)) {
     ASSIGN_OR_RETURN(Numeric number, Extract(field, *interval));
     return std::optional(std::move(number));
@@ -119,15 +144,17 @@ absl::StatusOr<std::optional<Numeric>> FieldOf(const std::string& field, const D
     return Extract(field, us, T::kDate);
   }
   if (const LocalTimestamp* local = std::get_if<LocalTimestamp>(&value)) return Extract(field, local->us, T::kTimestamp);
-  return Extract(field, std::get<TimestampTz>(value).us, T::kTimestampTz);
+  const TimestampTz at = std::get<TimestampTz>(value);
+  ASSIGN_OR_RETURN(const LocalTimestamp local, ToLocal(at, context.zone()));
+  return Extract(field, local.us, T::kTimestampTz, local.us - at.us);
 }
-Result ExtractField(const Datum* a, const Context&) {
-  ASSIGN_OR_RETURN(std::optional<Numeric> field, FieldOf(TextOf(a[0]), a[1]));
+Result ExtractField(const Datum* a, const Context& context) {
+  ASSIGN_OR_RETURN(std::optional<Numeric> field, FieldOf(TextOf(a[0]), a[1], context));
   if (!field) return Datum(Null{});
   return Datum(*std::move(field));
 }
-Result DatePart(const Datum* a, const Context&) {
-  ASSIGN_OR_RETURN(const std::optional<Numeric> field, FieldOf(TextOf(a[0]), a[1]));
+Result DatePart(const Datum* a, const Context& context) {
+  ASSIGN_OR_RETURN(const std::optional<Numeric> field, FieldOf(TextOf(a[0]), a[1], context));
   if (!field) return Datum(Null{});
   ASSIGN_OR_RETURN(const double number, ParseDouble(ToText(*field)));
   return Datum(number);
@@ -145,19 +172,22 @@ Result ToTimestamp(const Datum* a, const Context&) {
 }
 
 // AT TIME ZONE: what clocks there show, and back.
-Result ToLocal(const Datum* a, const Context&) {
-  const TimestampTz at = std::get<TimestampTz>(a[1]);
-  if (IsInfinite(at.us)) return Datum(LocalTimestamp{at.us});
-  ASSIGN_OR_RETURN(const int64_t offset, ZoneOffsetUs(TextOf(a[0]), at));
-  ASSIGN_OR_RETURN(const int64_t us, TimestampUsFrom(static_cast<__int128>(at.us) + offset));
-  return Datum(LocalTimestamp{us});
+absl::StatusOr<ZoneName> ZoneOf(const Datum& zone) {
+  const Interval* east = std::get_if<Interval>(&zone);
+  if (east == nullptr) return ZoneName::Find(TextOf(zone));
+  if (east->months == 0 && east->days == 0) return ZoneName(east->us / kSecondUs * kSecondUs);
+  return SqlError(sqlstate::kInvalidParameterValue,
+                  fmt::format("interval time zone \"{}\" must not include months or days", ToText(zone)));
 }
-Result FromLocal(const Datum* a, const Context&) {
-  const LocalTimestamp at = std::get<LocalTimestamp>(a[1]);
-  if (IsInfinite(at.us)) return Datum(TimestampTz{at.us});
-  ASSIGN_OR_RETURN(const int64_t offset, ZoneOffsetUs(TextOf(a[0]), at));
-  ASSIGN_OR_RETURN(const int64_t us, TimestampUsFrom(static_cast<__int128>(at.us) - offset));
-  return Datum(TimestampTz{us});
+Result AtZone(const Datum* a, const Context&) {
+  ASSIGN_OR_RETURN(const ZoneName zone, ZoneOf(a[0]));
+  ASSIGN_OR_RETURN(const LocalTimestamp local, ToLocal(std::get<TimestampTz>(a[1]), zone));
+  return Datum(local);
+}
+Result OfZone(const Datum* a, const Context&) {
+  ASSIGN_OR_RETURN(const ZoneName zone, ZoneOf(a[0]));
+  ASSIGN_OR_RETURN(const TimestampTz at, FromLocal(std::get<LocalTimestamp>(a[1]), zone));
+  return Datum(at);
 }
 
 absl::StatusOr<Date> DateOfParts(const Datum* a) {
@@ -173,8 +203,7 @@ Result MakeDate(const Datum* a, const Context&) {
   ASSIGN_OR_RETURN(const Date date, DateOfParts(a));
   return Datum(date);
 }
-template <typename Time>
-Result MakeTime(const Datum* a, const Context&) {
+absl::StatusOr<LocalTimestamp> TimeOfParts(const Datum* a) {
   ASSIGN_OR_RETURN(const Date date, DateOfParts(a));
   const int64_t hour = IntOf(a[3]), minute = IntOf(a[4]);
   const double second = DoubleOf(a[5]);
@@ -183,7 +212,33 @@ Result MakeTime(const Datum* a, const Context&) {
   }
   const int64_t us = hour * kHourUs + minute * kMinuteUs + std::llrint(second * kSecondUs);
   ASSIGN_OR_RETURN(const int64_t at, TimestampUsFrom(static_cast<__int128>(date.days) * kDayUs + us));
-  return TimeDatum<Time>(at);
+  return LocalTimestamp{at};
+}
+Result MakeTimestamp(const Datum* a, const Context&) {
+  ASSIGN_OR_RETURN(const LocalTimestamp local, TimeOfParts(a));
+  return Datum(local);
+}
+Result MakeTimestampTz(const Datum* a, const Context& context) {
+  ASSIGN_OR_RETURN(const LocalTimestamp local, TimeOfParts(a));
+  ASSIGN_OR_RETURN(const TimestampTz at, FromLocal(local, context.zone()));
+  return Datum(at);
+}
+// Here an offset counts to the east, as in the text of a timestamp.
+absl::StatusOr<ZoneName> ZoneOfArgument(std::string text) {
+  if (text.starts_with('+') || text.starts_with('-')) {
+    text.front() = text.front() == '+' ? '-' : '+';  // to the west, as names of zones have it
+  } else if (!text.empty() && text.front() >= '0' && text.front() <= '9') {
+    return SqlError(sqlstate::kInvalidParameterValue,
+                    fmt::format("invalid input syntax for type numeric time zone: \"{}\"", text),
+                    "Numeric time zones must have \"-\" or \"+\" as first character.");
+  }
+  return ZoneName::Find(text);
+}
+Result MakeTimestampTzIn(const Datum* a, const Context&) {
+  ASSIGN_OR_RETURN(const LocalTimestamp local, TimeOfParts(a));
+  ASSIGN_OR_RETURN(const ZoneName zone, ZoneOfArgument(TextOf(a[6])));
+  ASSIGN_OR_RETURN(const TimestampTz at, FromLocal(local, zone));
+  return Datum(at);
 }
 
 // --- Intervals ---
@@ -220,18 +275,21 @@ Result IsFinite(const Datum* a, const Context&) {
   return Datum(true);
 }
 
+// How much a function on the type depends on: timestamptz has days and hours by the session's time zone.
+constexpr Volatility VolatilityOf(T type) { return type == T::kTimestampTz ? Volatility::kStable : Volatility::kImmutable; }
+
 template <typename Time>
 void AddTimeFunctions(FunctionList* all) {
   constexpr T kTime = TypeOf<Time>();
   constexpr T kInterval = T::kInterval;
+  constexpr Volatility kVolatility = VolatilityOf(kTime);
   all->insert(all->end(), {
-                              {"+", {kTime, kInterval}, kTime, TimePlusInterval<Time>},
-                              {"+", {kInterval, kTime}, kTime, IntervalPlusTime<Time>},
-                              {"-", {kTime, kInterval}, kTime, TimeMinusInterval<Time>},
+                              {"+", {kTime, kInterval}, kTime, TimePlusInterval<Time>, kVolatility},
+                              {"+", {kInterval, kTime}, kTime, IntervalPlusTime<Time>, kVolatility},
+                              {"-", {kTime, kInterval}, kTime, TimeMinusInterval<Time>, kVolatility},
                               {"-", {kTime, kTime}, kInterval, TimeMinusTime<Time>},
-                              {"age", {kTime, kTime}, kInterval, AgeOf<Time>},
+                              {"age", {kTime, kTime}, kInterval, AgeOf<Time>, kVolatility},
                               {"age", {kTime}, kInterval, AgeToday<Time>, Volatility::kStable},
-                              {"date_trunc", {T::kText, kTime}, kTime, TruncateTime<Time>},
                           });
 }
 
@@ -249,40 +307,51 @@ FunctionList TimeFunctions() {
   AddTimeFunctions<LocalTimestamp>(&all);
   AddTimeFunctions<TimestampTz>(&all);
   for (const T type : {kDate, kLocal, kTz, kInterval}) {
-    all.push_back({"extract", {kText, type}, T::kNumeric, ExtractField});
-    all.push_back({"date_part", {kText, type}, kDouble, DatePart});
+    all.push_back({"extract", {kText, type}, T::kNumeric, ExtractField, VolatilityOf(type)});
+    all.push_back({"date_part", {kText, type}, kDouble, DatePart, VolatilityOf(type)});
     all.push_back({"isfinite", {type}, T::kBool, IsFinite});
   }
-  all.insert(all.end(),
-             {
-                 {"now", {}, kTz, TransactionTime, Volatility::kStable},
-                 {"transaction_timestamp", {}, kTz, TransactionTime, Volatility::kStable},
-                 {"statement_timestamp", {}, kTz, StatementTime, Volatility::kStable},
-                 {"clock_timestamp", {}, kTz, ClockTime, Volatility::kVolatile},
-                 {"+", {kDate, kInt4}, kDate, DatePlusDays},
-                 {"+", {kInt4, kDate}, kDate, DaysPlusDate},
-                 {"-", {kDate, kInt4}, kDate, DateMinusDays},
-                 {"-", {kDate, kDate}, kInt4, DateMinusDate},
-                 {"+", {kDate, kInterval}, kLocal, DatePlusInterval},
-                 {"+", {kInterval, kDate}, kLocal, IntervalPlusDate},
-                 {"-", {kDate, kInterval}, kLocal, DateMinusInterval},
-                 {"+", {kInterval, kInterval}, kInterval, AddIntervals},
-                 {"-", {kInterval, kInterval}, kInterval, SubtractIntervals},
-                 {"-", {kInterval}, kInterval, NegateInterval},
-                 {"*", {kInterval, kDouble}, kInterval, IntervalTimes},
-                 {"*", {kDouble, kInterval}, kInterval, TimesInterval},
-                 {"/", {kInterval, kDouble}, kInterval, DivideInterval},
-                 {"date_trunc", {kText, kInterval}, kInterval, TruncateInterval},
-                 {"justify_hours", {kInterval}, kInterval, JustifyInterval<Justify::kHours>},
-                 {"justify_days", {kInterval}, kInterval, JustifyInterval<Justify::kDays>},
-                 {"justify_interval", {kInterval}, kInterval, JustifyInterval<Justify::kBoth>},
-                 {"to_timestamp", {kDouble}, kTz, ToTimestamp},
-                 {"timezone", {kText, kTz}, kLocal, ToLocal},
-                 {"timezone", {kText, kLocal}, kTz, FromLocal},
-                 {"make_date", {kInt4, kInt4, kInt4}, kDate, MakeDate},
-                 {"make_timestamp", {kInt4, kInt4, kInt4, kInt4, kInt4, kDouble}, kLocal, MakeTime<LocalTimestamp>},
-                 {"make_timestamptz", {kInt4, kInt4, kInt4, kInt4, kInt4, kDouble}, kTz, MakeTime<TimestampTz>},
-             });
+  all.insert(
+      all.end(),
+      {
+          {"now", {}, kTz, TransactionTime, Volatility::kStable},
+          {"transaction_timestamp", {}, kTz, TransactionTime, Volatility::kStable},
+          {"statement_timestamp", {}, kTz, StatementTime, Volatility::kStable},
+          {"clock_timestamp", {}, kTz, ClockTime, Volatility::kVolatile},
+          {"+", {kDate, kInt4}, kDate, DatePlusDays},
+          {"+", {kInt4, kDate}, kDate, DaysPlusDate},
+          {"-", {kDate, kInt4}, kDate, DateMinusDays},
+          {"-", {kDate, kDate}, kInt4, DateMinusDate},
+          {"+", {kDate, kInterval}, kLocal, DatePlusInterval},
+          {"+", {kInterval, kDate}, kLocal, IntervalPlusDate},
+          {"-", {kDate, kInterval}, kLocal, DateMinusInterval},
+          {"+", {kInterval, kInterval}, kInterval, AddIntervals},
+          {"-", {kInterval, kInterval}, kInterval, SubtractIntervals},
+          {"-", {kInterval}, kInterval, NegateInterval},
+          {"*", {kInterval, kDouble}, kInterval, IntervalTimes},
+          {"*", {kDouble, kInterval}, kInterval, TimesInterval},
+          {"/", {kInterval, kDouble}, kInterval, DivideInterval},
+          {"date_trunc", {kText, kInterval}, kInterval, TruncateInterval},
+          {"justify_hours", {kInterval}, kInterval, JustifyInterval<Justify::kHours>},
+          {"justify_days", {kInterval}, kInterval, JustifyInterval<Justify::kDays>},
+          {"justify_interval", {kInterval}, kInterval, JustifyInterval<Justify::kBoth>},
+          {"to_timestamp", {kDouble}, kTz, ToTimestamp},
+          {"date_trunc", {kText, kLocal}, kLocal, TruncateLocal},
+          {"date_trunc", {kText, kTz}, kTz, TruncateTz, Volatility::kStable},
+          {"date_trunc", {kText, kTz, kText}, kTz, TruncateTzIn, Volatility::kStable},
+          {"timezone", {kText, kTz}, kLocal, AtZone},
+          {"timezone", {kText, kLocal}, kTz, OfZone},
+          {"timezone", {kInterval, kTz}, kLocal, AtZone},
+          {"timezone", {kInterval, kLocal}, kTz, OfZone},
+          {"make_date", {kInt4, kInt4, kInt4}, kDate, MakeDate},
+          {"make_timestamp", {kInt4, kInt4, kInt4, kInt4, kInt4, kDouble}, kLocal, MakeTimestamp},
+          {"make_timestamptz", {kInt4, kInt4, kInt4, kInt4, kInt4, kDouble}, kTz, MakeTimestampTz, Volatility::kStable},
+          {"make_timestamptz",
+           {kInt4, kInt4, kInt4, kInt4, kInt4, kDouble, kText},
+           kTz,
+           MakeTimestampTzIn,
+           Volatility::kStable},
+      });
   return all;
 }
 

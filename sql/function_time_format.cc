@@ -4,6 +4,7 @@
 
 #include "sql/datetime.h"
 #include "sql/function_family.h"
+#include "sql/time_zone.h"
 
 namespace anabranch {
 namespace {
@@ -39,7 +40,9 @@ enum class Part {
   kHalf,
   kHalfDots,
   kZone,
+  kZoneOffset,
   kZoneHours,
+  kZoneMinutes,
 };
 
 enum class Letters { kUpper, kCapital, kLower };
@@ -73,6 +76,9 @@ constexpr auto kPatterns = std::to_array<Pattern>({
     {"Day", Part::kDayName, Letters::kCapital},
     {"day", Part::kDayName, Letters::kLower},
     {"TZH", Part::kZoneHours},
+    {"TZM", Part::kZoneMinutes},
+    {"tzh", Part::kZoneHours},
+    {"tzm", Part::kZoneMinutes},
     {"HH", Part::kHour12},
     {"hh24", Part::kHour24},
     {"hh12", Part::kHour12},
@@ -102,7 +108,7 @@ constexpr auto kPatterns = std::to_array<Pattern>({
     {"pm", Part::kHalf, Letters::kLower},
     {"TZ", Part::kZone, Letters::kUpper},
     {"tz", Part::kZone, Letters::kLower},
-    {"OF", Part::kZoneHours},
+    {"OF", Part::kZoneOffset},
     {"Y", Part::kYear1},
     {"D", Part::kDayOfWeek},
     {"Q", Part::kQuarter},
@@ -169,12 +175,27 @@ std::string Number(int64_t value, int width, bool fill) {
   return fill ? fmt::format("{:0{}}", value, value < 0 ? width + 1 : width) : fmt::format("{}", value);
 }
 
+// What to_char shows.
+struct Moment {
+  int64_t us = 0;         // what clocks show
+  int64_t offset_us = 0;  // that they are ahead of UTC
+  std::string zone = "";  // what it is called; empty: there is none
+};
+
+std::string ZoneHours(int64_t offset_us, int width) {
+  const int64_t minutes = (offset_us < 0 ? -offset_us : offset_us) / kMinuteUs;
+  return fmt::format("{}{:0{}}", offset_us < 0 ? '-' : '+', minutes / 60, width);
+}
+
+int64_t ZoneMinutes(int64_t offset_us) { return (offset_us < 0 ? -offset_us : offset_us) / kMinuteUs % 60; }
+
 absl::StatusOr<int64_t> WholeField(std::string_view field, int64_t us) {
   ASSIGN_OR_RETURN(const std::optional<Numeric> number, Extract(field, us, T::kTimestamp));
   return ToInt64(*number);
 }
 
-absl::StatusOr<std::string> FormatPart(const Pattern& pattern, bool fill, int64_t us, bool zoned) {
+absl::StatusOr<std::string> FormatPart(const Pattern& pattern, bool fill, const Moment& moment) {
+  const int64_t us = moment.us;
   const CivilTime time = CivilFromUs(us);
   const int64_t year = time.date.year > 0 ? time.date.year : 1 - time.date.year;
   const auto named = [&](std::string_view name) {
@@ -243,15 +264,21 @@ absl::StatusOr<std::string> FormatPart(const Pattern& pattern, bool fill, int64_
     case Part::kHalfDots:
       return Spelled(time.hour >= 12 ? "P.M." : "A.M.", pattern.letters);
     case Part::kZone:
-      return zoned ? Spelled("UTC", pattern.letters) : std::string();
+      return Spelled(moment.zone, pattern.letters);
+    case Part::kZoneOffset: {
+      const int64_t minutes = ZoneMinutes(moment.offset_us);
+      return ZoneHours(moment.offset_us, fill ? 2 : 0) + (minutes == 0 ? "" : fmt::format(":{:02}", minutes));
+    }
     case Part::kZoneHours:
-      return std::string("+00");
+      return ZoneHours(moment.offset_us, 2);
+    case Part::kZoneMinutes:
+      return fmt::format("{:02}", ZoneMinutes(moment.offset_us));
   }
   return std::string();
 }
 
-Result FormatTime(int64_t us, const std::string& pattern, bool zoned) {
-  if (IsInfinite(us) || pattern.empty()) return Datum(Null{});
+Result FormatTime(const Moment& moment, const std::string& pattern) {
+  if (IsInfinite(moment.us) || pattern.empty()) return Datum(Null{});
   ASSIGN_OR_RETURN(const std::vector<Piece> pieces, ParseTemplate(pattern));
   std::string text;
   for (const Piece& piece : pieces) {
@@ -259,15 +286,18 @@ Result FormatTime(int64_t us, const std::string& pattern, bool zoned) {
       text += piece.text;
       continue;
     }
-    ASSIGN_OR_RETURN(const std::string part, FormatPart(*piece.pattern, piece.fill, us, zoned));
+    ASSIGN_OR_RETURN(const std::string part, FormatPart(*piece.pattern, piece.fill, moment));
     text += part;
   }
   return Datum(std::move(text));
 }
-Result FormatTz(const Datum* a, const Context&) { return FormatTime(std::get<TimestampTz>(a[0]).us, TextOf(a[1]), true); }
-Result FormatLocal(const Datum* a, const Context&) {
-  return FormatTime(std::get<LocalTimestamp>(a[0]).us, TextOf(a[1]), false);
+Result FormatTz(const Datum* a, const Context& context) {
+  const TimestampTz at = std::get<TimestampTz>(a[0]);
+  ASSIGN_OR_RETURN(const LocalTimestamp local, ToLocal(at, context.zone()));
+  if (IsInfinite(at.us)) return Datum(Null{});
+  return FormatTime({local.us, local.us - at.us, context.zone().Abbreviation(at)}, TextOf(a[1]));
 }
+Result FormatLocal(const Datum* a, const Context&) { return FormatTime({std::get<LocalTimestamp>(a[0]).us}, TextOf(a[1])); }
 
 // --- Reading ---
 struct Reading {
@@ -275,6 +305,9 @@ struct Reading {
   int64_t hour = 0, minute = 0, second = 0, us = 0;
   bool twelve = false;
   bool afternoon = false;
+  std::optional<int64_t> zone_hours = {};  // without one: the session's zone
+  int64_t zone_minutes = 0;
+  bool west = false;
 };
 
 absl::Status Unreadable(std::string_view text, const Pattern& pattern) {
@@ -365,6 +398,20 @@ absl::Status ReadPart(const Pattern& pattern, bool last, std::string_view* in, R
       in->remove_prefix(2);
       return absl::OkStatus();
     }
+    case Part::kZoneHours: {
+      reading->west = in->starts_with('-');
+      if (!in->empty() && std::string_view("+- ").find(in->front()) != std::string_view::npos) in->remove_prefix(1);
+      ASSIGN_OR_RETURN(reading->zone_hours, take(2));
+      return absl::OkStatus();
+    }
+    case Part::kZoneMinutes: {
+      ASSIGN_OR_RETURN(reading->zone_minutes, take(2));
+      return absl::OkStatus();
+    }
+    case Part::kZone:
+    case Part::kZoneOffset:
+      return SqlError(sqlstate::kFeatureNotSupported,
+                      fmt::format("formatting field \"{}\" is only supported in to_char", pattern.name));
     default:
       return SqlError(sqlstate::kFeatureNotSupported, fmt::format("reading \"{}\" is not supported", pattern.name));
   }
@@ -396,11 +443,15 @@ Result ReadDate(const Datum* a, const Context&) {
   ASSIGN_OR_RETURN(const Date date, DateFrom(DaysFromCivil(reading.date)));
   return Datum(date);
 }
-Result ReadTimestamp(const Datum* a, const Context&) {
+Result ReadTimestamp(const Datum* a, const Context& context) {
   ASSIGN_OR_RETURN(const Reading r, Read(TextOf(a[0]), TextOf(a[1])));
   const int64_t time = r.hour * kHourUs + r.minute * kMinuteUs + r.second * kSecondUs + r.us;
   ASSIGN_OR_RETURN(const int64_t us, TimestampUsFrom(static_cast<__int128>(DaysFromCivil(r.date)) * kDayUs + time));
-  return Datum(TimestampTz{us});
+  const int64_t offset_us = r.zone_hours.value_or(0) * kHourUs + r.zone_minutes * kMinuteUs;
+  ASSIGN_OR_RETURN(const TimestampTz at, r.zone_hours
+                                             ? FromLocal(LocalTimestamp{us}, ZoneName(r.west ? -offset_us : offset_us))
+                                             : FromLocal(LocalTimestamp{us}, context.zone()));
+  return Datum(at);
 }
 
 }  // namespace

@@ -99,7 +99,7 @@ void MakeColumns(const CatalogSnapshot& snapshot, CatalogRows* rows) {
         rows->Set("is_identity", std::string("YES"))
             .Set("identity_generation", std::string(column.identity == 'a' ? "ALWAYS" : "BY DEFAULT"));
       } else if (!column.default_expression.empty()) {
-        rows->Set("column_default", DefaultDefinition(column));
+        rows->Set("column_default", DefaultDefinition(column, *snapshot.settings->zone()));
       }
     }
   }

@@ -14,8 +14,8 @@ std::string Quoted(const std::string& portal) { return fmt::format("portal \"{}\
 class ExtendedProtocol::PortalSink : public ResultSink {
  public:
   // A wait for the client ends when `wake` is set.
-  PortalSink(PgConnection* connection, WakeEvent* wake, Portal* portal, int32_t rows_max)
-      : connection_(connection), wake_(wake), portal_(portal), rows_max_(rows_max) {}
+  PortalSink(const SessionParts& parts, Portal* portal, int32_t rows_max)
+      : parts_(parts), portal_(portal), rows_max_(rows_max) {}
 
   absl::Status Columns(const std::vector<ColumnDescription>&) override { return absl::OkStatus(); }
 
@@ -23,10 +23,10 @@ class ExtendedProtocol::PortalSink : public ResultSink {
     const std::vector<ColumnDescription>& columns = portal_->command.prepared->description().columns;
     if (rows_max_ == 0 || rows_ < rows_max_) {
       ++rows_;
-      AppendDataRow(connection_->out(), row, columns, portal_->formats);
-      return connection_->FlushIfFull(wake_);
+      AppendDataRow(parts_.connection.out(), row, columns, portal_->formats, parts_.sql.zone());
+      return parts_.connection.FlushIfFull(parts_.control.wake_statement());
     }
-    AppendDataRow(&portal_->rows.emplace_back(), row, columns, portal_->formats);
+    AppendDataRow(&portal_->rows.emplace_back(), row, columns, portal_->formats, parts_.sql.zone());
     held_bytes_ += portal_->rows.back().size();
     if (held_bytes_ > kQueryMemoryBytesMax) {
       return SqlError(
@@ -38,12 +38,11 @@ class ExtendedProtocol::PortalSink : public ResultSink {
   }
 
   void Notice(std::string_view sqlstate, const std::string& message) override {
-    AppendNotice(connection_->out(), sqlstate, message);
+    AppendNotice(parts_.connection.out(), sqlstate, message);
   }
 
  private:
-  PgConnection* connection_;
-  WakeEvent* const wake_;
+  const SessionParts& parts_;
   Portal* portal_;
   const int32_t rows_max_;
   int32_t rows_ = 0;
@@ -139,8 +138,8 @@ absl::Status ExtendedProtocol::Bind(BindMessage bind) {
   for (size_t i = 0; i < bind.parameters.size(); ++i) {
     parameters.emplace_back();
     if (!bind.parameters[i]) continue;
-    ASSIGN_OR_RETURN(parameters.back(),
-                     DecodeParameter(description.parameters[i], FormatAt(bind.parameter_formats, i), *bind.parameters[i]));
+    ASSIGN_OR_RETURN(parameters.back(), DecodeParameter(description.parameters[i], FormatAt(bind.parameter_formats, i),
+                                                        *bind.parameters[i], parts_.sql.zone()));
   }
   if (bind.result_formats.size() > 1 && bind.result_formats.size() != description.columns.size()) {
     return SqlError(sqlstate::kProtocolViolation, fmt::format("bind message has {} result formats but query has {} columns",
@@ -209,7 +208,7 @@ absl::Status ExtendedProtocol::Run(Portal& portal, int32_t rows_max) {
   if (next_type != 'S') BeginBlock();
   portal.executed = true;
   const std::stop_token stop = BeginTimedStatement(parts_);
-  PortalSink sink(&parts_.connection, parts_.control.wake_statement(), &portal, rows_max);
+  PortalSink sink(parts_, &portal, rows_max);
   absl::StatusOr<std::string> tag = SqlSession::IsCopyIn(*portal.command.statement)
                                         ? RunCopyIn(parts_, portal.command.statement, stop)
                                         : parts_.sql.Execute(portal.command, sink, stop);
@@ -228,7 +227,7 @@ absl::Status ExtendedProtocol::Fetch(Portal& portal, int32_t rows_max) {
       ASSIGN_OR_RETURN(portal.cursor, parts_.sql.OpenCursor(portal.command));
       portal.executed = true;
     }
-    PortalSink sink(&parts_.connection, parts_.control.wake_statement(), &portal, 0);
+    PortalSink sink(parts_, &portal, 0);
     return portal.cursor->Fetch(rows_max == 0 ? SIZE_MAX : static_cast<size_t>(rows_max), sink, stop);
   }();
   parts_.control.EndStatement();

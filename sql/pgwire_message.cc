@@ -141,13 +141,13 @@ void AppendDiagnostic(std::string* out, char type, std::string_view severity, st
 }
 
 // The length before the value is known once the value is there.
-void PutDatum(std::string* out, const Datum& datum, SqlType type, Format format) {
+void PutDatum(std::string* out, const Datum& datum, SqlType type, Format format, const TimeZone& zone) {
   const size_t begin = out->size();
   Put32(out, 0);
   if (format == Format::kBinary) {
     AppendBinary(datum, type, out);
   } else {
-    AppendText(datum, out);
+    AppendText(datum, zone, out);
   }
   const auto length = static_cast<uint32_t>(out->size() - begin - sizeof(uint32_t));
   for (size_t i = 0; i < sizeof(length); ++i) (*out)[begin + i] = static_cast<char>(length >> (8 * (3 - i)));
@@ -330,14 +330,14 @@ void AppendParameterDescription(std::string* out, const std::vector<SqlType>& ty
 }
 
 void AppendDataRow(std::string* out, const Row& row, const std::vector<ColumnDescription>& columns,
-                   const std::vector<Format>& formats) {
+                   const std::vector<Format>& formats, const TimeZone& zone) {
   Message message(out, 'D');
   Put16(out, static_cast<uint16_t>(row.size()));
   for (size_t i = 0; i < row.size(); ++i) {
     if (IsNull(row[i])) {
       Put32(out, static_cast<uint32_t>(-1));
     } else {
-      PutDatum(out, row[i], columns[i].type, FormatAt(formats, i));
+      PutDatum(out, row[i], columns[i].type, FormatAt(formats, i), zone);
     }
   }
 }
@@ -385,9 +385,9 @@ Format FormatAt(const std::vector<Format>& formats, size_t index) {
   return formats.size() == 1 ? formats[0] : formats[index];
 }
 
-absl::StatusOr<Datum> DecodeParameter(SqlType type, Format format, std::string_view bytes) {
+absl::StatusOr<Datum> DecodeParameter(SqlType type, Format format, std::string_view bytes, const TimeZone& zone) {
   if (type == SqlType::kUnknown) type = SqlType::kText;
-  return format == Format::kBinary ? FromBinary(type, bytes) : FromText(type, bytes);
+  return format == Format::kBinary ? FromBinary(type, bytes) : FromText(type, bytes, zone);
 }
 
 absl::StatusOr<SqlType> ParameterTypeOfOid(uint32_t oid) {

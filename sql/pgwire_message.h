@@ -96,7 +96,7 @@ void AppendRowDescription(std::string* out, const std::vector<ColumnDescription>
                           const std::vector<Format>& formats);
 void AppendParameterDescription(std::string* out, const std::vector<SqlType>& types);
 void AppendDataRow(std::string* out, const Row& row, const std::vector<ColumnDescription>& columns,
-                   const std::vector<Format>& formats);
+                   const std::vector<Format>& formats, const TimeZone& zone);
 void AppendCommandComplete(std::string* out, std::string_view tag);
 void AppendCopyInResponse(std::string* out, size_t columns);
 void AppendCopyOutResponse(std::string* out, size_t columns);
@@ -125,7 +125,7 @@ void AppendNotice(std::string* out, std::string_view sqlstate, std::string_view 
 // The format of column or parameter `index`: none given is text, one given counts for all.
 Format FormatAt(const std::vector<Format>& formats, size_t index);
 // The value of a parameter. 22P02 and the like for text, 22P03 for bytes that are no such value.
-absl::StatusOr<Datum> DecodeParameter(SqlType type, Format format, std::string_view bytes);
+absl::StatusOr<Datum> DecodeParameter(SqlType type, Format format, std::string_view bytes, const TimeZone& zone);
 // The type a client means by an oid in Parse; kUnknown for "you say". 0A000 naming the oid for types there are not.
 absl::StatusOr<SqlType> ParameterTypeOfOid(uint32_t oid);
 

@@ -163,12 +163,12 @@ TEST(EncodeTest, RowsInBothFormats) {
       {"a", SqlType::kInt4}, {"b", SqlType::kInt8}, {"c", SqlType::kBool}, {"d", SqlType::kText}};
   const Row row = {int64_t{-2}, int64_t{1}, true, Null()};
   std::string out;
-  AppendDataRow(&out, row, columns, {});
+  AppendDataRow(&out, row, columns, {}, UtcZone());
   EXPECT_EQ(out,
             "D\0\0\0\x1a\0\4\0\0\0\2-2\0\0\0\1"
             "1\0\0\0\1t\xff\xff\xff\xff"s);
   out.clear();
-  AppendDataRow(&out, row, columns, {Format::kBinary});
+  AppendDataRow(&out, row, columns, {Format::kBinary}, UtcZone());
   EXPECT_EQ(out, "D\0\0\0\x23\0\4\0\0\0\4\xff\xff\xff\xfe\0\0\0\x08\0\0\0\0\0\0\0\1\0\0\0\1\1\xff\xff\xff\xff"s);
   out.clear();
   AppendRowDescription(&out, {{"a", SqlType::kInt4}}, {});
@@ -194,15 +194,15 @@ TEST(EncodeTest, SmallMessages) {
 }
 
 TEST(ValueTest, BinaryParameters) {
-  EXPECT_EQ(ToText(DecodeParameter(SqlType::kInt4, Format::kBinary, "\xff\xff\xff\xff"s).value()), "-1");
-  EXPECT_EQ(ToText(DecodeParameter(SqlType::kInt2, Format::kBinary, "\x80\0"s).value()), "-32768");
-  EXPECT_EQ(ToText(DecodeParameter(SqlType::kInt8, Format::kBinary, "\x80\0\0\0\0\0\0\0"s).value()),
+  EXPECT_EQ(ToText(DecodeParameter(SqlType::kInt4, Format::kBinary, "\xff\xff\xff\xff"s, UtcZone()).value()), "-1");
+  EXPECT_EQ(ToText(DecodeParameter(SqlType::kInt2, Format::kBinary, "\x80\0"s, UtcZone()).value()), "-32768");
+  EXPECT_EQ(ToText(DecodeParameter(SqlType::kInt8, Format::kBinary, "\x80\0\0\0\0\0\0\0"s, UtcZone()).value()),
             "-9223372036854775808");
-  EXPECT_EQ(ToText(DecodeParameter(SqlType::kBool, Format::kBinary, "\1"s).value()), "t");
-  EXPECT_EQ(ToText(DecodeParameter(SqlType::kText, Format::kBinary, "x").value()), "x");
-  EXPECT_EQ(StateOf(DecodeParameter(SqlType::kInt8, Format::kBinary, "\1"s).status()), "22P03");
-  EXPECT_EQ(StateOf(DecodeParameter(SqlType::kInt4, Format::kBinary, "").status()), "22P03");
-  EXPECT_EQ(StateOf(DecodeParameter(SqlType::kNumeric, Format::kBinary, "\1"s).status()), "22P03");
+  EXPECT_EQ(ToText(DecodeParameter(SqlType::kBool, Format::kBinary, "\1"s, UtcZone()).value()), "t");
+  EXPECT_EQ(ToText(DecodeParameter(SqlType::kText, Format::kBinary, "x", UtcZone()).value()), "x");
+  EXPECT_EQ(StateOf(DecodeParameter(SqlType::kInt8, Format::kBinary, "\1"s, UtcZone()).status()), "22P03");
+  EXPECT_EQ(StateOf(DecodeParameter(SqlType::kInt4, Format::kBinary, "", UtcZone()).status()), "22P03");
+  EXPECT_EQ(StateOf(DecodeParameter(SqlType::kNumeric, Format::kBinary, "\1"s, UtcZone()).status()), "22P03");
 }
 
 TEST(ValueTest, TypesByOid) {

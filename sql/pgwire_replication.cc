@@ -107,7 +107,7 @@ void Answer(const SessionParts& parts, const std::string& response) {
   std::string* out = parts.connection.out();
   const std::vector<ColumnDescription> columns = {{"response", SqlType::kText}};
   AppendRowDescription(out, columns, {});
-  AppendDataRow(out, {ToHex(response)}, columns, {});
+  AppendDataRow(out, {ToHex(response)}, columns, {}, UtcZone());
   AppendCommandComplete(out, kCommand);
 }
 

@@ -35,7 +35,8 @@ constexpr std::array kReportedSettings = {
 class StreamingSink : public ResultSink {
  public:
   // A wait for the client ends when `wake` is set.
-  StreamingSink(PgConnection* connection, WakeEvent* wake) : connection_(connection), wake_(wake) {}
+  StreamingSink(PgConnection* connection, WakeEvent* wake, const SqlSession& sql)
+      : connection_(connection), wake_(wake), sql_(sql) {}
 
   absl::Status Columns(const std::vector<ColumnDescription>& columns) override {
     columns_ = columns;
@@ -43,7 +44,7 @@ class StreamingSink : public ResultSink {
     return absl::OkStatus();
   }
   absl::Status AddRow(const Row& row) override {
-    AppendDataRow(connection_->out(), row, columns_, {});
+    AppendDataRow(connection_->out(), row, columns_, {}, sql_.zone());
     return connection_->FlushIfFull(wake_);
   }
   void Notice(std::string_view sqlstate, const std::string& message) override {
@@ -66,6 +67,7 @@ class StreamingSink : public ResultSink {
  private:
   PgConnection* connection_;
   WakeEvent* const wake_;
+  const SqlSession& sql_;
   std::vector<ColumnDescription> columns_;
 };
 
@@ -251,7 +253,7 @@ class Session {
 
   absl::StatusOr<std::string> RunCommand(const Command& command) {
     const std::stop_token stop = BeginTimedStatement(SessionParts{connection_, control_, *sql_});
-    StreamingSink sink(&connection_, control_.wake_statement());
+    StreamingSink sink(&connection_, control_.wake_statement(), *sql_);
     absl::StatusOr<std::string> tag = SqlSession::IsCopyIn(*command.statement)
                                           ? RunCopyIn(SessionParts{connection_, control_, *sql_}, command.statement, stop)
                                           : sql_->Execute(command, sink, stop);

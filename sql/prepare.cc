@@ -38,6 +38,7 @@ absl::StatusOr<Command> ExecutedCommand(const pg_query::ExecuteStmt& execute, co
   }
   Row parameters;
   Binder binder({});
+  binder.set_zone(evaluation.zone());
   for (size_t i = 0; i < types.size(); ++i) {
     ASSIGN_OR_RETURN(ExpressionRef argument, binder.Bind(execute.params(static_cast<int>(i))));
     const SqlType from = argument->type;

@@ -2,7 +2,8 @@
 //
 // Parsed once, planned once: a plan is kept for as long as the descriptors it was made from are the same, which a
 // transaction tells without reading any (Transaction::system_version). Its parameters' types never change; neither do those
-// of its columns, as clients were told of them (0A000).
+// of its columns, as clients were told of them (0A000). Its literals mean what they meant in the session's time zone when
+// it was planned, as in PostgreSQL.
 //
 // Used by the session's thread.
 #pragma once

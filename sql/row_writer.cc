@@ -32,14 +32,15 @@ absl::StatusOr<std::string> RowWriter::Insert(const Row& row) {
 // Under a primary key that must be free.
 absl::Status RowWriter::PutRow(const std::string& key, const Row& row) {
   ASSIGN_OR_RETURN(const LockedRow locked, execution_.transaction->LockRow(key, execution_.stop));
-  if (locked.row) return UniqueViolation(table_, table_.primary_key_name, table_.primary_key, row);
+  if (locked.row)
+    return UniqueViolation(table_, table_.primary_key_name, table_.primary_key, row, execution_.evaluation.zone());
   return execution_.transaction->Put(key, EncodeRowValue(table_, row));
 }
 
 absl::Status RowWriter::PutEntry(const Index& index, IndexEntry entry, const Row& row) {
   if (entry.unique) {
     ASSIGN_OR_RETURN(const LockedRow locked, execution_.transaction->LockRow(entry.key, execution_.stop));
-    if (locked.row) return UniqueViolation(table_, index.name, index.columns, row);
+    if (locked.row) return UniqueViolation(table_, index.name, index.columns, row, execution_.evaluation.zone());
   }
   return execution_.transaction->Put(entry.key, std::move(entry.value));
 }

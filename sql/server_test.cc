@@ -37,6 +37,37 @@ TEST_F(ServerTest, ClientIsToldTheServersSettings) {
   EXPECT_STREQ(PQparameterStatus(client->get(), "application_name"), "test");
 }
 
+TEST_F(ServerTest, ClientChoosesTheTimeZone) {
+  const auto client = Connect("options='-c TimeZone=europe/zurich'");
+  const auto zone = [&] { return std::string(PQparameterStatus(client->get(), "TimeZone")); };
+  const std::string moment = "SELECT '2024-07-01 12:00+00'::timestamptz";
+  EXPECT_EQ(zone(), "Europe/Zurich");
+  EXPECT_EQ(client->Run(moment), "2024-07-01 14:00:00+02");
+  const char* text = "2024-07-01 14:00";
+  PGresult* result = PQexecParams(client->get(), "SELECT $1::timestamptz", 1, nullptr, &text, nullptr, nullptr, 1);
+  const std::string binary(PQgetvalue(result, 0, 0), PQgetlength(result, 0, 0));
+  PQclear(result);
+  std::string expected;
+  for (int shift = 56; shift >= 0; shift -= 8) {
+    expected.push_back(static_cast<char>(773'150'400'000'000 >> shift));  // microseconds from 2000 to noon UTC
+  }
+  EXPECT_EQ(binary, expected);
+  EXPECT_EQ(client->Run("SET TimeZone = 'Asia/Tokyo'"), "OK SET");
+  EXPECT_EQ(zone(), "Asia/Tokyo");
+  EXPECT_EQ(client->Run(moment), "2024-07-01 21:00:00+09");
+  EXPECT_EQ(client->Run("SELECT set_config('TimeZone', '-3', false)"), "<-03>+03");
+  EXPECT_EQ(zone(), "<-03>+03");
+  EXPECT_EQ(client->Run("BEGIN; SET LOCAL TimeZone = 'UTC'"), "OK SET");
+  EXPECT_EQ(zone(), "UTC");
+  EXPECT_EQ(client->Run("ROLLBACK"), "OK ROLLBACK");
+  EXPECT_EQ(zone(), "<-03>+03");
+  EXPECT_EQ(client->Run("RESET TimeZone"), "OK RESET");
+  EXPECT_EQ(zone(), "Europe/Zurich");
+  EXPECT_NE(
+      ConnectError("options='-c TimeZone=nonsense'").find("FATAL:  invalid value for parameter \"TimeZone\": \"nonsense\""),
+      std::string::npos);
+}
+
 TEST_F(ServerTest, StatActivityShowsTheSessionsOfOneVirtualCluster) {
   const auto client = Connect();
   const auto other = Connect();

@@ -54,13 +54,14 @@ class Session final : public SqlSession {
   }
 
   absl::StatusOr<std::vector<Command>> ParseCommands(std::string_view text) override {
-    if (std::optional<Command> known = cache_.Find(text)) return std::vector<Command>{*std::move(known)};
+    if (std::optional<Command> known = cache_.Find(text, settings_.current().zone()))
+      return std::vector<Command>{*std::move(known)};
     ASSIGN_OR_RETURN(std::vector<StatementRef> statements, Parse(text));
     if (statements.size() == 1) {
       const auto prepare = [this](const StatementRef& statement, const std::vector<SqlType>& hints) {
         return block_.failed() ? InFailedTransaction() : PrepareStatement(statement, hints);
       };
-      if (std::optional<Command> known = cache_.Add(text, statements[0], prepare)) {
+      if (std::optional<Command> known = cache_.Add(text, statements[0], settings_.current().zone(), prepare)) {
         return std::vector<Command>{*std::move(known)};
       }
     }
@@ -85,7 +86,7 @@ class Session final : public SqlSession {
       FailBlock();
       return WithPosition(prepared.status(), *statement);
     }
-    cache_.AddPrepared(text, hints, *prepared);
+    cache_.AddPrepared(text, hints, settings_.current().zone(), *prepared);
     return prepared;
   }
 
@@ -95,6 +96,7 @@ class Session final : public SqlSession {
     const Statement& statement = *command.statement;
     if (block_.failed() && !RunsInFailedBlock(statement)) return InFailedTransaction();
     absl::StatusOr<std::string> tag = Execute({command, sink, std::move(stop)});
+    if (block_.kind() == TransactionBlock::Kind::kNone) tag.ok() ? settings_.Commit() : settings_.Rollback();
     if (tag.ok()) return tag;
     // Of a statement with parameters in the place of literals, places are not the client's.
     return command.text.empty() ? WithPosition(tag.status(), statement) : WithoutLocation(tag.status());
@@ -130,6 +132,7 @@ class Session final : public SqlSession {
   absl::Status SetSettingAtStart(const std::string& name, const std::string& value) override {
     return settings_.current().SetAtStart(name, value);
   }
+  const TimeZone& zone() const override { return *settings_.current().zone(); }
   const Timeouts& timeouts() const override { return settings_.current().timeouts(); }
   std::vector<std::pair<std::string, std::string>> TakeReportedSettings() override { return settings_.TakeReported(); }
 
@@ -356,6 +359,7 @@ class Session final : public SqlSession {
     RETURN_IF_ERROR(execution.transaction->BeginStatement());
     execution.evaluation.snapshot = execution.transaction->snapshot();
     Binder binder({});
+    binder.set_zone(zone());
     const Planning planning{
         .transaction = execution.transaction, .tables = &tables_, .binder = &binder, .system = context_.system};
     ASSIGN_OR_RETURN(const pg_query::SelectStmt query, CopiedQuery(call.statement().tree->copy_stmt()));
@@ -377,6 +381,7 @@ class Session final : public SqlSession {
                            .statement_time = now,
                            .session = &context_,
                            .settings = &settings_.current(),
+                           .session_settings = &settings_,
                            .catalog = &catalog_,
                            .sequences = &sequences_,
                            .stop = stop},
@@ -412,7 +417,7 @@ class Session final : public SqlSession {
 
   absl::StatusOr<BoundStatementRef> Bind(const StatementRef& statement, const std::vector<SqlType>& hints,
                                          NewParameters new_parameters, Transaction& transaction) {
-    return BindStatement(statement, hints, new_parameters, transaction, &tables_, context_);
+    return BindStatement(statement, hints, new_parameters, transaction, &tables_, context_, zone());
   }
 
   absl::Status Refresh(PreparedStatement& prepared, Transaction& transaction) {
@@ -449,7 +454,7 @@ class Session final : public SqlSession {
   // null: it must be prepared.
   absl::StatusOr<PreparedRef> KnownPrepared(std::string_view text, const std::vector<SqlType>& hints) {
     if (block_.failed()) return nullptr;
-    PreparedRef known = cache_.FindPrepared(text, hints);
+    PreparedRef known = cache_.FindPrepared(text, hints, settings_.current().zone());
     if (!known || !known->plan()) return known;
     std::unique_ptr<Transaction> own;
     ASSIGN_OR_RETURN(Transaction* const transaction, TransactionToPrepareIn(&own));

@@ -147,6 +147,7 @@ class SqlSession {
   // What the client asks for when it connects; RESET comes back to it.
   virtual absl::Status SetSettingAtStart(const std::string& name, const std::string& value) = 0;
   // As they are set now.
+  virtual const TimeZone& zone() const = 0;
   virtual const Timeouts& timeouts() const = 0;
   // Settings changed since the last call whose new value clients must be told (ParameterStatus).
   virtual std::vector<std::pair<std::string, std::string>> TakeReportedSettings() = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/status.h"
+#include "sql/datetime.h"
 #include "sql/tree.h"
 
 namespace anabranch {
@@ -26,12 +27,32 @@ std::string ConstantText(const pg_query::A_Const& constant) {
   }
 }
 
+// INTERVAL '...' [HOUR [TO MINUTE]] of SET TIME ZONE, as the setting takes it.
+absl::StatusOr<std::string> IntervalText(const pg_query::TypeCast& cast) {
+  constexpr int kHourMask = 1 << 10, kMinuteMask = 1 << 11;  // of PostgreSQL's modifiers
+  const auto& modifiers = cast.type_name().typmods();
+  const int fields = modifiers.empty() ? 0 : modifiers[0].a_const().ival().ival();
+  std::string text = cast.arg().a_const().sval().sval();
+  // A number alone counts the last field.
+  if (FromText(SqlType::kInt8, text).ok())
+    text += fields == kHourMask ? " hours" : (fields & kMinuteMask) != 0 ? " minutes" : "";
+  ASSIGN_OR_RETURN(Interval interval, ParseInterval(text));
+  if (fields == kHourMask) interval.us -= interval.us % kHourUs;
+  return fmt::format("INTERVAL '{}'", ToText(interval));
+}
+
 absl::StatusOr<std::string> ListText(const google::protobuf::RepeatedPtrField<Node>& values) {
   std::string text;
   for (const Node& value : values) {
-    if (!value.has_a_const()) return UnsupportedError("SET to anything but constants");
     if (!text.empty()) text += ", ";
-    text += ConstantText(value.a_const());
+    if (value.has_type_cast()) {
+      ASSIGN_OR_RETURN(const std::string interval, IntervalText(value.type_cast()));
+      text += interval;
+    } else if (value.has_a_const()) {
+      text += ConstantText(value.a_const());
+    } else {
+      return UnsupportedError("SET to anything but constants");
+    }
   }
   return text;
 }
@@ -86,6 +107,14 @@ absl::StatusOr<std::string> SessionSettings::ExecuteSet(const pg_query::Variable
     default:
       return UnsupportedError("SET ... FROM CURRENT");
   }
+}
+
+absl::StatusOr<std::string> SessionSettings::SetConfig(const std::string& name, const std::optional<std::string>& value,
+                                                       bool local) {
+  const auto change = [&](Settings& settings) { return value ? settings.Set(name, *value) : settings.Reset(name); };
+  if (!on_commit_) BeginTransaction();
+  RETURN_IF_ERROR(Apply(local, change));
+  return current_.Get(name);
 }
 
 void SessionSettings::ResetAll() {

@@ -24,6 +24,9 @@ class SessionSettings {
   const Settings& current() const { return current_; }
 
   absl::StatusOr<std::string> ExecuteSet(const pg_query::VariableSetStmt& set, TransactionBlock* block, ResultSink& sink);
+  // As set_config does; no value: what RESET comes back to. Returns what it is then. Begins a transaction if there is none:
+  // the statement's.
+  absl::StatusOr<std::string> SetConfig(const std::string& name, const std::optional<std::string>& value, bool local);
   void ResetAll();
   absl::StatusOr<std::string> Show(std::string_view name, const TransactionBlock& block) const;
   absl::StatusOr<std::string> ColumnName(std::string_view name) const;

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/status.h"
+#include "sql/datetime.h"
 
 namespace anabranch {
 namespace {
@@ -17,7 +18,7 @@ constexpr auto kNames = std::to_array<std::pair<std::string_view, SetFunction>>(
 class Series final : public SetValues {
  public:
   Series(int64_t start, int64_t stop, int64_t step) : next_(start), stop_(stop), step_(step) {}
-  bool Next(Datum* value) override {
+  absl::StatusOr<bool> Next(Datum* value) override {
     if (step_ > 0 ? next_ > stop_ : next_ < stop_) return false;
     *value = static_cast<int64_t>(next_);
     next_ += step_;
@@ -30,10 +31,35 @@ class Series final : public SetValues {
   const __int128 step_;
 };
 
+// Of a timestamp; days and months are those of the session's time zone if it has one.
+template <typename Time>
+class TimeSeries final : public SetValues {
+ public:
+  TimeSeries(Time start, Time stop, const Interval& step, const EvaluationContext& context)
+      : next_(start), stop_(stop), step_(step), up_(step > Interval()), context_(context) {}
+  absl::StatusOr<bool> Next(Datum* value) override {
+    if (up_ ? next_ > stop_ : next_ < stop_) return false;
+    *value = next_;
+    if constexpr (std::is_same_v<Time, TimestampTz>) {
+      ASSIGN_OR_RETURN(next_, AddInterval(next_, step_, context_.zone()));
+    } else {
+      ASSIGN_OR_RETURN(next_.us, AddInterval(next_.us, step_));
+    }
+    return true;
+  }
+
+ private:
+  Time next_;
+  const Time stop_;
+  const Interval step_;
+  const bool up_;
+  const EvaluationContext& context_;
+};
+
 class Listed final : public SetValues {
  public:
   explicit Listed(std::vector<Datum> values) : values_(std::move(values)) {}
-  bool Next(Datum* value) override {
+  absl::StatusOr<bool> Next(Datum* value) override {
     if (next_ == values_.size()) return false;
     *value = std::move(values_[next_++]);
     return true;
@@ -48,9 +74,20 @@ using ValuesRef = std::unique_ptr<SetValues>;
 
 ValuesRef List(std::vector<Datum> values) { return std::make_unique<Listed>(std::move(values)); }
 
-absl::StatusOr<ValuesRef> OpenSeries(const Row& bounds) {
+absl::Status NoStep() { return SqlError(sqlstate::kInvalidParameterValue, "step size cannot equal zero"); }
+
+template <typename Time>
+absl::StatusOr<ValuesRef> OpenTimeSeries(const Row& bounds, const EvaluationContext& context) {
+  const Interval& step = std::get<Interval>(bounds[2]);
+  if (step == Interval()) return NoStep();
+  return ValuesRef(std::make_unique<TimeSeries<Time>>(std::get<Time>(bounds[0]), std::get<Time>(bounds[1]), step, context));
+}
+
+absl::StatusOr<ValuesRef> OpenSeries(const Row& bounds, const EvaluationContext& context) {
+  if (std::holds_alternative<TimestampTz>(bounds[0])) return OpenTimeSeries<TimestampTz>(bounds, context);
+  if (std::holds_alternative<LocalTimestamp>(bounds[0])) return OpenTimeSeries<LocalTimestamp>(bounds, context);
   const int64_t step = bounds.size() > 2 ? std::get<int64_t>(bounds[2]) : 1;
-  if (step == 0) return SqlError(sqlstate::kInvalidParameterValue, "step size cannot equal zero");
+  if (step == 0) return NoStep();
   return ValuesRef(std::make_unique<Series>(std::get<int64_t>(bounds[0]), std::get<int64_t>(bounds[1]), step));
 }
 
@@ -81,7 +118,8 @@ class SetSource final : public RowSource {
   absl::StatusOr<bool> Next(Row* row) override {
     RETURN_IF_ERROR(CheckStop(execution_.stop));
     Datum value;
-    if (!values_->Next(&value)) return false;
+    ASSIGN_OR_RETURN(const bool found, values_->Next(&value));
+    if (!found) return false;
     if (row->size() < static_cast<size_t>(slots_.end)) row->resize(slots_.end);
     int slot = slots_.begin;
     const Array* record = std::get_if<Array>(&value);
@@ -120,7 +158,10 @@ class ProjectSetSource final : public RowSource {
       *row = input_row_;
       row->resize(width_);
       bool any = false;
-      for (const ValuesRef& values : open_) any = values->Next(&row->emplace_back()) || any;
+      for (const ValuesRef& values : open_) {
+        ASSIGN_OR_RETURN(const bool found, values->Next(&row->emplace_back()));
+        any = any || found;
+      }
       if (any) return true;
       open_.clear();
     }
@@ -164,7 +205,7 @@ absl::StatusOr<std::unique_ptr<SetValues>> OpenSet(const Expression& expression,
   }
   switch (expression.set) {
     case SetFunction::kSeries:
-      return OpenSeries(arguments);
+      return OpenSeries(arguments, context);
     case SetFunction::kUnnest:
       return List(std::get<Array>(arguments[0]).items->values);
     case SetFunction::kSubscripts:

@@ -27,9 +27,9 @@ inline constexpr std::string_view kExpandedNumber = "n";
 class SetValues {
  public:
   virtual ~SetValues() = default;
-  virtual bool Next(Datum* value) = 0;  // false at the end
+  virtual absl::StatusOr<bool> Next(Datum* value) = 0;  // false at the end
 };
-// The values of a kSet expression, or the one value of another. 22023 for a series without steps.
+// The values of a kSet expression, or the one value of another. 22023 for a series without steps. `context` outlives them.
 absl::StatusOr<std::unique_ptr<SetValues>> OpenSet(const Expression& expression, const Row& row,
                                                    const EvaluationContext& context);
 

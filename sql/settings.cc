@@ -10,7 +10,7 @@
 namespace anabranch {
 namespace {
 
-enum class Check { kAny, kFixed, kBool, kIsolation, kInteger, kTimeout, kUtf8, kDateStyle, kUtc, kOwnUser };
+enum class Check { kAny, kFixed, kBool, kIsolation, kInteger, kTimeout, kUtf8, kDateStyle, kTimeZone, kOwnUser };
 
 struct Definition {
   std::string_view name;
@@ -19,7 +19,7 @@ struct Definition {
   bool reported = false;
 };
 
-// kFixed: what this server is, told but not changed. kUtf8, kDateStyle, kUtc, kOwnUser: accepted when it is what we do
+// kFixed: what this server is, told but not changed. kUtf8, kDateStyle, kOwnUser: accepted when it is what we do
 // anyway.
 constexpr auto kDefinitions = std::to_array<Definition>({
     {"server_version", "15.0 (Anabranch)", Check::kFixed, true},
@@ -28,7 +28,7 @@ constexpr auto kDefinitions = std::to_array<Definition>({
     {"client_encoding", "UTF8", Check::kUtf8, true},
     {"DateStyle", "ISO, MDY", Check::kDateStyle, true},
     {"IntervalStyle", "postgres", Check::kFixed, true},
-    {"TimeZone", "UTC", Check::kUtc, true},
+    {"TimeZone", "UTC", Check::kTimeZone, true},
     {"integer_datetimes", "on", Check::kFixed, true},
     {"standard_conforming_strings", "on", Check::kFixed, true},
     {"application_name", "", Check::kAny, true},
@@ -110,9 +110,12 @@ absl::StatusOr<std::string> Checked(const Definition& definition, const std::str
     case Check::kDateStyle:
       if (lower.starts_with("iso")) return std::string(definition.value);
       return OnlyValue(definition.name, value, "ISO, MDY");
-    case Check::kUtc:
-      if (lower == "utc" || lower == "etc/utc" || lower == "gmt" || lower == "z" || lower == "0") return std::string("UTC");
-      return OnlyValue(definition.name, value, "UTC");
+    case Check::kTimeZone: {
+      const TimeZoneRef zone = FindTimeZoneSetting(value);
+      if (zone) return zone->name();
+      return BadValue(definition.name, value,
+                      HasTimeZoneDatabase() ? "" : "This machine has no time zone database: install tzdata and restart.");
+    }
     case Check::kOwnUser:
       break;  // Settings::CheckOwnUser
   }
@@ -184,6 +187,11 @@ void Settings::Become(Values values) {
                      .idle_session_ms = ms("idle_session_timeout")};
   state->isolation = ParseIsolationLevel(value("default_transaction_isolation")).value_or(IsolationLevel::kReadCommitted);
   state->read_only = value("default_transaction_read_only") == "on";
+  if (value("TimeZone") == state_->zone->name()) {
+    state->zone = state_->zone;
+  } else if (TimeZoneRef zone = FindTimeZone(value("TimeZone"))) {
+    state->zone = std::move(zone);
+  }
   state->values = std::move(values);
   state_ = std::move(state);
 }

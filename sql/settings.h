@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "sql/time_zone.h"
 #include "storage/transaction.h"
 
 namespace anabranch {
@@ -46,6 +47,8 @@ class Settings {
   IsolationLevel default_isolation() const { return state_->isolation; }
   bool default_read_only() const { return state_->read_only; }
   const Timeouts& timeouts() const { return state_->timeouts; }
+  // The same object for as long as the zone is the same. Never null.
+  const TimeZoneRef& zone() const { return state_->zone; }
   // Nothing was set in either since one was a copy of the other.
   bool IsUnchanged(const Settings& other) const { return state_ == other.state_; }
 
@@ -61,6 +64,7 @@ class Settings {
     Timeouts timeouts = {};
     IsolationLevel isolation = IsolationLevel::kReadCommitted;
     bool read_only = false;
+    TimeZoneRef zone = std::make_shared<const TimeZone>();
   };
 
   absl::Status CheckOwnUser(std::string_view name, const std::string& value) const;

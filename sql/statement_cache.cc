@@ -105,7 +105,13 @@ std::string_view Written(std::string_view text, const Literal& literal) {
 
 }  // namespace
 
-std::optional<Command> StatementCache::Find(std::string_view text) {
+void StatementCache::Use(const TimeZoneRef& zone) {
+  if (zone_ && zone_->name() != zone->name()) Clear();
+  zone_ = zone;
+}
+
+std::optional<Command> StatementCache::Find(std::string_view text, const TimeZoneRef& zone) {
+  if (zone != zone_) Use(zone);
   shape_.pattern.clear();
   shape_.literals.clear();
   if (by_pattern_.empty() || text.size() > kCachedTextBytesMax || !FindLiterals(text, &shape_)) return std::nullopt;
@@ -127,7 +133,7 @@ std::optional<Command> StatementCache::Find(std::string_view text) {
   for (size_t i = 0; i < shape_.literals.size(); ++i) {
     if (variant->fixed[i]) continue;
     const SqlType type = types[command.parameters.size()];
-    absl::StatusOr<Datum> value = FromText(type, LiteralValue(text, shape_.literals[i]));
+    absl::StatusOr<Datum> value = FromText(type, LiteralValue(text, shape_.literals[i]), *zone);
     if (!value.ok()) return std::nullopt;  // parsing tells what is wrong with it
     command.parameters.push_back(*std::move(value));
   }
@@ -139,7 +145,8 @@ bool StatementCache::IsNew(std::string_view key) {
   return seen_.insert(std::hash<std::string_view>()(key)).second;
 }
 
-std::optional<Command> StatementCache::Add(std::string_view text, const StatementRef& statement, const Prepare& prepare) {
+std::optional<Command> StatementCache::Add(std::string_view text, const StatementRef& statement, const TimeZoneRef& zone,
+                                           const Prepare& prepare) {
   TextShape shape;
   if (!IsCacheable(*statement) || text.size() > kCachedTextBytesMax || !FindLiterals(text, &shape) ||
       shape.literals.size() > kCachedLiteralsMax || IsNew(shape.pattern)) {
@@ -174,16 +181,20 @@ std::optional<Command> StatementCache::Add(std::string_view text, const Statemen
   std::vector<Variant>& variants = by_pattern_[shape.pattern];
   if (variants.size() >= kCachedVariantsMax) return std::nullopt;
   variants.push_back(std::move(variant));
-  return Find(text);
+  return Find(text, zone);
 }
 
-PreparedRef StatementCache::FindPrepared(std::string_view text, const std::vector<SqlType>& hints) const {
+PreparedRef StatementCache::FindPrepared(std::string_view text, const std::vector<SqlType>& hints,
+                                         const TimeZoneRef& zone) {
+  if (zone != zone_) Use(zone);
   if (by_text_.empty() || text.size() > kCachedTextBytesMax) return nullptr;
   const auto found = by_text_.find(PreparedKey(text, hints));
   return found == by_text_.end() ? nullptr : found->second;
 }
 
-void StatementCache::AddPrepared(std::string_view text, const std::vector<SqlType>& hints, const PreparedRef& prepared) {
+void StatementCache::AddPrepared(std::string_view text, const std::vector<SqlType>& hints, const TimeZoneRef& zone,
+                                 const PreparedRef& prepared) {
+  if (zone != zone_) Use(zone);
   if (!IsCacheable(*prepared->statement()) || text.size() > kCachedTextBytesMax) return;
   std::string key = PreparedKey(text, hints);
   if (IsNew(key)) return;

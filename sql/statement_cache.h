@@ -16,6 +16,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "sql/literal.h"
 #include "sql/session.h"
+#include "sql/time_zone.h"
 
 namespace anabranch {
 
@@ -30,17 +31,20 @@ class StatementCache {
  public:
   using Prepare = std::function<absl::StatusOr<PreparedRef>(const StatementRef&, const std::vector<SqlType>&)>;
 
-  // nullopt: not known, or its literals are no values of the types they were.
-  std::optional<Command> Find(std::string_view text);
+  // nullopt: not known, or its literals are no values of the types they were. `zone` is the session's: what was planned in
+  // one is not for another, as literals of timestamps are read in it.
+  std::optional<Command> Find(std::string_view text, const TimeZoneRef& zone);
   // A statement that was just parsed from `text`, which Find did not know. Kept the second time its shape is seen; then
   // this is how to run it.
-  std::optional<Command> Add(std::string_view text, const StatementRef& statement, const Prepare& prepare);
+  std::optional<Command> Add(std::string_view text, const StatementRef& statement, const TimeZoneRef& zone,
+                             const Prepare& prepare);
 
   // The same for the texts that a client prepares, with the types that it gave its parameters. Null: not known. What is
   // known may have been planned under other descriptors.
-  PreparedRef FindPrepared(std::string_view text, const std::vector<SqlType>& hints) const;
+  PreparedRef FindPrepared(std::string_view text, const std::vector<SqlType>& hints, const TimeZoneRef& zone);
   // Kept the second time it is prepared.
-  void AddPrepared(std::string_view text, const std::vector<SqlType>& hints, const PreparedRef& prepared);
+  void AddPrepared(std::string_view text, const std::vector<SqlType>& hints, const TimeZoneRef& zone,
+                   const PreparedRef& prepared);
 
   void Clear() {
     by_pattern_.clear();
@@ -56,6 +60,9 @@ class StatementCache {
 
   bool IsNew(std::string_view key);
 
+  void Use(const TimeZoneRef& zone);
+
+  TimeZoneRef zone_;  // of all variants; null: there was none yet
   absl::flat_hash_map<std::string, std::vector<Variant>> by_pattern_;
   absl::flat_hash_map<std::string, PreparedRef> by_text_;  // the types, then the text
   absl::flat_hash_set<uint64_t> seen_;                     // hashes of keys of both

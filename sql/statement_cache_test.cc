@@ -188,6 +188,15 @@ TEST_F(PreparedCacheTest, AChangedTableMakesItNew) {
   EXPECT_TRUE(IsKept("SELECT * FROM t WHERE k = $1"));
 }
 
+TEST_F(PreparedCacheTest, AnotherTimeZoneMakesItNew) {
+  const char* const text = "SELECT extract(epoch FROM timestamptz '2026-07-01 12:00') WHERE $1";
+  IsKept(text);
+  EXPECT_TRUE(IsKept(text));
+  EXPECT_EQ(session_->RunWith(text, {"t"}), "1782907200.000000");
+  Run("SET TIME ZONE 'Europe/Zurich'");
+  EXPECT_EQ(session_->RunWith(text, {"t"}), "1782900000.000000");
+}
+
 TEST_F(PreparedCacheTest, WhatDependsOnMoreIsNotKept) {
   for (const char* text : {"SHOW TimeZone", "EXPLAIN SELECT 1", "SELECT v FROM t AS OF SYSTEM TIME '-1us'", ""}) {
     IsKept(text);

@@ -2,6 +2,8 @@
 
 #include <pg_query.h>
 
+#include <map>
+
 #include "base/status.h"
 
 namespace anabranch {
@@ -16,11 +18,11 @@ absl::Status Unreadable(std::string_view what) {
   return SqlError(sqlstate::kDataCorrupted, fmt::format("a stored expression cannot be read: {}", what));
 }
 
-// Calls `visit` with every column reference in the message.
-template <typename Visit>
-void VisitColumns(Message* message, const Visit& visit) {
-  if (message->GetDescriptor() == pg_query::ColumnRef::descriptor()) {
-    visit(static_cast<pg_query::ColumnRef*>(message));
+// Calls `visit` with every message of a type in the message; not with those within it.
+template <typename Wanted, typename Visit>
+void VisitAll(Message* message, const Visit& visit) {
+  if (message->GetDescriptor() == Wanted::descriptor()) {
+    visit(static_cast<Wanted*>(message));
     return;
   }
   const google::protobuf::Reflection* reflection = message->GetReflection();
@@ -29,13 +31,22 @@ void VisitColumns(Message* message, const Visit& visit) {
   for (const FieldDescriptor* field : present) {
     if (field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) continue;
     if (!field->is_repeated()) {
-      VisitColumns(reflection->MutableMessage(message, field), visit);
+      VisitAll<Wanted>(reflection->MutableMessage(message, field), visit);
       continue;
     }
     for (int i = 0; i < reflection->FieldSize(*message, field); ++i) {
-      VisitColumns(reflection->MutableRepeatedMessage(message, field, i), visit);
+      VisitAll<Wanted>(reflection->MutableRepeatedMessage(message, field, i), visit);
     }
   }
+}
+
+// By location, the literals of a timestamptz or of an array of them, as UTC.
+void NoteZoned(const Expression& bound, std::map<int, std::string>* literals) {
+  const bool zoned = bound.type == SqlType::kTimestampTz || bound.type == SqlType::kTimestampTzArray;
+  if (bound.kind == ExpressionKind::kConstant && zoned && !IsNull(bound.constant)) {
+    literals->emplace(bound.location, ToText(bound.constant));
+  }
+  for (const ExpressionRef& argument : bound.arguments) NoteZoned(*argument, literals);
 }
 
 }  // namespace
@@ -122,7 +133,7 @@ void StripRegclass(pg_query::Node* expression) {
 }
 
 void StripQualifiers(pg_query::Node* expression) {
-  VisitColumns(expression, [](pg_query::ColumnRef* reference) {
+  VisitAll<pg_query::ColumnRef>(expression, [](pg_query::ColumnRef* reference) {
     reference->mutable_fields()->DeleteSubrange(0, reference->fields_size() - 1);
   });
 }
@@ -130,7 +141,7 @@ void StripQualifiers(pg_query::Node* expression) {
 bool NamesColumn(const pg_query::Node& expression, std::string_view column) {
   pg_query::Node copy = expression;
   bool found = false;
-  VisitColumns(&copy, [&](pg_query::ColumnRef* reference) {
+  VisitAll<pg_query::ColumnRef>(&copy, [&](pg_query::ColumnRef* reference) {
     const pg_query::Node& last = reference->fields(reference->fields_size() - 1);
     found = found || last.string().sval() == column;
   });
@@ -138,9 +149,27 @@ bool NamesColumn(const pg_query::Node& expression, std::string_view column) {
 }
 
 void RenameColumn(std::string_view from, const std::string& to, pg_query::Node* expression) {
-  VisitColumns(expression, [&](pg_query::ColumnRef* reference) {
+  VisitAll<pg_query::ColumnRef>(expression, [&](pg_query::ColumnRef* reference) {
     pg_query::Node* last = reference->mutable_fields(reference->fields_size() - 1);
     if (last->string().sval() == from) last->mutable_string()->set_sval(to);
+  });
+}
+
+void WriteZones(const Expression& bound, pg_query::Node* expression) {
+  std::map<int, std::string> literals;
+  NoteZoned(bound, &literals);
+  const auto write = [](const std::string& text, Message* around) {
+    VisitAll<pg_query::A_Const>(around, [&](pg_query::A_Const* constant) {
+      if (constant->has_sval()) constant->mutable_sval()->set_sval(text);
+    });
+  };
+  VisitAll<pg_query::A_Const>(expression, [&](pg_query::A_Const* constant) {
+    if (const auto found = literals.find(constant->location()); found != literals.end()) write(found->second, constant);
+  });
+  // A literal whose type stands before it begins with that.
+  VisitAll<pg_query::TypeCast>(expression, [&](pg_query::TypeCast* cast) {
+    if (const auto found = literals.find(cast->location()); found != literals.end())
+      write(found->second, cast->mutable_arg());
   });
 }
 

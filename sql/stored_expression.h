@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "pg_query/pg_query.pb.h"
+#include "sql/expression.h"
 
 namespace anabranch {
 
@@ -34,6 +35,10 @@ std::optional<std::string> SequenceOfDefault(std::string_view sql);
 std::string UnquoteName(std::string_view text);
 // Puts the name in the place of 'name'::regclass, which is how PostgreSQL prints the argument of nextval.
 void StripRegclass(pg_query::Node* expression);
+
+// Writes the literals of timestamptz as UTC: what they mean was settled when the expression was `bound`, in the session's
+// zone.
+void WriteZones(const Expression& bound, pg_query::Node* expression);
 
 // Leaves of t.a only a: for an expression over one table, whatever that is called.
 void StripQualifiers(pg_query::Node* expression);

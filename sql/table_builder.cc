@@ -248,8 +248,10 @@ absl::Status TableBuilder::AddIndex(std::string name, std::vector<int> columns, 
 absl::Status TableBuilder::AddCheck(const pg_query::Constraint& constraint) {
   if (constraint.skip_validation()) return UnsupportedError("NOT VALID");
   Check check{.name = constraint.conname(), .expression = {}};
-  RETURN_IF_ERROR(BindCheck(table_, constraint.raw_expr()).status());
+  ASSIGN_OR_RETURN(const ExpressionRef bound,
+                   BindCheck(table_, constraint.raw_expr(), change_->execution().evaluation.zone()));
   Node expression = constraint.raw_expr();
+  WriteZones(*bound, &expression);
   StripQualifiers(&expression);
   ASSIGN_OR_RETURN(check.expression, ExpressionSql(expression));
   if (!check.name.empty()) {
@@ -276,8 +278,11 @@ absl::Status TableBuilder::SetDefault(const Node* expression, Column* column) {
   Node stripped = *expression;
   StripRegclass(&stripped);
   Binder binder({});
+  binder.set_zone(change_->execution().evaluation.zone());
   ASSIGN_OR_RETURN(const ExpressionRef bound, binder.BindAssignment(stripped, *column, "DEFAULT expressions"));
-  ASSIGN_OR_RETURN(column->default_expression, ExpressionSql(*expression));
+  Node stored = *expression;
+  WriteZones(*bound, &stored);
+  ASSIGN_OR_RETURN(column->default_expression, ExpressionSql(stored));
   if (!IsImmutable(*bound)) return absl::OkStatus();
   ASSIGN_OR_RETURN(Datum value, Evaluate(*bound, {}, change_->execution().evaluation));
   if (IsNull(value)) {

@@ -25,7 +25,7 @@ class TextSink final : public ResultSink {
   }
   absl::Status AddRow(const Row& row) override {
     if (!rows.empty()) rows += "\n";
-    for (size_t i = 0; i < row.size(); ++i) rows += (i == 0 ? "" : "|") + (IsNull(row[i]) ? "~" : ToText(row[i]));
+    for (size_t i = 0; i < row.size(); ++i) rows += (i == 0 ? "" : "|") + (IsNull(row[i]) ? "~" : ToText(row[i], zone()));
     ++count;
     return absl::OkStatus();
   }
@@ -39,6 +39,9 @@ class TextSink final : public ResultSink {
   }
   absl::Status EndCopyOut() override { return absl::OkStatus(); }
 
+  const TimeZone& zone() const { return session == nullptr ? UtcZone() : session->zone(); }
+
+  const SqlSession* session = nullptr;  // whose zone timestamps are shown in; null: UTC
   std::string columns;
   std::string rows;
   std::string notices;
@@ -105,7 +108,7 @@ class TestSession {
     for (size_t i = 0; i < parameters.size(); ++i) {
       command.parameters.emplace_back();
       if (!parameters[i]) continue;
-      auto value = FromText(prepared->description().parameters[i], *parameters[i]);
+      auto value = FromText(prepared->description().parameters[i], *parameters[i], session_->zone());
       if (!value.ok()) return Error(value.status());
       command.parameters.back() = *std::move(value);
     }
@@ -146,6 +149,7 @@ class TestSession {
  private:
   std::string Execute(const Command& command, std::stop_token stop) {
     last_ = TextSink();
+    last_.session = session_.get();
     auto tag = session_->Execute(command, last_, std::move(stop));
     failed_ = !tag.ok();
     if (failed_) return Fail(tag.status());

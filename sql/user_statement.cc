@@ -92,7 +92,8 @@ class UserOptions {
                         fmt::format("invalid connection limit: {}", user->connection_limit));
       }
     } else if (name == "validUntil") {
-      ASSIGN_OR_RETURN(const Datum time, FromText(SqlType::kTimestampTz, StringOf(option.arg())));
+      ASSIGN_OR_RETURN(const Datum time,
+                       FromText(SqlType::kTimestampTz, StringOf(option.arg()), execution_.evaluation.zone()));
       user->valid_until = std::get<TimestampTz>(time);
     } else if (name == "password") {
       user->password = option.has_arg() ? Verifier(StringOf(option.arg())) : "";

@@ -50,6 +50,14 @@ const types = [
 ];
 
 const checks = {
+  async 'a time zone asked for at the start, and one that there is not'() {
+    const zone = (name) => ({options: `-ccluster=main -c TimeZone=${name}`});
+    await withClient(async (client) => {
+      const {rows} = await client.query("SELECT $1::timestamptz AS at, $1::timestamptz::text AS text", ['2024-07-01 12:00']);
+      assert.deepEqual(rows, [{at: new Date('2024-07-01T06:30:00Z'), text: '2024-07-01 12:00:00+05:30'}]);
+    }, zone('Asia/Kolkata'));
+    await refused('22023', withClient(() => assert.fail('connected'), zone('nonsense')), 'TimeZone');
+  },
   async 'parameters of every type, stored and read back'() {
     await withClient(async (client) => {
       const columns = types.map(([type], i) => `c${i} ${type}`).join(', ');

@@ -23,6 +23,13 @@ done
 
 [[ $(psql -X "$(uri a)" -c '\timing' -c 'SELECT 1') =~ Time:\ [0-9.]+\ ms ]] || fail '\timing shows no time'
 
+# PGTZ goes into the startup packet.
+in_zone=$(PGTZ=europe/zurich psql -XAt "$(uri a)" -c 'SHOW TimeZone' -c "SELECT '2024-07-01 12:00'::timestamptz")
+[[ $in_zone == $'Europe/Zurich\n2024-07-01 12:00:00+02' ]] || fail "PGTZ: $in_zone"
+no_zone=$(PGTZ=nonsense psql -XAt "$(uri a)" -c 'SELECT 1' 2>&1) && fail 'PGTZ=nonsense is let in'
+[[ $no_zone == *'FATAL:  invalid value for parameter "TimeZone": "nonsense"'* ]] || fail "PGTZ=nonsense: $no_zone"
+say 'PGTZ chooses the time zone'
+
 # Ctrl-C: psql sends a cancel request while a query runs. Pressed between two queries it only ends psql; then once more.
 cancel() {
   local running

@@ -68,7 +68,6 @@ class Server {
  public:
   explicit Server(const std::string& uri) : connection_(PQconnectdb(uri.c_str())) {
     EXPECT_EQ(PQstatus(connection_), CONNECTION_OK) << PQerrorMessage(connection_);
-    Run({.text = "SET TimeZone = 'UTC'", .parameters = {}}, false);
   }
   ~Server() { PQfinish(connection_); }
   Server(const Server&) = delete;
@@ -184,6 +183,7 @@ class Differential : public testing::Test {
     theirs_ = std::make_unique<Server>(postgres_.Uri());
     ASSERT_TRUE(ours_->alive() && theirs_->alive());
     std::printf("seed %lu\n", static_cast<unsigned long>(seed_));
+    RunOnBoth(fmt::format("SET TimeZone = '{}'", RequestOf(grammar_.Make("zone")).text));
     MakeTables();
   }
 
