@@ -8,6 +8,7 @@ set -euo pipefail
 clients=(1 8 32) scripts=(select-only simple-update tpcb-like) modes=(simple extended prepared)
 scale=32 seconds=5 rounds=5 memory_scale=100 json=''
 warm_up=(-T 1) idle_seconds=2
+rest_seconds=75 # ours gives memory back when it was at rest for up to a minute
 wait_seconds=600 # lib.sh: a loaded server writes for minutes before it is idle
 
 usage() {
@@ -38,7 +39,7 @@ parse_flags() {
     value=${flag#*=}
     case $flag in
       --help) usage && exit ;;
-      --quick) clients=(2) scale=1 rounds=1 memory_scale=1 seconds=0 warm_up=(-t 1) idle_seconds=0.1 ;;
+      --quick) clients=(2) scale=1 rounds=1 memory_scale=1 seconds=0 warm_up=(-t 1) idle_seconds=0.1 rest_seconds=0 ;;
       --clients=*) IFS=, read -ra clients <<<"$value" && check "$flag" "$number" "${clients[@]}" ;;
       --scripts=*) IFS=, read -ra scripts <<<"$value" && check "$flag" 'select-only|simple-update|tpcb-like' "${scripts[@]}" ;;
       --modes=*) IFS=, read -ra modes <<<"$value" && check "$flag" 'simple|extended|prepared' "${modes[@]}" ;;
@@ -285,6 +286,7 @@ memory_row() {
     load "$side" "$memory_scale"
     settle "$side"
   done
+  sleep "$rest_seconds"
   values=() cpus=()
   for side in "${sides[@]}"; do values[$side]=$(resident_bytes "${pid_of[$side]}"); done
   row "idle with $(short $((memory_scale * 100000))) rows" 'bytes resident' '<= 1.0'
