@@ -1,8 +1,6 @@
 #include "storage/rest.h"
 
 #include <atomic>
-#include <chrono>
-#include <thread>
 
 #include "storage/test_store.h"
 
@@ -43,7 +41,8 @@ class RestTest : public StoreFixture {
   // The store sees a period end, soon.
   void SkipPeriod() {
     clock_.Skip(Rest::kPeriodNs + 1);
-    std::this_thread::sleep_for(std::chrono::nanoseconds(3 * kTickIntervalNs));
+    const Timestamp three_ticks_later{store_->visible().ns + 3 * kTickIntervalNs};
+    ASSERT_TRUE(store_->WaitVisible(three_ticks_later, {}).ok());
   }
   size_t Rows() {
     size_t rows = 0;
