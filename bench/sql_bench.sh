@@ -8,7 +8,7 @@ set -euo pipefail
 clients=(1 8 32) scripts=(select-only simple-update tpcb-like) modes=(simple extended prepared)
 scale=32 seconds=5 rounds=5 memory_scale=100 json=''
 warm_up=(-T 1) idle_seconds=2
-rest_seconds=75 # ours gives memory back when it was at rest for up to a minute
+rest_seconds=100 # ours gives memory back within a minute of rest, its allocator within some seconds more
 wait_seconds=600 # lib.sh: a loaded server writes for minutes before it is idle
 
 usage() {
