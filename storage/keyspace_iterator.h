@@ -52,8 +52,8 @@ class KeyspaceIterator {
     result->state_ = rocks.state();
     do {
       before = std::move(result->state_);
-      if (result->pooled_) result->iterator_ = rocks.TakePointIterator(&result->generation_);
-      if (!result->pooled_ || !result->iterator_) result->iterator_.reset(rocks.db()->NewIterator(options, handle));
+      result->iterator_ = result->pooled_ ? rocks.TakePointIterator(&result->generation_) : nullptr;
+      if (!result->iterator_) result->iterator_.reset(rocks.db()->NewIterator(options, handle));
       result->state_ = rocks.state();
     } while (!SameHidden(*before, *result->state_));
     RETURN_IF_ERROR(CheckFloor(*result->state_, oldest));
