@@ -75,12 +75,12 @@ class Session final : public SqlSession {
     if (known) return known;
     ASSIGN_OR_RETURN(const std::vector<StatementRef> statements, Parse(text));
     if (statements.empty()) return std::make_shared<PreparedStatement>(nullptr, StatementDescription());
-    const StatementRef& statement = statements[0];
-    if (block_.failed() && !RunsInFailedBlock(*statement)) return InFailedTransaction();
     if (statements.size() > 1) {
       FailBlock();
       return SqlError(sqlstate::kSyntaxError, "cannot insert multiple commands into a prepared statement");
     }
+    const StatementRef& statement = statements[0];
+    if (block_.failed() && !RunsInFailedBlock(*statement)) return InFailedTransaction();
     absl::StatusOr<PreparedRef> prepared = PrepareStatement(statement, hints);
     if (!prepared.ok()) {
       FailBlock();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "base/coding.h"
 #include "base/status.h"
 #include "sql/bound_statement.h"
 #include "sql/parse.h"
@@ -92,9 +93,9 @@ bool IsCacheable(const Statement& statement) {
 
 std::string PreparedKey(std::string_view text, const std::vector<SqlType>& hints) {
   std::string key;
-  key.reserve(hints.size() + 1 + text.size());
-  for (const SqlType hint : hints) key.push_back(static_cast<char>(hint));
-  key.push_back(static_cast<char>(SqlType::kUnknown));
+  key.reserve((hints.size() + 1) * sizeof(uint32_t) + text.size());
+  PutFixed32(&key, static_cast<uint32_t>(hints.size()));
+  for (const SqlType hint : hints) PutFixed32(&key, static_cast<uint32_t>(hint));
   key.append(text);
   return key;
 }

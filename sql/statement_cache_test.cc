@@ -179,6 +179,13 @@ TEST_F(PreparedCacheTest, OtherTypesOfParametersAreAnotherStatement) {
   EXPECT_EQ(session_->Describe("SELECT $1", {SqlType::kText}), "text -> ?column?:text");
 }
 
+TEST_F(PreparedCacheTest, TypesOfParametersAreToldApartByAllOfTheirNumber) {
+  // 1043 and 19: the same in their last byte.
+  EXPECT_FALSE(IsKept("SELECT $1", {SqlType::kVarchar}));
+  EXPECT_TRUE(IsKept("SELECT $1", {SqlType::kVarchar}));
+  EXPECT_EQ(session_->Describe("SELECT $1", {SqlType::kName}), "name -> ?column?:name");
+}
+
 TEST_F(PreparedCacheTest, AChangedTableMakesItNew) {
   EXPECT_FALSE(IsKept("SELECT * FROM t WHERE k = $1"));
   EXPECT_TRUE(IsKept("SELECT * FROM t WHERE k = $1"));
