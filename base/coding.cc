@@ -7,15 +7,14 @@ void PutFixed32(std::string* out, uint32_t value) {
 }
 
 void PutFixed64BigEndian(std::string* out, uint64_t value) {
-  for (int shift = 56; shift >= 0; shift -= 8) out->push_back(static_cast<char>(value >> shift));
+  char bytes[8];
+  for (int i = 0; i < 8; ++i) bytes[i] = static_cast<char>(value >> (56 - 8 * i));
+  out->append(bytes, sizeof(bytes));
 }
 
 void PutVarint(std::string* out, uint64_t value) {
-  while (value >= 0x80) {
-    out->push_back(static_cast<char>(value | 0x80));
-    value >>= 7;
-  }
-  out->push_back(static_cast<char>(value));
+  char bytes[kVarintBytesMax];
+  out->append(bytes, EncodeVarint(bytes, value) - bytes);
 }
 
 void PutLengthPrefixed(std::string* out, std::string_view bytes) {

@@ -1,6 +1,7 @@
 // Byte encodings shared by keys on disk and frames on the wire.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -9,7 +10,14 @@ namespace anabranch {
 
 void PutFixed32(std::string* out, uint32_t value);  // little endian
 void PutFixed64BigEndian(std::string* out, uint64_t value);
-void PutVarint(std::string* out, uint64_t value);  // LEB128, at most 10 bytes
+inline constexpr size_t kVarintBytesMax = 10;
+void PutVarint(std::string* out, uint64_t value);  // LEB128
+// The same at `at`, which has room for it. Where it ends.
+inline char* EncodeVarint(char* at, uint64_t value) {
+  for (; value >= 0x80; value >>= 7) *at++ = static_cast<char>(value | 0x80);
+  *at++ = static_cast<char>(value);
+  return at;
+}
 void PutLengthPrefixed(std::string* out, std::string_view bytes);
 
 // Each Take* removes what it read from the front of *in and returns false, leaving *in as it was, if the input is too short

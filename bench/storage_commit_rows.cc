@@ -49,9 +49,9 @@ void AddCommit(World& world, const Sizes& sizes, int clients, int keys) {
   const KeyspaceRef keyspace = world.NewKeyspace();
   const auto ours = [&world, keyspace, clients, each, keys] {
     return TimeClients(clients, each, [&] {
-      auto writes = std::make_shared<WriteSet>();
-      for (int k = 0; k < keys; ++k) (*writes)[World::Key(world.Random() % kCommitKeys)] = {WriteKind::kPut, world.Value()};
-      world.Commit(keyspace, std::move(writes));
+      WriteSet writes;
+      for (int k = 0; k < keys; ++k) writes[World::Key(world.Random() % kCommitKeys)] = {WriteKind::kPut, world.Value()};
+      world.Commit(keyspace, writes);
     });
   };
   const auto raw = [&world, clients, each, keys] {

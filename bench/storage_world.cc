@@ -68,9 +68,9 @@ KeyspaceRef World::Filled(const std::string& name, const Sizes& sizes) {
   if (found != filled_.end()) return found->second;
   KeyspaceRef keyspace = NewKeyspace();
   for (uint64_t id = 0; id < sizes.keys;) {
-    auto writes = std::make_shared<WriteSet>();
-    for (uint64_t i = 0; i < kKeysPerFill && id < sizes.keys; ++i) (*writes)[Key(id++)] = {WriteKind::kPut, Value()};
-    Commit(keyspace, std::move(writes));
+    WriteSet writes;
+    for (uint64_t i = 0; i < kKeysPerFill && id < sizes.keys; ++i) writes[Key(id++)] = {WriteKind::kPut, Value()};
+    Commit(keyspace, writes);
   }
   RocksKeyspace& rocks = AsRocks(*keyspace);
   CheckOk(rocks.db()->CompactRange({}, rocks.data(), nullptr, nullptr));
@@ -79,11 +79,11 @@ KeyspaceRef World::Filled(const std::string& name, const Sizes& sizes) {
   return keyspace;
 }
 
-Timestamp World::Commit(const KeyspaceRef& keyspace, std::shared_ptr<const WriteSet> writes) {
+Timestamp World::Commit(const KeyspaceRef& keyspace, const WriteSet& writes) {
   CommitRequest request;
   request.keyspace = keyspace;
   request.epoch = keyspace->state()->epoch;
-  request.writes = std::move(writes);
+  request.writes = std::make_shared<const WriteList>(writes);
   return Take(store_->Commit(std::move(request)));
 }
 
@@ -91,10 +91,10 @@ anabranch::Change World::Change(const KeyspaceRef& keyspace, const Sizes& sizes)
   anabranch::Change change;
   change.after = store_->visible();
   while (change.encoded_keys.size() < sizes.changes) {
-    auto writes = std::make_shared<WriteSet>();
-    while (writes->size() < kKeysPerChange) (*writes)[Key(Random() % sizes.keys)] = {WriteKind::kPut, Value()};
+    WriteSet writes;
+    while (writes.size() < kKeysPerChange) writes[Key(Random() % sizes.keys)] = {WriteKind::kPut, Value()};
     change.upto = Commit(keyspace, writes);
-    for (const auto& [key, write] : *writes) change.encoded_keys.push_back(EncodeVersionKey(key, change.upto));
+    for (const auto& [key, write] : writes) change.encoded_keys.push_back(EncodeVersionKey(key, change.upto));
   }
   std::sort(change.encoded_keys.begin(), change.encoded_keys.end());
   return change;

@@ -65,7 +65,7 @@ class World {
   KeyspaceRef NewKeyspace();
   // sizes.keys keys of one version each, flushed and compacted. One keyspace per name, made when it is first asked for.
   KeyspaceRef Filled(const std::string& name, const Sizes& sizes);
-  Timestamp Commit(const KeyspaceRef& keyspace, std::shared_ptr<const WriteSet> writes);
+  Timestamp Commit(const KeyspaceRef& keyspace, const WriteSet& writes);
   // Updates sizes.changes keys of a filled keyspace, 100 random ones in each transaction.
   anabranch::Change Change(const KeyspaceRef& keyspace, const Sizes& sizes);
 

@@ -4,7 +4,7 @@
 
 // Read by jemalloc as it starts: what an idle process has freed goes back to the system, too.
 extern "C" const char* malloc_conf;
-const char* malloc_conf = "background_thread:true";
+const char* malloc_conf = "background_thread:true,oversize_threshold:0";
 
 int main(int argc, char** argv) {
   CLI::App app(

@@ -85,26 +85,26 @@ absl::Status BulkWriter::AddRow(const Row& row) {
   }
   for (size_t i = 1; i < targets_.size(); ++i) {
     IndexEntry entry = EncodeIndexEntry(table_, *targets_[i].index, row, key);
-    RETURN_IF_ERROR(Put(targets_[i], std::move(entry.key), std::move(entry.value), row));
+    RETURN_IF_ERROR(Put(targets_[i], entry.key, entry.value, row));
   }
-  RETURN_IF_ERROR(Put(targets_.front(), std::move(key), EncodeRowValue(table_, row), row));
-  return batches_ && batch_bytes_ >= kBulkBatchBytes ? Flush() : absl::OkStatus();
+  value_.clear();
+  AppendRowValue(table_, row, &value_);
+  return Put(targets_.front(), key, value_, row);
 }
 
 absl::Status BulkWriter::AddEntry(const Row& row, std::string_view row_key) {
   RETURN_IF_ERROR(CheckStop(execution_.stop));
   const Target& target = targets_.front();
   IndexEntry entry = EncodeIndexEntry(table_, *target.index, row, row_key);
-  RETURN_IF_ERROR(Put(target, std::move(entry.key), std::move(entry.value), row));
-  return batches_ && batch_bytes_ >= kBulkBatchBytes ? Flush() : absl::OkStatus();
+  return Put(target, entry.key, entry.value, row);
 }
 
-absl::Status BulkWriter::Put(const Target& target, std::string key, std::string value, const Row& row) {
+absl::Status BulkWriter::Put(const Target& target, std::string_view key, std::string_view value, const Row& row) {
   if (!batches_) {
     ASSIGN_OR_RETURN(const std::optional<ReadVersion> taken, execution_.transaction->Get(key));
     if (taken) return Duplicate(target, row);
     RETURN_IF_ERROR(execution_.transaction->Lock(key, LockMode::kExclusive, execution_.stop));
-    return execution_.transaction->Put(key, std::move(value));
+    return execution_.transaction->Put(key, std::string(value));
   }
   if (key.size() > kKeyBytesMax || value.size() > kValueBytesMax) {
     const bool of_key = key.size() > kKeyBytesMax;
@@ -112,10 +112,8 @@ absl::Status BulkWriter::Put(const Target& target, std::string key, std::string 
                     fmt::format("{} of {} bytes exceeds the limit of {} bytes", of_key ? "key" : "row",
                                 of_key ? key.size() : value.size(), of_key ? kKeyBytesMax : kValueBytesMax));
   }
-  batch_bytes_ += key.size() + value.size();
-  const size_t before = batch_->size();
-  batch_->emplace_hint(batch_->end(), std::move(key), Write{WriteKind::kPut, std::move(value)});
-  return batch_->size() == before ? Duplicate(target, row) : absl::OkStatus();
+  batch_->Add(key, WriteKind::kPut, value);
+  return batch_->payload_bytes() >= kBulkBatchBytes ? Flush() : absl::OkStatus();
 }
 
 absl::Status BulkWriter::Finish() {
@@ -133,14 +131,17 @@ absl::Status BulkWriter::Finish() {
 absl::Status BulkWriter::Flush() {
   RETURN_IF_ERROR(Await());
   RETURN_IF_ERROR(Record());
-  RETURN_IF_ERROR(CheckEarlierBatches());
+  RETURN_IF_ERROR(CheckBatch());
   const TransactionContext& context = ContextOf(execution_);
+  auto next = std::make_shared<WriteList>();
+  next->Reserve(batch_->size(), batch_->payload_bytes());
   CommitRequest request{.keyspace = context.keyspace,
                         .epoch = context.epoch,
-                        .writes = std::exchange(batch_, std::make_shared<WriteSet>()),
+                        .writes = batch_,
                         .validate_spans = {},
-                        .validate_after = {}};
-  batch_bytes_ = 0;
+                        .validate_after = {},
+                        .as_files = ascending_ && batch_->payload_bytes() >= kFileBatchBytesMin};
+  batch_ = std::move(next);
   in_flight_ = std::async(std::launch::async, [store = context.store, request = std::move(request)]() mutable {
     return store->Commit(std::move(request));
   });
@@ -155,16 +156,17 @@ absl::Status BulkWriter::Await() {
 }
 
 absl::Status BulkWriter::Record() {
-  auto records = std::make_shared<WriteSet>();
+  auto records = std::make_shared<WriteList>();
   for (const Target& target : targets_) {
-    if (!target.state->recorded) records->emplace(DroppedKey(target.id), Write{WriteKind::kPut, ""});
+    if (!target.state->recorded) records->Add(DroppedKey(target.id), WriteKind::kPut, "");
   }
+  records->Sort();
   if (records->empty()) return absl::OkStatus();
   const TransactionContext& context = ContextOf(execution_);
   // The lock tells others that the id is in use; then the record is made, and the transaction takes it back.
-  for (const auto& [key, write] : *records) {
-    RETURN_IF_ERROR(execution_.transaction->Lock(key, LockMode::kExclusive, execution_.stop));
-    RETURN_IF_ERROR(execution_.transaction->Delete(key));
+  for (const WriteList::Entry record : *records) {
+    RETURN_IF_ERROR(execution_.transaction->Lock(record.key, LockMode::kExclusive, execution_.stop));
+    RETURN_IF_ERROR(execution_.transaction->Delete(record.key));
   }
   RETURN_IF_ERROR(context.store
                       ->Commit({.keyspace = context.keyspace,
@@ -177,30 +179,37 @@ absl::Status BulkWriter::Record() {
   return absl::OkStatus();
 }
 
-absl::Status BulkWriter::CheckEarlierBatches() {
-  for (const Target& target : targets_) {
-    const bool unique = target.index == nullptr ? !table_.primary_key.empty() : target.index->unique;
-    if (unique) RETURN_IF_ERROR(CheckEarlierBatches(target));
+absl::Status BulkWriter::CheckBatch() {
+  if (const std::optional<size_t> twice = batch_->Sort()) {
+    const WriteList::Entry entry = (*batch_)[*twice];
+    const auto of_entry = [&](const Target& target) { return entry.key.starts_with(target.prefix); };
+    return DuplicateOf(*std::find_if(targets_.begin(), targets_.end(), of_entry), entry.key, entry.value());
   }
+  ascending_ = true;
+  for (const Target& target : targets_) RETURN_IF_ERROR(CheckEarlierBatches(target));
   return absl::OkStatus();
 }
 
-// Within the batch the set keeps keys apart. What comes in key order never meets an earlier batch.
+// What comes in key order never meets an earlier batch.
 absl::Status BulkWriter::CheckEarlierBatches(const Target& target) {
-  const auto begin = batch_->lower_bound(target.prefix);
-  const auto end = batch_->lower_bound(PrefixEnd(target.prefix));
+  const size_t begin = batch_->LowerBound(target.prefix);
+  const size_t end = batch_->LowerBound(PrefixEnd(target.prefix));
   if (begin == end) return absl::OkStatus();
-  std::string& last = target.state->last_unique;
-  if (begin->first <= last) {
+  std::string& last = target.state->last_key;
+  const bool ascending = (*batch_)[begin].key > last;
+  const bool unique = target.index == nullptr ? !table_.primary_key.empty() : target.index->unique;
+  if (unique && !ascending) {
     const TransactionContext& context = ContextOf(execution_);
     ASSIGN_OR_RETURN(const auto reader,
                      MvccReader::Open(context.store, context.keyspace, context.store->Resolved(*context.keyspace)));
-    for (auto at = begin; at != end && at->first <= last; ++at) {
-      ASSIGN_OR_RETURN(const Timestamp taken, reader->NewestTimestamp(at->first));
-      if (!taken.IsZero()) return DuplicateOf(target, at->first, at->second.value);
+    for (size_t i = begin; i < end && (*batch_)[i].key <= last; ++i) {
+      const WriteList::Entry entry = (*batch_)[i];
+      ASSIGN_OR_RETURN(const Timestamp taken, reader->NewestTimestamp(entry.key));
+      if (!taken.IsZero()) return DuplicateOf(target, entry.key, entry.value());
     }
   }
-  last = std::max(last, std::prev(end)->first);
+  ascending_ = ascending_ && ascending;
+  last = std::max<std::string>(last, std::string((*batch_)[end - 1].key));
   return absl::OkStatus();
 }
 

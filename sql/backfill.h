@@ -21,18 +21,20 @@
 
 namespace anabranch {
 
-inline constexpr size_t kBulkBatchBytes = 4 << 20;
+inline constexpr size_t kBulkBatchBytes = 8 << 20;
+// A batch of that size whose keys come after those of earlier batches is committed as files.
+inline constexpr size_t kFileBatchBytesMin = 1 << 20;
 
 // The ids that a transaction has made, with what is under them so far. Kept beside the transaction: cleared with it, and
 // told of its savepoints.
 class UnpublishedIds {
  public:
   struct State {
-    size_t savepoints = 0;         // open when the id was made
-    bool recorded = false;         // as garbage
-    bool buffered = false;         // the transaction itself holds writes under it: from now on all of them go there
-    uint64_t next_row_id = 1;      // of hidden row ids; far below those that a published table gets
-    std::string last_unique = {};  // the greatest key of the batches
+    size_t savepoints = 0;      // open when the id was made
+    bool recorded = false;      // as garbage
+    bool buffered = false;      // the transaction itself holds writes under it: from now on all of them go there
+    uint64_t next_row_id = 1;   // of hidden row ids; far below those that a published table gets
+    std::string last_key = {};  // the greatest of the batches
   };
 
   void Add(uint64_t id) { states_.try_emplace(id, State{.savepoints = savepoints_}); }
@@ -88,10 +90,10 @@ class BulkWriter {
     UnpublishedIds::State* state = nullptr;  // null: no batches
   };
 
-  absl::Status Put(const Target& target, std::string key, std::string value, const Row& row);
+  absl::Status Put(const Target& target, std::string_view key, std::string_view value, const Row& row);
   absl::Status Flush();
   absl::Status Record();
-  absl::Status CheckEarlierBatches();
+  absl::Status CheckBatch();
   absl::Status CheckEarlierBatches(const Target& target);
   absl::Status Await();
   absl::Status Duplicate(const Target& target, const Row& row) const;
@@ -102,8 +104,9 @@ class BulkWriter {
   const Execution& execution_;
   std::vector<Target> targets_;
   bool batches_ = true;
-  std::shared_ptr<WriteSet> batch_ = std::make_shared<WriteSet>();
-  size_t batch_bytes_ = 0;
+  std::shared_ptr<WriteList> batch_ = std::make_shared<WriteList>();
+  bool ascending_ = true;  // of the batch that is checked: its keys come after those of all earlier ones
+  std::string value_;      // kept for its memory
   std::future<absl::StatusOr<Timestamp>> in_flight_;  // the batch before
 };
 

@@ -68,18 +68,19 @@ absl::Status CopyReader::Insert() {
     const std::string& missing = table_->columns[positions_[fields.size()]].name;
     return BadFormat(fmt::format("missing data for column \"{}\"", missing));
   }
-  ASSIGN_OR_RETURN(Row row, inserter_.Defaults());
+  RETURN_IF_ERROR(inserter_.Defaults(&row_));
   for (size_t i = 0; i < positions_.size(); ++i) {
     const Column& column = table_->columns[positions_[i]];
-    Datum& value = row[positions_[i]];
+    Datum& value = row_[positions_[i]];
     if (!fields[i]) {
       value = Null{};
       continue;
     }
     ASSIGN_OR_RETURN(value, FromText(column.type, *fields[i], execution_.evaluation.zone()));
+    if (column.modifier < 0) continue;
     ASSIGN_OR_RETURN(value, FitModifier(std::move(value), {column.type, column.modifier}, Conversion::kAssignment));
   }
-  RETURN_IF_ERROR(inserter_.Insert(row));
+  RETURN_IF_ERROR(inserter_.Insert(row_));
   ++rows_;
   return absl::OkStatus();
 }

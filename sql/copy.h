@@ -39,6 +39,7 @@ class CopyReader {
   Execution execution_;
   RowInserter inserter_;
   CopyFields fields_;    // of the line
+  Row row_;              // its values
   std::string pending_;  // a line whose end has not come
   bool quoted_ = false;  // it ends within quotes
   uint64_t lines_ = 0;

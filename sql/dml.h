@@ -28,7 +28,7 @@ class RowInserter {
   RowInserter(TableRulesRef rules, const Execution& execution, Mode mode, std::span<const int> given);
 
   // The next row: null where a value is given, else the default, which may be nextval().
-  absl::StatusOr<Row> Defaults();
+  absl::Status Defaults(Row* row);
   // As RowWriter::Insert.
   absl::Status Insert(const Row& row);
   absl::Status Finish() { return bulk_ ? bulk_->Finish() : absl::OkStatus(); }

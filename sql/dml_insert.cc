@@ -90,7 +90,8 @@ class InsertRun {
 
   absl::Status Values() {
     for (const std::vector<ExpressionRef>& values : plan_.rows) {
-      ASSIGN_OR_RETURN(Row row, inserter_.Defaults());
+      Row row;
+      RETURN_IF_ERROR(inserter_.Defaults(&row));
       for (size_t i = 0; i < values.size(); ++i) {
         const int position = plan_.positions[i];
         ASSIGN_OR_RETURN(row[position], values[i] ? Evaluate(*values[i], {}, execution_.evaluation)
@@ -110,7 +111,8 @@ class InsertRun {
     std::vector<Row> held;
     MemoryAccount memory(HeldBytes(execution_));
     RETURN_IF_ERROR(RunSelect(*plan_.select, execution_, [&](Row& selected) -> absl::Status {
-      ASSIGN_OR_RETURN(Row row, inserter_.Defaults());
+      Row row;
+      RETURN_IF_ERROR(inserter_.Defaults(&row));
       for (size_t i = 0; i < selected.size(); ++i) row[plan_.positions[i]] = std::move(selected[i]);
       if (!holds_rows) return Insert(row);
       RETURN_IF_ERROR(memory.Add(RowBytes(row)));
@@ -174,16 +176,18 @@ absl::Status RowInserter::Insert(const Row& row) {
   return bulk_->AddRow(row);
 }
 
-absl::StatusOr<Row> RowInserter::Defaults() {
-  if (fixed_) return *fixed_;
-  Row row;
-  for (size_t i = 0; i < given_.size(); ++i) {
-    row.emplace_back();
-    if (given_[i]) continue;
-    ASSIGN_OR_RETURN(row.back(), rules_->Default(static_cast<int>(i), execution_.evaluation));
+absl::Status RowInserter::Defaults(Row* row) {
+  if (fixed_) {
+    *row = *fixed_;
+    return absl::OkStatus();
   }
-  if (!rules_->volatile_defaults()) fixed_ = row;
-  return row;
+  row->assign(given_.size(), Null{});
+  for (size_t i = 0; i < given_.size(); ++i) {
+    if (given_[i]) continue;
+    ASSIGN_OR_RETURN((*row)[i], rules_->Default(static_cast<int>(i), execution_.evaluation));
+  }
+  if (!rules_->volatile_defaults()) fixed_ = *row;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<InsertPlan> PlanInsert(const pg_query::InsertStmt& insert, const SystemStatement* bracket,

@@ -46,10 +46,6 @@ bool NumericFromBytes(std::string_view bytes, Numeric* value) {
   return true;
 }
 
-void PutTag(uint32_t column_id, ValueKind kind, std::string* value) {
-  PutVarint(value, static_cast<uint64_t>(column_id) << 1 | kind);
-}
-
 std::string IntervalBytes(const Interval& value) {
   std::string bytes;
   PutVarint(&bytes, ZigZag(value.months));
@@ -83,13 +79,15 @@ bool FromRawBytes(std::string_view bytes, Datum* datum) {
 struct ColumnWriter {
   uint32_t id;
   std::string* out;
-  void Varint(int64_t value) const {
-    PutTag(id, kVarintValue, out);
-    PutVarint(out, ZigZag(value));
-  }
+  void Varint(int64_t value) const { Put(kVarintValue, ZigZag(value)); }
   void Raw(std::string_view bytes) const {
-    PutTag(id, kBytesValue, out);
-    PutLengthPrefixed(out, bytes);
+    Put(kBytesValue, bytes.size());
+    out->append(bytes);
+  }
+  void Put(ValueKind kind, uint64_t number) const {
+    char bytes[2 * kVarintBytesMax];
+    char* const tag_end = EncodeVarint(bytes, static_cast<uint64_t>(id) << 1 | kind);
+    out->append(bytes, EncodeVarint(tag_end, number) - bytes);
   }
   void operator()(const Null&) const {}
   void operator()(bool value) const { Varint(value ? 1 : 0); }
@@ -148,9 +146,9 @@ bool FromBytes(SqlType type, std::string_view bytes, Datum* datum) {
 }
 
 bool InValue(const Table& table, size_t position) {
-  return !KeyPartHoldsValue(table.columns[position].type) ||
-         std::find(table.primary_key.begin(), table.primary_key.end(), static_cast<int>(position)) ==
-             table.primary_key.end();
+  return std::find(table.primary_key.begin(), table.primary_key.end(), static_cast<int>(position)) ==
+             table.primary_key.end() ||
+         !KeyPartHoldsValue(table.columns[position].type);
 }
 
 std::optional<size_t> PositionOf(const Table& table, uint64_t column_id) {
@@ -225,19 +223,29 @@ std::string EncodeHiddenRowKey(const Table& table, uint64_t row_id) {
 
 std::string EncodeRowValue(const Table& table, const Row& row) {
   std::string value;
-  for (size_t i = 0; i < table.columns.size(); ++i) {
-    if (!IsNull(row[i]) || !table.columns[i].missing_value) continue;
-    PutVarint(&value, kNullTag);
-    PutVarint(&value, table.columns[i].id);
-  }
-  for (size_t i = 0; i < table.columns.size(); ++i) {
-    if (!IsNull(row[i]) && InValue(table, i)) std::visit(ColumnWriter{table.columns[i].id, &value}, row[i]);
-  }
+  AppendRowValue(table, row, &value);
   return value;
 }
 
+void AppendRowValue(const Table& table, const Row& row, std::string* value) {
+  for (size_t i = 0; i < table.columns.size(); ++i) {
+    if (!IsNull(row[i]) || !table.columns[i].missing_value) continue;
+    PutVarint(value, kNullTag);
+    PutVarint(value, table.columns[i].id);
+  }
+  for (size_t i = 0; i < table.columns.size(); ++i) {
+    if (!IsNull(row[i]) && InValue(table, i)) std::visit(ColumnWriter{table.columns[i].id, value}, row[i]);
+  }
+}
+
 absl::Status DecodeRow(const Table& table, std::string_view key, std::string_view value, Row* row) {
-  for (size_t i = 0; i < table.columns.size(); ++i) (*row)[i] = table.columns[i].missing_value.value_or(Null{});
+  for (size_t i = 0; i < table.columns.size(); ++i) {
+    if (table.columns[i].missing_value) {
+      (*row)[i] = *table.columns[i].missing_value;
+    } else {
+      (*row)[i] = Null{};
+    }
+  }
   const std::string prefix = TablePrefix(table.id);
   if (key.substr(0, prefix.size()) != prefix) return Corrupt(table, "its key is another table's");
   key.remove_prefix(prefix.size());

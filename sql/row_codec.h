@@ -54,6 +54,7 @@ bool IntegerDatum(SqlType type, int64_t value, Datum* datum);
 std::string EncodeRowKey(const Table& table, const Row& row);
 std::string EncodeHiddenRowKey(const Table& table, uint64_t row_id);
 std::string EncodeRowValue(const Table& table, const Row& row);
+void AppendRowValue(const Table& table, const Row& row, std::string* value);
 
 // Sets row[0 .. columns). XX001 for bytes that are no row of this table.
 absl::Status DecodeRow(const Table& table, std::string_view key, std::string_view value, Row* row);

@@ -87,8 +87,8 @@ absl::Status CheckCurrent(const Sequence& sequence, Transaction* transaction, co
 }  // namespace
 
 absl::Status InitializeSequence(const TransactionContext& context, const Sequence& sequence, SequenceState state) {
-  auto writes = std::make_shared<WriteSet>();
-  writes->emplace(SequenceStateKey(sequence), Write{WriteKind::kPut, EncodeState(state)});
+  auto writes = std::make_shared<WriteList>();
+  writes->Add(SequenceStateKey(sequence), WriteKind::kPut, EncodeState(state));
   return context.store
       ->Commit({.keyspace = context.keyspace,
                 .epoch = context.epoch,

@@ -1,7 +1,9 @@
 #include "sql/table_rewrite.h"
 
 #include <algorithm>
+#include <future>
 #include <memory>
+#include <utility>
 
 #include "base/status.h"
 #include "sql/backfill.h"
@@ -10,6 +12,49 @@
 
 namespace anabranch {
 namespace {
+
+constexpr size_t kChunkBytes = 1 << 20;
+
+// The rows of a span, read a chunk ahead on another thread: to find and to unpack them is about as much work as to write
+// them anew.
+class ScanAhead {
+ public:
+  explicit ScanAhead(std::unique_ptr<MvccScan> scan) : scan_(std::move(scan)) { ReadNext(); }
+  ~ScanAhead() {
+    if (next_.valid()) next_.wait();
+  }
+  ScanAhead(const ScanAhead&) = delete;
+  ScanAhead& operator=(const ScanAhead&) = delete;
+
+  absl::StatusOr<bool> Next() {
+    if (++at_ < chunk_.size()) return true;
+    if (!next_.valid()) return false;
+    ASSIGN_OR_RETURN(chunk_, next_.get());
+    at_ = 0;
+    if (chunk_.empty()) return false;
+    ReadNext();
+    return true;
+  }
+  WriteList::Entry row() const { return chunk_[at_]; }
+
+ private:
+  void ReadNext() {
+    next_ = std::async(std::launch::async, [this]() -> absl::StatusOr<WriteList> {
+      WriteList chunk;
+      while (chunk.payload_bytes() < kChunkBytes) {
+        ASSIGN_OR_RETURN(const bool found, scan_->Next());
+        if (!found) break;
+        chunk.Add(scan_->key(), WriteKind::kPut, scan_->value());
+      }
+      return chunk;
+    });
+  }
+
+  const std::unique_ptr<MvccScan> scan_;  // the reading thread's
+  WriteList chunk_;
+  size_t at_ = 0;
+  std::future<absl::StatusOr<WriteList>> next_;
+};
 
 class Rewrite {
  public:
@@ -30,18 +75,18 @@ class Rewrite {
       }
     }
     const std::string prefix = TablePrefix(before_->id);
-    const std::unique_ptr<MvccScan> scan = execution_.transaction->Scan({prefix, PrefixEnd(prefix)});
+    ScanAhead scan(execution_.transaction->Scan({prefix, PrefixEnd(prefix)}));
     Row old_row(before_->columns.size());
     Row row(after_->columns.size());
     while (true) {
       RETURN_IF_ERROR(CheckStop(execution_.stop));
-      ASSIGN_OR_RETURN(const bool found, scan->Next());
+      ASSIGN_OR_RETURN(const bool found, scan.Next());
       if (!found) break;
-      RETURN_IF_ERROR(DecodeRow(*before_, scan->key(), scan->value(), &old_row));
+      RETURN_IF_ERROR(DecodeRow(*before_, scan.row().key, scan.row().value(), &old_row));
       RETURN_IF_ERROR(Convert(&old_row, &row));
       RETURN_IF_ERROR(Verify(row));
       for (const auto& writer : writers) {
-        RETURN_IF_ERROR(rewrites ? writer->AddRow(row) : writer->AddEntry(row, scan->key()));
+        RETURN_IF_ERROR(rewrites ? writer->AddRow(row) : writer->AddEntry(row, scan.row().key));
       }
     }
     for (const auto& writer : writers) RETURN_IF_ERROR(writer->Finish());

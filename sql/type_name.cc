@@ -85,11 +85,15 @@ constexpr auto kFacts = std::to_array<TypeFacts>({
     {T::kRegrole, "regrole", "regrole", 4, 'N', false, kNone},
 });
 
+// By oid, 1 more than the place in kFacts: asked for each value of a load.
+constexpr auto kPlaces = [] {
+  std::array<uint8_t, static_cast<size_t>(kFacts.back().type) + 1> places{};
+  for (size_t i = 0; i < kFacts.size(); ++i) places[static_cast<size_t>(kFacts[i].type)] = static_cast<uint8_t>(i + 1);
+  return places;
+}();
+
 const TypeFacts* FindFacts(uint32_t oid) {
-  const auto found = std::lower_bound(kFacts.begin(), kFacts.end(), oid, [](const TypeFacts& facts, uint32_t wanted) {
-    return static_cast<uint32_t>(facts.type) < wanted;
-  });
-  return found != kFacts.end() && static_cast<uint32_t>(found->type) == oid ? &*found : nullptr;
+  return oid < kPlaces.size() && kPlaces[oid] != 0 ? &kFacts[kPlaces[oid] - 1] : nullptr;
 }
 const TypeFacts& FactsOf(SqlType type) {
   static const TypeFacts* const kUnknownFacts = FindFacts(static_cast<uint32_t>(SqlType::kUnknown));

@@ -180,9 +180,9 @@ class Runner {
 
 Write Put(std::string value) { return {WriteKind::kPut, std::move(value)}; }
 
-Step CommitStep(std::string label, WriteSet writes) {
+Step CommitStep(std::string label, WriteSet writes, bool as_files = false) {
   return {"commit to " + label, [=](FaultStore& store, Memory& memory) -> absl::Status {
-            ASSIGN_OR_RETURN(const Timestamp ts, store.Commit(label, writes));
+            ASSIGN_OR_RETURN(const Timestamp ts, store.Commit(label, writes, as_files));
             memory.told = std::max(memory.told, ts);
             return absl::OkStatus();
           }};
@@ -242,6 +242,16 @@ Scenario Commits() {
                     CommitStep("a", {{"k1", {WriteKind::kTombstone, ""}}, {"k4", Put("4")}}), FlushStep(),
                     CommitStep("b", {{"k1", Put(std::string(100'000, 'x'))}}), CompactStep(),
                     CommitStep("a", {{"k5", Put("5")}})}};
+}
+
+// Among ordinary commits, to keys that lie in memtables and in files, and to none.
+Scenario CommitsAsFiles() {
+  return {.name = "commit as files",
+          .prepare = PrepareSome,
+          .steps = {CommitStep("a", {{"k2", Put("3")}, {"k4", Put("3")}}, true), CommitStep("a", {{"k4", Put("4")}}),
+                    CommitStep("b", {{"k8", Put(std::string(50'000, 'x'))}, {"k9", Put("b")}}, true),
+                    CommitStep("b", {{"k9", {WriteKind::kTombstone, ""}}}, true), FlushStep(),
+                    CommitStep("a", {{"k1", Put("5")}}, true), CompactStep()}};
 }
 
 Scenario Ingestion() {
@@ -441,8 +451,8 @@ TEST_P(CrashTest, AnyPointLeavesTheOldStateOrTheNewOne) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Every, CrashTest,
-                         testing::Values(Commits, Ingestion, Creation, Import, Clone, Drop, Promotion, Sweeping, Revert,
-                                         Collection, Ceiling),
+                         testing::Values(Commits, CommitsAsFiles, Ingestion, Creation, Import, Clone, Drop, Promotion,
+                                         Sweeping, Revert, Collection, Ceiling),
                          [](const auto& info) {
                            std::string name = info.param().name;
                            std::replace(name.begin(), name.end(), ' ', '_');

@@ -108,6 +108,48 @@ TEST_F(FaultTest, FailedFlushOfAMemtableIsReportedAndNothingIsLost) {
   EXPECT_EQ(StateOfCommit("after"), "ok");
 }
 
+// They are no part of the database yet: nobody else has to know.
+TEST_F(FaultTest, FilesThatCannotBeWrittenRefuseTheirCommitAlone) {
+  const std::vector<std::pair<FaultFileSystem::PointKind, rocksdb::IOStatus>> faults = {
+      {FaultFileSystem::PointKind::kName, rocksdb::IOStatus::IOError("injected")},
+      {FaultFileSystem::PointKind::kWrite, rocksdb::IOStatus::NoSpace("injected")},
+      {FaultFileSystem::PointKind::kSync, rocksdb::IOStatus::IOError("injected")}};
+  for (const auto& [kind, error] : faults) {
+    store_.disk().ResetCounts();
+    store_.disk().FailAt(kind, "-data", 1, error);
+    EXPECT_EQ(SqlStateOf(store_.Commit("a", One("files", "x"), true).status()), error.IsNoSpace() ? "53100" : "58030");
+    EXPECT_EQ(store_.disk().faults(), 1u);
+    EXPECT_FALSE(IsThere("files"));
+    EXPECT_EQ(StateOfCommit(fmt::format("after {}", static_cast<int>(kind))), "ok");
+  }
+  store_.disk().ResetCounts();
+  Must(store_.Commit("a", One("files", std::string(100'000, 'x')), true).status());
+  EXPECT_EQ(store_.disk().log_bytes(), 0u);
+  const std::string view = View();
+  Restart(Unsynced::kLost);
+  EXPECT_EQ(View(), view);
+  for (const std::string& file : store_.disk().Files()) EXPECT_EQ(file.find("/tmp/"), std::string::npos) << file;
+}
+
+// Whether they are part of it is not known then.
+TEST_F(FaultTest, FilesThatCannotBeAdoptedStopTheStoreUntilARestart) {
+  store_.Close();
+  Must(store_.Open());  // a manifest of its own, whose name is the last one
+  std::string manifest;
+  for (const std::string& file : store_.disk().Files()) {
+    if (file.find("/MANIFEST-") != std::string::npos) manifest = std::max(manifest, file);
+  }
+  store_.disk().ResetCounts();
+  store_.disk().FailAt(FaultFileSystem::PointKind::kSync, manifest, 1, rocksdb::IOStatus::IOError("injected"));
+  EXPECT_EQ(SqlStateOf(store_.Commit("a", One("files", "x"), true).status()), "58030");
+  EXPECT_EQ(store_.disk().faults(), 1u);
+  EXPECT_EQ(StateOfCommit("refused"), "58030");
+  EXPECT_TRUE(IsThere("before"));
+  Restart(Unsynced::kLost);
+  EXPECT_FALSE(IsThere("files"));
+  EXPECT_EQ(StateOfCommit("after"), "ok");
+}
+
 TEST_F(FaultTest, FullDiskRefusesWritesServesReadsAndRecoversByItself) {
   for (int round = 0; round < 3; ++round) {
     const std::string failed = fmt::format("failed{}", round);

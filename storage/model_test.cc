@@ -197,7 +197,7 @@ class Life {
     if (!label) return false;
     WriteSet writes;
     for (uint64_t i = 0; i <= Below(4); ++i) writes[Key()] = SomeWrite();
-    const absl::StatusOr<Timestamp> ts = store_.Commit(*label, writes);
+    const absl::StatusOr<Timestamp> ts = store_.Commit(*label, writes, /*as_files=*/Below(4) == 0);
     Must(ts.status());
     EXPECT_LE(*ts, store_.store()->visible());
     Committed(*label, *ts, writes);
@@ -487,7 +487,7 @@ class Life {
     return store_.store()
         ->Commit({.keyspace = keyspace,
                   .epoch = epoch,
-                  .writes = std::make_shared<const WriteSet>(WriteSet{{"x", {WriteKind::kPut, "x"}}}),
+                  .writes = std::make_shared<const WriteList>(WriteSet{{"x", {WriteKind::kPut, "x"}}}),
                   .validate_spans = {},
                   .validate_after = {}})
         .status();

@@ -1,5 +1,6 @@
 #include "storage/mvcc_reader.h"
 
+#include <bit>
 #include <cstring>
 #include <utility>
 
@@ -25,7 +26,13 @@ void AppendKeyPrefix(std::string* out, std::string_view user_key) {
   out->append(kTerminator, kTerminatorBytes);
 }
 
-void AppendTimestamp(std::string* out, Timestamp ts) { PutFixed64BigEndian(out, ~ts.ns); }
+void AppendTimestamp(std::string* out, Timestamp ts) {
+  static_assert(std::endian::native == std::endian::little);
+  const uint64_t inverted = __builtin_bswap64(~ts.ns);
+  char bytes[sizeof(inverted)];
+  std::memcpy(bytes, &inverted, sizeof(inverted));
+  out->append(bytes, sizeof(bytes));
+}
 
 class SpanScan final : public MvccScan {
  public:
@@ -167,6 +174,11 @@ std::string EncodeVersionKey(std::string_view user_key, Timestamp ts) {
   std::string encoded = EncodeKeyPrefix(user_key);
   AppendTimestamp(&encoded, ts);
   return encoded;
+}
+
+void AppendVersionKey(std::string* out, std::string_view user_key, Timestamp ts) {
+  AppendKeyPrefix(out, user_key);
+  AppendTimestamp(out, ts);
 }
 
 bool DecodeVersionKey(std::string_view encoded, std::string* user_key, Timestamp* ts) {

@@ -54,6 +54,7 @@ class MvccReader {
 // --- Key encoding of `data`. 0x00 in a user key becomes 00 FF; 00 01 ends it; then the inverted timestamp. ---
 std::string EncodeKeyPrefix(std::string_view user_key);
 std::string EncodeVersionKey(std::string_view user_key, Timestamp ts);
+void AppendVersionKey(std::string* out, std::string_view user_key, Timestamp ts);
 // False if malformed. *user_key is overwritten.
 bool DecodeVersionKey(std::string_view encoded, std::string* user_key, Timestamp* ts);
 

@@ -51,6 +51,8 @@ std::string FolderOf(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
+std::string ScratchRoot(const std::string& dir) { return dir + "/tmp"; }
+
 absl::Status SyncFolder(rocksdb::Env* env, const std::string& folder) {
   std::unique_ptr<rocksdb::Directory> directory;
   rocksdb::Status status = env->NewDirectory(folder, &directory);

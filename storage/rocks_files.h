@@ -20,6 +20,9 @@ absl::Status SyncFile(rocksdb::Env* env, const std::string& path);
 
 std::string FolderOf(const std::string& path);
 
+// Of files that are being made, in the store's folder `dir`; every open empties it.
+std::string ScratchRoot(const std::string& dir);
+
 // The names in the folder are on disk.
 absl::Status SyncFolder(rocksdb::Env* env, const std::string& folder);
 

@@ -70,7 +70,7 @@ class RocksStore final : public Store {
   Writer& writer() { return *writer_; }
   const RocksOptions& rocks_options() const { return rocks_options_; }
   rocksdb::Env* env() const { return engine_->env.get(); }
-  // A path under <dir>/tmp, which every open empties, that nothing else uses.
+  // A path in the scratch folder that nothing else uses.
   absl::StatusOr<std::string> NewScratchPath();
 
  private:

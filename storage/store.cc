@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "storage/rocks_files.h"
 #include "storage/rocks_store.h"
 
 namespace anabranch {
@@ -12,19 +13,18 @@ namespace {
 constexpr int kIncarnationHexDigits = 16;
 constexpr size_t kVersionOverheadBytes = 32;
 
-absl::StatusOr<size_t> CheckSize(const WriteSet& writes) {
-  size_t bytes = 0;
-  for (const auto& [key, write] : writes) {
-    if (key.size() > kKeyBytesMax) {
+absl::StatusOr<size_t> CheckSize(const WriteList& writes) {
+  for (const WriteList::Entry entry : writes) {
+    if (entry.key.size() > kKeyBytesMax) {
       return SqlError(sqlstate::kProgramLimitExceeded,
-                      fmt::format("key of {} bytes exceeds the limit of {} bytes", key.size(), kKeyBytesMax));
+                      fmt::format("key of {} bytes exceeds the limit of {} bytes", entry.key.size(), kKeyBytesMax));
     }
-    if (write.value.size() > kValueBytesMax) {
+    if (entry.value().size() > kValueBytesMax) {
       return SqlError(sqlstate::kProgramLimitExceeded,
-                      fmt::format("value of {} bytes exceeds the limit of {} bytes", write.value.size(), kValueBytesMax));
+                      fmt::format("value of {} bytes exceeds the limit of {} bytes", entry.value().size(), kValueBytesMax));
     }
-    bytes += key.size() + write.value.size();
   }
+  const size_t bytes = writes.payload_bytes();
   if (bytes > kTransactionBytesMax) {
     return SqlError(
         sqlstate::kProgramLimitExceeded,
@@ -215,7 +215,7 @@ absl::StatusOr<std::vector<std::pair<std::string, std::string>>> RocksStore::Sca
 }
 
 absl::StatusOr<std::string> RocksStore::NewScratchPath() {
-  const std::string tmp = options_.dir + "/tmp";
+  const std::string tmp = ScratchRoot(options_.dir);
   RETURN_IF_ERROR(FromRocks(env()->CreateDirIfMissing(tmp), "create " + tmp));
   return fmt::format("{}/{}", tmp, options_.random->NextHex(kIncarnationHexDigits));
 }

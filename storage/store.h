@@ -29,6 +29,7 @@
 #include "base/random.h"
 #include "storage/keyspace.h"
 #include "storage/types.h"
+#include "storage/write_list.h"
 
 namespace anabranch {
 
@@ -51,11 +52,14 @@ struct StoreOptions {
 struct CommitRequest {
   KeyspaceRef keyspace;
   Epoch epoch;
-  std::shared_ptr<const WriteSet> writes;  // not empty; shared with the observer after publication
+  std::shared_ptr<const WriteList> writes;  // not empty, sorted, each key once; shared with the observer afterwards
   // SERIALIZABLE: fail with 40001 if a key in these spans has a version newer than `validate_after`. Judged on the writer
   // thread, against published state and earlier members of the own group (R3). Empty: no validation.
   std::vector<Span> validate_spans;
   Timestamp validate_after;
+  // Writes sorted files instead of going through log and memtables (storage/commit_files.h). For large loads, whose keys
+  // lie together and overlap nothing; right for any.
+  bool as_files = false;
 };
 
 // Versions with timestamps of their own, from a stream. Idempotent.
@@ -73,7 +77,7 @@ struct IngestRequest {
 struct PublishedCommit {
   IncarnationId incarnation;
   Timestamp timestamp;
-  std::shared_ptr<const WriteSet> writes;
+  std::shared_ptr<const WriteList> writes;
 };
 
 // Called on the writer thread after each publication and tick; must not block and must not call the store.

@@ -224,7 +224,7 @@ absl::Status RocksStore::Load() {
   RETURN_IF_ERROR(opened);
   RETURN_IF_ERROR(LoadKeyspaces(std::move(handles)));
   // What is left of an export that died is only in the way.
-  if (absl::Status status = RemoveTree(env(), options_.dir + "/tmp"); !status.ok()) {
+  if (absl::Status status = RemoveTree(env(), ScratchRoot(options_.dir)); !status.ok()) {
     Log(LogLevel::kWarning, "store.scratch_left", "error=\"{}\"", MessageOf(status));
   }
   writer_ = std::make_unique<Writer>(engine_, &*clock_, options_.clock, std::move(reserve),

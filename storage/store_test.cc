@@ -7,6 +7,7 @@
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <thread>
 
@@ -21,8 +22,8 @@ constexpr uint64_t kSecondNs = 1'000'000'000;
 constexpr uint64_t kHourNs = 3600 * kSecondNs;
 constexpr uint64_t kWallNs = 1'700'000'000 * kSecondNs;
 
-std::shared_ptr<const WriteSet> OnePut(const std::string& key, const std::string& value) {
-  return std::make_shared<const WriteSet>(WriteSet{{key, {WriteKind::kPut, value}}});
+std::shared_ptr<const WriteList> OnePut(const std::string& key, const std::string& value) {
+  return std::make_shared<const WriteList>(WriteSet{{key, {WriteKind::kPut, value}}});
 }
 
 class StoreTest : public StoreFixture {
@@ -97,6 +98,36 @@ TEST_F(StoreTest, ManyCommittersShareSyncs) {
   EXPECT_EQ(IndexEntries(keyspace), static_cast<size_t>(kThreads * kCommits));
 }
 
+TEST_F(StoreTest, ACommitAsFilesIsACommitLikeAnyOther) {
+  const KeyspaceRef keyspace = NewKeyspace();
+  CommitPut(keyspace, "b", "before");
+  WriteSet many;
+  for (int i = 0; i < 60'000; ++i) many[fmt::format("key/{}", i)] = {WriteKind::kPut, fmt::format("{}", i)};
+  many["b"] = {WriteKind::kPut, "during"};
+  CommitRequest request{.keyspace = keyspace,
+                        .epoch = keyspace->state()->epoch,
+                        .writes = std::make_shared<const WriteList>(many),
+                        .validate_spans = {},
+                        .validate_after = {},
+                        .as_files = true};
+  const auto committed = store_->Commit(request);
+  ASSERT_TRUE(committed.ok()) << committed.status();
+  EXPECT_GE(store_->visible(), *committed);
+  EXPECT_EQ(keyspace->state()->newest, *committed);
+  EXPECT_EQ(GetValue(keyspace, committed->Prev(), "b"), "before");
+  EXPECT_EQ(GetValue(keyspace, *committed, "b"), "during");
+  EXPECT_EQ(GetValue(keyspace, *committed, "key/59999"), "59999");
+  EXPECT_EQ(IndexEntries(keyspace), 4u);  // its keys fill three entries of one timestamp
+  const Timestamp after = CommitPut(keyspace, "b", "after");
+  EXPECT_EQ(GetValue(keyspace, after, "b"), "after");
+  EXPECT_EQ(GetValue(keyspace, *committed, "b"), "during");
+
+  request.epoch = Epoch(request.epoch.value() + 1);
+  EXPECT_TRUE(IsFenced(store_->Commit(request).status()));
+  EXPECT_EQ(keyspace->state()->newest, after);
+  EXPECT_TRUE(std::filesystem::is_empty(dir_ + "/store/tmp"));
+}
+
 TEST_F(StoreTest, RefusesWhatIsTooLargeByName) {
   const KeyspaceRef keyspace = NewKeyspace();
   const Epoch epoch = keyspace->state()->epoch;
@@ -108,7 +139,7 @@ TEST_F(StoreTest, RefusesWhatIsTooLargeByName) {
   for (size_t i = 0; i < kTransactionBytesMax / kValueBytesMax; ++i) {
     large[fmt::format("{}", i)] = {WriteKind::kPut, std::string(kValueBytesMax, 'v')};
   }
-  const auto writes = std::make_shared<const WriteSet>(std::move(large));
+  const auto writes = std::make_shared<const WriteList>(large);
   const auto refused =
       store_->Commit({.keyspace = keyspace, .epoch = epoch, .writes = writes, .validate_spans = {}, .validate_after = {}});
   EXPECT_EQ(SqlStateOf(refused.status()), "54000");

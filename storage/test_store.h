@@ -82,7 +82,7 @@ class StoreFixture : public testing::Test {
   Timestamp CommitWrites(const KeyspaceRef& keyspace, WriteSet writes) {
     auto committed = store_->Commit({.keyspace = keyspace,
                                      .epoch = keyspace->state()->epoch,
-                                     .writes = std::make_shared<const WriteSet>(std::move(writes)),
+                                     .writes = std::make_shared<const WriteList>(writes),
                                      .validate_spans = {},
                                      .validate_after = {}});
     EXPECT_TRUE(committed.ok()) << committed.status();

@@ -221,7 +221,7 @@ class StoreTransaction final : public Transaction {
     }
     CommitRequest request{.keyspace = context_.keyspace,
                           .epoch = context_.epoch,
-                          .writes = std::make_shared<const WriteSet>(std::move(writes_)),
+                          .writes = std::make_shared<const WriteList>(writes_),
                           .validate_spans = reads_.Take(),
                           .validate_after = snapshot_};
     absl::StatusOr<Timestamp> committed = context_.store->Commit(std::move(request));

@@ -78,7 +78,7 @@ TEST_F(TransferTest, CopyHoldsHistoryAndIndex) {
   const auto committed =
       other_->Commit({.keyspace = *copy,
                       .epoch = Epoch(1),
-                      .writes = std::make_shared<const WriteSet>(WriteSet{{"own", {WriteKind::kPut, "v"}}}),
+                      .writes = std::make_shared<const WriteList>(WriteSet{{"own", {WriteKind::kPut, "v"}}}),
                       .validate_spans = {},
                       .validate_after = {}});
   EXPECT_TRUE(committed.ok()) << committed.status();

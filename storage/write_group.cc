@@ -90,8 +90,8 @@ absl::Status WriteGroup::Validate(const CommitRequest& request) {
   const SpanSet read(request.validate_spans);
   for (const PublishedCommit& earlier : commits_) {
     if (earlier.incarnation != keyspace.incarnation()) continue;
-    for (const auto& [key, write] : *earlier.writes) {
-      if (read.Contains(key)) return SerializationFailure();
+    for (const WriteList::Entry write : *earlier.writes) {
+      if (read.Contains(write.key)) return SerializationFailure();
     }
   }
   const KeyspaceState& state = StateOf(request.keyspace);
@@ -112,12 +112,12 @@ absl::Status WriteGroup::Validate(const CommitRequest& request) {
   return FromRocks(it->status(), "validate");
 }
 
-void WriteGroup::PutVersion(const RocksKeyspace& keyspace, std::string_view key, Timestamp ts, const Write& write) {
-  const std::string encoded_key = EncodeVersionKey(key, ts);
-  const char kind = static_cast<char>(write.kind);
-  const rocksdb::Slice key_part(encoded_key);
-  const rocksdb::Slice value_parts[] = {rocksdb::Slice(&kind, 1), rocksdb::Slice(write.value)};
-  batch_.Put(keyspace.data(), rocksdb::SliceParts(&key_part, 1), rocksdb::SliceParts(value_parts, 2));
+void WriteGroup::PutVersion(const RocksKeyspace& keyspace, std::string_view key, Timestamp ts,
+                            const rocksdb::SliceParts& stored) {
+  version_key_.clear();
+  AppendVersionKey(&version_key_, key, ts);
+  const rocksdb::Slice key_part(version_key_);
+  batch_.Put(keyspace.data(), rocksdb::SliceParts(&key_part, 1), stored);
   ++puts_;
 }
 
@@ -140,16 +140,23 @@ absl::StatusOr<Timestamp> WriteGroup::AddCommit(const CommitRequest& request) {
   const std::optional<Timestamp> ts = clock_->Next();
   if (!ts) return absl::InternalError("no timestamp left under the clock ceiling");
   const RocksKeyspace& keyspace = AsRocks(*request.keyspace);
-  std::vector<std::string_view> keys;
-  keys.reserve(request.writes->size());
-  for (const auto& [key, write] : *request.writes) {
-    PutVersion(keyspace, key, *ts, write);
-    keys.push_back(key);
+  if (request.as_files) {
+    files_.emplace(engine_, &keyspace, *ts);
+    RETURN_IF_ERROR(FromRocks(files_->Write(*request.writes), "write the files of a commit"));
+    puts_ += files_->entries();
+  } else {
+    std::vector<std::string_view> keys;
+    keys.reserve(request.writes->size());
+    for (const WriteList::Entry write : *request.writes) {
+      const rocksdb::Slice stored(write.stored);
+      PutVersion(keyspace, write.key, *ts, {&stored, 1});
+      keys.push_back(write.key);
+    }
+    PutChange(keyspace, *ts, keys);
+    sync_ = true;
   }
-  PutChange(keyspace, *ts, keys);
-  NoteVersion(request.keyspace, *ts, keys.front());
+  NoteVersion(request.keyspace, *ts, (*request.writes)[0].key);
   commits_.push_back({keyspace.incarnation(), *ts, request.writes});
-  sync_ = true;
   return *ts;
 }
 
@@ -180,7 +187,9 @@ absl::Status WriteGroup::AddIngest(const IngestRequest& request) {
     for (; end < versions.size() && versions[end]->timestamp == ts; ++end) {
       const Version& version = *versions[end];
       if (!keys.empty() && keys.back() == version.key) continue;  // sent twice
-      PutVersion(keyspace, version.key, ts, version.write);
+      const char kind = static_cast<char>(version.write.kind);
+      const rocksdb::Slice stored[] = {rocksdb::Slice(&kind, 1), rocksdb::Slice(version.write.value)};
+      PutVersion(keyspace, version.key, ts, {stored, 2});
       keys.push_back(version.key);
     }
     PutChange(keyspace, ts, keys);
@@ -206,7 +215,7 @@ absl::Status WriteGroup::AddErase(const Store::EraseRequest& request) {
 }
 
 bool WriteGroup::empty() const {
-  return batch_.Count() == 0 &&
+  return batch_.Count() == 0 && !files_ &&
          std::none_of(staged_.begin(), staged_.end(), [](const auto& entry) { return entry.second.record_changed; });
 }
 
@@ -218,7 +227,7 @@ rocksdb::Status WriteGroup::WriteBatch() {
   }
   rocksdb::WriteOptions options;
   options.sync = sync_;
-  const rocksdb::Status status = engine_->db->Write(options, &batch_);
+  const rocksdb::Status status = files_ ? files_->Adopt() : engine_->db->Write(options, &batch_);
   if (!status.ok()) return status;
   engine_->counter.puts += puts_;
   engine_->counter.deletes += deletes_;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "rocksdb/write_batch.h"
+#include "storage/commit_files.h"
 #include "storage/hybrid_clock.h"
 #include "storage/rocks_keyspace.h"
 #include "storage/store.h"
@@ -20,7 +21,7 @@ class WriteGroup {
  public:
   WriteGroup(RocksEngine* engine, HybridClock* clock);
 
-  // Each checks its request and either adds all of it or, on an error, nothing.
+  // Each checks its request and either adds all of it or, on an error, nothing. A commit as files has a group of its own.
   absl::StatusOr<Timestamp> AddCommit(const CommitRequest& request);
   absl::Status AddIngest(const IngestRequest& request);
   absl::Status AddErase(const Store::EraseRequest& request);
@@ -54,7 +55,8 @@ class WriteGroup {
   Staged& Stage(const KeyspaceRef& keyspace);
   absl::Status CheckOwner(const KeyspaceRef& keyspace, Epoch epoch);
   absl::Status Validate(const CommitRequest& request);
-  void PutVersion(const RocksKeyspace& keyspace, std::string_view key, Timestamp ts, const Write& write);
+  // `stored`: kind byte and value, in parts.
+  void PutVersion(const RocksKeyspace& keyspace, std::string_view key, Timestamp ts, const rocksdb::SliceParts& stored);
   void PutChange(const RocksKeyspace& keyspace, Timestamp ts, const std::vector<std::string_view>& keys);
   // Versions at `ts` are staged; the least key of them.
   void NoteVersion(const KeyspaceRef& keyspace, Timestamp ts, std::string_view first_key);
@@ -62,6 +64,8 @@ class WriteGroup {
   RocksEngine* const engine_;
   HybridClock* const clock_;
   rocksdb::WriteBatch batch_;
+  std::string version_key_;  // kept for its memory
+  std::optional<CommitFiles> files_;
   std::map<const Keyspace*, Staged> staged_;
   std::vector<PublishedCommit> commits_;
   std::optional<Timestamp> new_ceiling_;

@@ -193,7 +193,7 @@ void Writer::RunGroup(const std::vector<Request*>& requests) {
   WriteGroup group(engine_.get(), clock_);
   if (status.ok()) {
     for (Request* request : requests) Add(group, *request);
-    // Half of a refused update may be in its group, which is its own.
+    // Half of a refused request may be in its group, which is its own.
     if (requests.front()->TakesGroupOfItsOwn()) status = requests.front()->status;
   }
   if (status.ok() && !group.empty()) {

@@ -62,7 +62,10 @@ class Writer {
     absl::Status status;
     Timestamp timestamp;  // of a commit
 
-    bool TakesGroupOfItsOwn() const { return work.index() >= 3; }
+    bool TakesGroupOfItsOwn() const {
+      const auto* commit = std::get_if<const CommitRequest*>(&work);
+      return work.index() >= 3 || (commit != nullptr && (*commit)->as_files);
+    }
     // Failovers, ends of services, drops: worth the reserve when the disk is full.
     bool Administers() const { return std::holds_alternative<const MetaBuild*>(work); }
     void Finish();

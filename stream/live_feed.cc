@@ -9,8 +9,6 @@
 namespace anabranch {
 namespace {
 
-constexpr size_t kWriteOverheadBytes = 96;  // of a map node with two strings; keeps the bound honest for small writes
-
 struct Entry {
   PublishedCommit commit;
   size_t bytes;
@@ -45,12 +43,6 @@ struct Ring {
   }
 };
 
-size_t SizeOf(const PublishedCommit& commit) {
-  size_t bytes = sizeof(Entry);
-  for (const auto& [key, write] : *commit.writes) bytes += key.size() + write.value.size() + kWriteOverheadBytes;
-  return bytes;
-}
-
 class Feed final : public LiveFeed {
  public:
   explicit Feed(Store* store) : store_(store) { store_->SetObserver(this); }
@@ -82,7 +74,7 @@ class Feed final : public LiveFeed {
 
  private:
   static void Append(Ring& ring, const PublishedCommit& commit, std::vector<PublishedCommit>* dropped) {
-    const size_t bytes = SizeOf(commit);
+    const size_t bytes = sizeof(Entry) + commit.writes->memory_bytes();
     ring.entries.push_back({commit, bytes});
     ring.bytes += bytes;
     while (ring.bytes > kLiveFeedBytesMax) ring.DropFirst(dropped);

@@ -22,7 +22,7 @@ void AwaitWake(const WakeEvent& wake) {
 std::string KeysOf(const LiveChunk& chunk) {
   std::string keys;
   for (const PublishedCommit& commit : chunk.commits) {
-    for (const auto& [key, write] : *commit.writes) keys += key + " ";
+    for (const WriteList::Entry write : *commit.writes) keys += std::string(write.key) + " ";
   }
   return keys;
 }

@@ -76,7 +76,7 @@ absl::Status ProducerSession::TakeAcknowledgement(std::string_view bytes, std::o
 ProducerSession::Effects ProducerSession::OfferChanges(const std::vector<Version>& versions, Timestamp upto,
                                                        SessionTime now) {
   CHECK(complete_ <= upto && upto <= target_, "changes offered that were not asked for (P1)");
-  for (const Version& version : versions) Gather(version.key, version.timestamp, version.write);
+  for (const Version& version : versions) Gather(version.key, version.timestamp, version.write.kind, version.write.value);
   SealBatch();
   complete_ = upto;
   live_available_ = true;  // the shell was not listening to the live feed meanwhile
@@ -92,7 +92,7 @@ ProducerSession::Effects ProducerSession::OfferLive(const LiveChunk& chunk, Sess
   target_ = chunk.resolved;
   if (!chunk.lost) {
     for (const PublishedCommit& commit : chunk.commits) {
-      for (const auto& [key, write] : *commit.writes) Gather(key, commit.timestamp, write);
+      for (const WriteList::Entry write : *commit.writes) Gather(write.key, commit.timestamp, write.kind(), write.value());
     }
     SealBatch();
     complete_ = target_;
@@ -101,9 +101,9 @@ ProducerSession::Effects ProducerSession::OfferLive(const LiveChunk& chunk, Sess
   return Pump(now);
 }
 
-void ProducerSession::Gather(std::string_view key, Timestamp timestamp, const Write& write) {
+void ProducerSession::Gather(std::string_view key, Timestamp timestamp, WriteKind kind, std::string_view value) {
   if (!options_.spans.empty() && !spans_.Contains(key)) return;
-  AppendVersion(&flat_, key, timestamp, write.kind, write.value);
+  AppendVersion(&flat_, key, timestamp, kind, value);
   if (flat_.size() >= kFlatBytesTarget) SealBatch();  // P4
 }
 

@@ -77,7 +77,7 @@ class ProducerSession {
   Effects OfferLive(const LiveChunk& chunk, SessionTime now);
 
  private:
-  void Gather(std::string_view key, Timestamp timestamp, const Write& write);
+  void Gather(std::string_view key, Timestamp timestamp, WriteKind kind, std::string_view value);
   void SealBatch();
   absl::Status TakeAcknowledgement(std::string_view bytes, std::optional<Acknowledged>* acknowledged);
   Effects Pump(SessionTime now);

@@ -28,7 +28,7 @@ std::string Noise(size_t bytes) {
 }
 
 PublishedCommit Commit(uint64_t ts, WriteSet writes) {
-  return {IncarnationId("i"), Ts(ts), std::make_shared<const WriteSet>(std::move(writes))};
+  return {IncarnationId("i"), Ts(ts), std::make_shared<const WriteList>(writes)};
 }
 LiveChunk Chunk(std::vector<PublishedCommit> commits, uint64_t resolved) {
   return {std::move(commits), Ts(resolved), false};

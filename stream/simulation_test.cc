@@ -64,7 +64,7 @@ class Simulation {
     }
     const uint64_t ts = kStartNs + now_ns_;
     for (const auto& [key, write] : writes) source_[{ts, key}] = write.value;
-    published_.push_back({IncarnationId("i"), {ts}, std::make_shared<const WriteSet>(std::move(writes))});
+    published_.push_back({IncarnationId("i"), {ts}, std::make_shared<const WriteList>(writes)});
     ++now_ns_;
   }
 

@@ -22,7 +22,7 @@ class CollectorTest : public testing::Test {
     WriteSet writes{{"key", {WriteKind::kPut, value}}};
     auto ts = cluster_.store()->Commit({.keyspace = keyspace,
                                         .epoch = keyspace->state()->epoch,
-                                        .writes = std::make_shared<const WriteSet>(std::move(writes)),
+                                        .writes = std::make_shared<const WriteList>(writes),
                                         .validate_spans = {},
                                         .validate_after = {}});
     CHECK(ts.ok(), ts.status().ToString().c_str());

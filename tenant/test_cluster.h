@@ -138,7 +138,7 @@ class TestCluster {
     WriteSet writes{{key, {WriteKind::kPut, value}}};
     return store_->Commit({.keyspace = served.context.keyspace,
                            .epoch = served.context.epoch,
-                           .writes = std::make_shared<const WriteSet>(std::move(writes)),
+                           .writes = std::make_shared<const WriteList>(writes),
                            .validate_spans = {},
                            .validate_after = {}});
   }

@@ -77,7 +77,7 @@ TEST(VirtualClustersTest, StopEndsSessionsAndFencesTheirCommits) {
   WriteSet writes{{"k", {WriteKind::kPut, "v"}}};
   const auto late = cluster.store()->Commit({.keyspace = session->context.keyspace,
                                              .epoch = session->context.epoch,
-                                             .writes = std::make_shared<const WriteSet>(std::move(writes)),
+                                             .writes = std::make_shared<const WriteList>(writes),
                                              .validate_spans = {},
                                              .validate_after = {}});
   EXPECT_TRUE(IsFenced(late.status())) << late.status();

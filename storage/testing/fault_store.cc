@@ -144,13 +144,14 @@ std::vector<std::string> FaultStore::Labels() {
   return labels;
 }
 
-absl::StatusOr<Timestamp> FaultStore::Commit(const std::string& label, WriteSet writes) {
+absl::StatusOr<Timestamp> FaultStore::Commit(const std::string& label, const WriteSet& writes, bool as_files) {
   const KeyspaceRef keyspace = Find(label);
   return store_->Commit({.keyspace = keyspace,
                          .epoch = keyspace->state()->epoch,
-                         .writes = std::make_shared<const WriteSet>(std::move(writes)),
+                         .writes = std::make_shared<const WriteList>(writes),
                          .validate_spans = {},
-                         .validate_after = {}});
+                         .validate_after = {},
+                         .as_files = as_files});
 }
 
 absl::Status FaultStore::Ingest(const std::string& label, std::vector<Version> versions,

@@ -60,7 +60,7 @@ class FaultStore {
   std::vector<std::string> Labels();
 
   // --- Writing, by the present owner ---
-  absl::StatusOr<Timestamp> Commit(const std::string& label, WriteSet writes);
+  absl::StatusOr<Timestamp> Commit(const std::string& label, const WriteSet& writes, bool as_files = false);
   absl::Status Ingest(const std::string& label, std::vector<Version> versions, std::optional<Timestamp> frontier);
   absl::Status Update(const std::function<void(MetaUpdate&)>& build);
   // An entry of `data` as it is, well-formed or not; and away with it.

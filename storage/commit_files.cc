@@ -1,0 +1,91 @@
+#include "storage/commit_files.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "rocksdb/sst_file_writer.h"
+#include "storage/change_index.h"
+#include "storage/mvcc_reader.h"
+#include "storage/rocks_files.h"
+
+namespace anabranch {
+namespace {
+
+// A file of one family, under the options of that family.
+class FamilyFile {
+ public:
+  FamilyFile(const RocksEngine& engine, rocksdb::ColumnFamilyHandle* family)
+      : writer_(rocksdb::EnvOptions(), OptionsOf(engine, family), family, /*invalidate_page_cache=*/false) {}
+
+  rocksdb::Status Open(const std::string& path) { return writer_.Open(path); }
+  rocksdb::Status Put(std::string_view key, std::string_view value) { return writer_.Put(key, value); }
+  rocksdb::Status Finish() { return writer_.Finish(); }  // synced
+
+ private:
+  static rocksdb::Options OptionsOf(const RocksEngine& engine, rocksdb::ColumnFamilyHandle* family) {
+    return {engine.db->GetDBOptions(), engine.db->GetOptions(family)};
+  }
+
+  rocksdb::SstFileWriter writer_;
+};
+
+}  // namespace
+
+CommitFiles::CommitFiles(RocksEngine* engine, const RocksKeyspace* keyspace, Timestamp ts)
+    : engine_(engine),
+      keyspace_(keyspace),
+      timestamp_(ts),
+      data_path_(fmt::format("{}/commit-{}-data", ScratchRoot(engine->db->GetName()), ts.ns)),
+      changes_path_(fmt::format("{}/commit-{}-changes", ScratchRoot(engine->db->GetName()), ts.ns)) {}
+
+CommitFiles::~CommitFiles() {
+  for (const std::string& path : {data_path_, changes_path_}) {
+    if (engine_->env->FileExists(path).ok()) (void)engine_->env->DeleteFile(path);
+  }
+}
+
+rocksdb::Status CommitFiles::Write(const WriteList& writes) {
+  rocksdb::Status status = engine_->env->CreateDirIfMissing(FolderOf(data_path_));
+  FamilyFile data(*engine_, keyspace_->data());
+  if (status.ok()) status = data.Open(data_path_);
+  std::vector<std::string_view> keys;
+  keys.reserve(writes.size());
+  std::string version_key;
+  for (const WriteList::Entry write : writes) {
+    if (!status.ok()) return status;
+    version_key.clear();
+    AppendVersionKey(&version_key, write.key, timestamp_);
+    status = data.Put(version_key, write.stored);
+    keys.push_back(write.key);
+  }
+  if (status.ok()) status = data.Finish();
+  FamilyFile changes(*engine_, keyspace_->changes());
+  if (status.ok()) status = changes.Open(changes_path_);
+  entries_ = writes.size();
+  std::vector<std::pair<std::string, std::string>> entries = EncodeChange(timestamp_, keys);
+  std::sort(entries.begin(), entries.end());  // several of one timestamp come by their hash
+  for (const auto& [key, change] : entries) {
+    if (!status.ok()) return status;
+    status = changes.Put(key, change);
+    ++entries_;
+  }
+  return status.ok() ? changes.Finish() : status;
+}
+
+rocksdb::Status CommitFiles::Adopt() {
+  rocksdb::IngestExternalFileOptions options;
+  options.move_files = true;
+  options.write_global_seqno = false;   // the files stay as they were written
+  options.snapshot_consistency = false;  // no reader looks above `visible`
+  std::vector<rocksdb::IngestExternalFileArg> families(2);
+  families[0].column_family = keyspace_->data();
+  families[0].external_files = {data_path_};
+  families[1].column_family = keyspace_->changes();
+  families[1].external_files = {changes_path_};
+  for (rocksdb::IngestExternalFileArg& family : families) family.options = options;
+  return engine_->db->IngestExternalFiles(families);
+}
+
+}  // namespace anabranch

@@ -1,0 +1,35 @@
+// Internal to storage/: a large commit as sorted files, one per family, which both families adopt at once. It passes by the
+// log and the memtables: nothing is written twice, and there is nothing to flush or to compact. Lives on the writer thread.
+#pragma once
+
+#include <string>
+
+#include "rocksdb/status.h"
+#include "storage/rocks_keyspace.h"
+#include "storage/write_list.h"
+
+namespace anabranch {
+
+class CommitFiles {
+ public:
+  CommitFiles(RocksEngine* engine, const RocksKeyspace* keyspace, Timestamp ts);
+  ~CommitFiles();  // removes what was not adopted; after a crash the next start does
+  CommitFiles(const CommitFiles&) = delete;
+  CommitFiles& operator=(const CommitFiles&) = delete;
+
+  // Writes and syncs the files. On an error the database knows nothing of them.
+  rocksdb::Status Write(const WriteList& writes);
+  // Both files are in the database, durably, or neither is.
+  rocksdb::Status Adopt();
+  uint64_t entries() const { return entries_; }
+
+ private:
+  RocksEngine* const engine_;
+  const RocksKeyspace* const keyspace_;
+  const Timestamp timestamp_;
+  const std::string data_path_;
+  const std::string changes_path_;
+  uint64_t entries_ = 0;
+};
+
+}  // namespace anabranch
