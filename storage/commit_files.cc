@@ -77,7 +77,7 @@ rocksdb::Status CommitFiles::Write(const WriteList& writes) {
 rocksdb::Status CommitFiles::Adopt() {
   rocksdb::IngestExternalFileOptions options;
   options.move_files = true;
-  options.write_global_seqno = false;   // the files stay as they were written
+  options.write_global_seqno = false;    // the files stay as they were written
   options.snapshot_consistency = false;  // no reader looks above `visible`
   std::vector<rocksdb::IngestExternalFileArg> families(2);
   families[0].column_family = keyspace_->data();

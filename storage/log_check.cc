@@ -73,16 +73,23 @@ class Scan {
     whole_upto_ = 0;
     in_record_ = false;
     damaged_ = false;
+    zeros_at_.reset();
   }
 
   void Block(uint64_t offset, std::string_view block) {
     size_t at = 0;
     while (at + kHeaderBytes <= block.size()) {
       if (const std::optional<Fragment> fragment = Parse(block.substr(at))) {
+        if (zeros_at_) Damaged(*zeros_at_);  // within the log, not after its end
+        zeros_at_.reset();
         Take(*fragment, offset + at);
         at += kHeaderBytes + fragment->payload.size();
+      } else if (block.find_first_not_of('\0', at) == std::string_view::npos) {
+        if (!zeros_at_) zeros_at_ = offset + at;
+        return;
       } else {
-        Damaged(offset + at);
+        Damaged(zeros_at_.value_or(offset + at));
+        zeros_at_.reset();
         ++at;  // the length may be what is wrong: the next fragment can begin anywhere
       }
     }
@@ -115,6 +122,9 @@ class Scan {
     if (record.size() < kBatchHeaderBytes) return;
     const uint64_t sequence = LittleEndian(record.substr(0, 8));
     record_end_ = sequence + LittleEndian(record.substr(8, 4));
+    // Where the log after it goes on with the very next operation, what is damaged were no records.
+    std::erase_if(damages_,
+                  [&](const Damage& d) { return d.number < number_ && d.sequence != 0 && d.sequence == sequence; });
     const std::optional<SyncedMark> mark = MarkOf(record);
     if (!mark) return;
     for (Damage& damage : damages_) {
@@ -141,8 +151,9 @@ class Scan {
   uint64_t whole_upto_ = 0;  // the sequence after the last whole record of this log; 0: none yet
   uint64_t record_end_ = 0;  // the sequence after the record that began last
   bool in_record_ = false;
-  bool damaged_ = false;         // this log
-  std::vector<Damage> damages_;  // the first of each log
+  bool damaged_ = false;              // this log
+  std::optional<uint64_t> zeros_at_;  // since when nothing but zeros has come: the room ahead of the log, so far
+  std::vector<Damage> damages_;       // the first of each log
   absl::Status result_;
 };
 

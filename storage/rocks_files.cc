@@ -4,15 +4,23 @@
 
 #include "base/status.h"
 #include "rocksdb/file_system.h"
+#include "storage/log_file.h"
 #include "storage/rocks_keyspace.h"
 
 namespace anabranch {
 namespace {
 
-class DurableLinks final : public rocksdb::FileSystemWrapper {
+class StoreFiles final : public rocksdb::FileSystemWrapper {
  public:
   using FileSystemWrapper::FileSystemWrapper;
-  const char* Name() const override { return "anabranch.DurableLinks"; }
+  const char* Name() const override { return "anabranch.StoreFiles"; }
+
+  rocksdb::IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
+                                    std::unique_ptr<rocksdb::FSWritableFile>* result,
+                                    rocksdb::IODebugContext* debug) override {
+    if (IsLog(path)) return NewLogFile(target(), path, options, result, debug);
+    return target()->NewWritableFile(path, options, result, debug);
+  }
 
   rocksdb::IOStatus LinkFile(const std::string& from, const std::string& to, const rocksdb::IOOptions& options,
                              rocksdb::IODebugContext* debug) override {
@@ -25,17 +33,17 @@ class DurableLinks final : public rocksdb::FileSystemWrapper {
   }
 };
 
-class DurableLinksEnv final : public rocksdb::EnvWrapper {
+class StoreEnv final : public rocksdb::EnvWrapper {
  public:
-  explicit DurableLinksEnv(rocksdb::Env* base)
-      : EnvWrapper(rocksdb::NewCompositeEnv(std::make_shared<DurableLinks>(base->GetFileSystem()))) {
+  explicit StoreEnv(rocksdb::Env* base)
+      : EnvWrapper(rocksdb::NewCompositeEnv(std::make_shared<StoreFiles>(base->GetFileSystem()))) {
     system_clock_ = base->GetSystemClock();
   }
 };
 
 }  // namespace
 
-std::shared_ptr<rocksdb::Env> WithDurableLinks(rocksdb::Env* base) { return std::make_shared<DurableLinksEnv>(base); }
+std::shared_ptr<rocksdb::Env> MakeStoreEnv(rocksdb::Env* base) { return std::make_shared<StoreEnv>(base); }
 
 absl::Status SyncFile(rocksdb::Env* env, const std::string& path) {
   std::unique_ptr<rocksdb::WritableFile> file;

@@ -10,10 +10,12 @@
 
 namespace anabranch {
 
-// `base` (not owned) with links that are durable when they are made: adopting a file records it, synced, in the manifest
-// without syncing the folder that now names it. A power failure right after left a manifest that names a file which is not
-// there, and with it a store that does not open.
-std::shared_ptr<rocksdb::Env> WithDurableLinks(rocksdb::Env* base);
+// `base` (not owned) with two differences.
+// Links are durable when they are made: adopting a file records it, synced, in the manifest without syncing the folder that
+// now names it. A power failure right after left a manifest that names a file which is not there, and with it a store that
+// does not open.
+// Write-ahead logs have room ahead (storage/log_file.h).
+std::shared_ptr<rocksdb::Env> MakeStoreEnv(rocksdb::Env* base);
 
 // What is written to the file, by whomever, is on disk.
 absl::Status SyncFile(rocksdb::Env* env, const std::string& path);

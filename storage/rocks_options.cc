@@ -65,7 +65,7 @@ std::string FamilyName(const IncarnationId& incarnation, Family family) {
   return incarnation.value() + (family == Family::kData ? "/data" : "/changes");
 }
 
-RocksOptions::RocksOptions(const StoreOptions& options, rocksdb::Env* base) : env_(WithDurableLinks(base)) {
+RocksOptions::RocksOptions(const StoreOptions& options, rocksdb::Env* base) : env_(MakeStoreEnv(base)) {
   db_.env = env_.get();
   db_.create_if_missing = true;
   db_.create_missing_column_families = true;

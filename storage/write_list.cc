@@ -29,13 +29,15 @@ std::optional<size_t> WriteList::Sort() {
   const auto below = [this](const Place& a, const Place& b) { return At(a).key < At(b).key; };
   std::stable_sort(places_.begin(), places_.end(), below);
   sorted_ = true;
-  const auto twice = std::adjacent_find(places_.begin(), places_.end(), [&](const Place& a, const Place& b) { return !below(a, b); });
+  const auto twice =
+      std::adjacent_find(places_.begin(), places_.end(), [&](const Place& a, const Place& b) { return !below(a, b); });
   if (twice == places_.end()) return std::nullopt;
   return twice + 1 - places_.begin();
 }
 
 size_t WriteList::LowerBound(std::string_view key) const {
-  const auto found = std::partition_point(places_.begin(), places_.end(), [&](const Place& place) { return At(place).key < key; });
+  const auto found =
+      std::partition_point(places_.begin(), places_.end(), [&](const Place& place) { return At(place).key < key; });
   return found - places_.begin();
 }
 

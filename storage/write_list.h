@@ -1,5 +1,5 @@
-// What one commit writes, flat: two allocations, however many keys. Small enough to be kept for the live feed, and ready to be
-// written: a value stands there as it is stored, behind its kind byte.
+// What one commit writes, flat: two allocations, however many keys. Small enough to be kept for the live feed, and ready to
+// be written: a value stands there as it is stored, behind its kind byte.
 #pragma once
 
 #include <cstddef>

@@ -23,7 +23,9 @@ TEST(WriteListTest, HoldsWhatAWriteSetHolds) {
   EXPECT_EQ(Text(list), std::string("\0=\0x a=1 b! ", 12));
   EXPECT_EQ(list.size(), 3u);
   EXPECT_EQ(list.payload_bytes(), 6u);
-  EXPECT_EQ(list[1].stored, "\x01""1");
+  EXPECT_EQ(list[1].stored,
+            "\x01"
+            "1");
 }
 
 TEST(WriteListTest, SortsAndFindsTheFirstKeyThatComesTwice) {

@@ -5,6 +5,8 @@
 #include <random>
 #include <utility>
 
+#include "storage/log_file.h"
+
 namespace anabranch {
 namespace {
 
@@ -95,6 +97,27 @@ class WritableFile final : public rocksdb::FSWritableFile {
   const std::shared_ptr<File> file_;
 };
 
+class RandomRWFile final : public rocksdb::FSRandomRWFile {
+ public:
+  RandomRWFile(FaultFileSystem* files, std::string path, std::shared_ptr<File> file)
+      : files_(files), path_(std::move(path)), file_(std::move(file)) {}
+  IOStatus Write(uint64_t offset, const Slice& data, const IOOptions&, IODebugContext*) override {
+    return files_->Write(path_, *file_, offset, data);
+  }
+  IOStatus Read(uint64_t offset, size_t bytes, const IOOptions&, Slice* result, char* scratch,
+                IODebugContext*) const override {
+    return files_->ReadAt(*file_, offset, bytes, result, scratch);
+  }
+  IOStatus Flush(const IOOptions&, IODebugContext*) override { return IOStatus::OK(); }
+  IOStatus Sync(const IOOptions&, IODebugContext*) override { return files_->Sync(path_, *file_); }
+  IOStatus Close(const IOOptions&, IODebugContext*) override { return IOStatus::OK(); }
+
+ private:
+  FaultFileSystem* const files_;
+  const std::string path_;
+  const std::shared_ptr<File> file_;
+};
+
 class Folder final : public rocksdb::FSDirectory {
  public:
   Folder(FaultFileSystem* files, std::string path) : files_(files), path_(std::move(path)) {}
@@ -122,22 +145,41 @@ FaultFileSystem::Names CopyOf(const FaultFileSystem::Names& names, std::map<cons
   return copy;
 }
 
-// What the disk holds of a file whose last bytes were not synced.
-void LoseBytes(File* file, Unsynced unsynced, std::mt19937_64& random) {
-  const size_t written = file->bytes.size();
-  if (unsynced == Unsynced::kLost) {
-    file->bytes.resize(file->synced);
-  } else if (unsynced != Unsynced::kKept && written > file->synced) {
-    file->bytes.resize(file->synced + random() % (written - file->synced + 1));
+void NoteChange(File* file, size_t from, size_t upto) {
+  const bool first = file->changed_from == file->changed_upto;
+  file->changed_from = first ? from : std::min(file->changed_from, from);
+  file->changed_upto = first ? upto : std::max(file->changed_upto, upto);
+}
+
+void MakeDurable(File* file) {
+  file->durable.resize(file->bytes.size());
+  for (size_t i = file->changed_from; i < std::min(file->changed_upto, file->bytes.size()); ++i) {
+    file->durable[i] = file->bytes[i];
   }
-  if (unsynced == Unsynced::kHoles) {
-    for (size_t begin = file->synced; begin < file->bytes.size();) {
-      const size_t end = std::min(file->bytes.size(), (begin / kPageBytes + 1) * kPageBytes);
-      if (random() % 4 == 0) std::fill(file->bytes.begin() + begin, file->bytes.begin() + end, '\0');
+  file->changed_from = file->changed_upto = 0;
+}
+
+// What the disk holds of a file of which some bytes were not synced.
+void LoseBytes(File* file, Unsynced unsynced, std::mt19937_64& random) {
+  const size_t from = file->changed_from;
+  const size_t upto = std::min(file->changed_upto, file->bytes.size());
+  const auto lose = [file](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) file->bytes[i] = i < file->durable.size() ? file->durable[i] : '\0';
+  };
+  if (unsynced == Unsynced::kLost) {
+    file->bytes = file->durable;
+  } else if (unsynced != Unsynced::kKept && upto > from) {
+    const size_t cut = from + random() % (upto - from + 1);
+    lose(cut, upto);
+    file->bytes.resize(std::max(cut, file->durable.size()));
+    for (size_t begin = from; unsynced == Unsynced::kHoles && begin < cut;) {
+      const size_t end = std::min(cut, (begin / kPageBytes + 1) * kPageBytes);
+      if (random() % 4 == 0) lose(begin, end);
       begin = end;
     }
   }
-  file->synced = file->bytes.size();
+  file->durable = file->bytes;
+  file->changed_from = file->changed_upto = 0;
 }
 
 }  // namespace
@@ -204,7 +246,10 @@ void FaultFileSystem::Load(const Names& names) {
   std::lock_guard lock(mutex_);
   std::map<const File*, std::shared_ptr<File>> copies;
   seen_ = CopyOf(names, &copies);
-  for (const auto& [old, file] : copies) file->synced = file->bytes.size();
+  for (const auto& [old, file] : copies) {
+    file->durable = file->bytes;
+    file->changed_from = file->changed_upto = 0;
+  }
   Restart();
 }
 
@@ -254,8 +299,10 @@ IOStatus FaultFileSystem::Allocate() const {
 
 void FaultFileSystem::FlipBit(const std::string& path, uint64_t bit) {
   std::lock_guard lock(mutex_);
-  char& byte = seen_.at(path)->bytes.at(bit / 8);
+  File& file = *seen_.at(path);
+  char& byte = file.bytes.at(bit / 8);
   byte = static_cast<char>(byte ^ (1 << (bit % 8)));
+  if (bit / 8 < file.durable.size()) file.durable[bit / 8] = byte;
 }
 
 uint64_t FaultFileSystem::points() const {
@@ -323,11 +370,24 @@ IOStatus FaultFileSystem::Done() {
 
 IOStatus FaultFileSystem::Append(const std::string& path, File& file, const Slice& data) {
   std::lock_guard lock(mutex_);
+  return WriteAt(path, file, file.bytes.size(), data);
+}
+
+IOStatus FaultFileSystem::Write(const std::string& path, File& file, uint64_t offset, const Slice& data) {
+  std::lock_guard lock(mutex_);
+  return WriteAt(path, file, offset, data);
+}
+
+IOStatus FaultFileSystem::WriteAt(const std::string& path, File& file, uint64_t offset, const Slice& data) {
+  const size_t end = offset + data.size();
   IOStatus status = Point(PointKind::kWrite, path);
-  if (status.ok() && !Fits(data.size())) status = Full();
+  if (status.ok() && end > file.bytes.size() && !Fits(end - file.bytes.size())) status = Full();
   if (!status.ok()) return status;
-  file.bytes.append(data.data(), data.size());
-  if (path.ends_with(".log")) log_bytes_ += data.size();
+  if (end > file.bytes.size()) file.bytes.resize(end);
+  file.bytes.replace(offset, data.size(), data.data(), data.size());
+  NoteChange(&file, offset, end);
+  const bool only_zeros = data.ToStringView().find_first_not_of('\0') == std::string_view::npos;
+  if (IsLog(path) && !only_zeros) log_bytes_ += data.size();
   return Done();
 }
 
@@ -335,7 +395,7 @@ IOStatus FaultFileSystem::Sync(const std::string& path, File& file) {
   std::lock_guard lock(mutex_);
   IOStatus status = Point(PointKind::kSync, path);
   if (!status.ok()) return status;
-  if (!stopping_) file.synced = file.bytes.size();
+  if (!stopping_) MakeDurable(&file);
   return Done();
 }
 
@@ -345,8 +405,9 @@ IOStatus FaultFileSystem::Resize(const std::string& path, File& file, uint64_t s
   IOStatus status = Point(PointKind::kWrite, path);
   if (status.ok() && size > file.bytes.size() && !Fits(size - file.bytes.size())) status = Full();
   if (!status.ok()) return status;
+  if (size > file.bytes.size()) NoteChange(&file, file.bytes.size(), size);
   file.bytes.resize(size);
-  file.synced = std::min<size_t>(file.synced, size);
+  file.durable.resize(std::min<size_t>(file.durable.size(), size));
   return Done();
 }
 
@@ -451,6 +512,15 @@ IOStatus FaultFileSystem::NewFolder(const std::string& path) {
   auto file = std::make_shared<File>();
   file->is_folder = true;
   return ChangeNames(FolderOf(path), {{path, std::move(file)}});
+}
+
+IOStatus FaultFileSystem::NewRandomRWFile(const std::string& path, const FileOptions&,
+                                          std::unique_ptr<rocksdb::FSRandomRWFile>* result, IODebugContext*) {
+  std::lock_guard lock(mutex_);
+  std::shared_ptr<File> file = Find(path);
+  if (file == nullptr || stopped_) return NotFound(path);
+  *result = std::make_unique<RandomRWFile>(this, Normal(path), std::move(file));
+  return IOStatus::OK();
 }
 
 IOStatus FaultFileSystem::NewDirectory(const std::string& path, const IOOptions&,

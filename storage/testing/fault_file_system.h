@@ -38,7 +38,9 @@ class FaultFileSystem final : public rocksdb::FileSystem {
   struct File {
     bool is_folder = false;
     std::string bytes;
-    size_t synced = 0;  // bytes before it are durable
+    std::string durable;      // as of the last sync
+    size_t changed_from = 0;  // [changed_from, changed_upto) may differ from it
+    size_t changed_upto = 0;  // equal: nothing was changed
   };
   using Names = std::map<std::string, std::shared_ptr<File>>;
 
@@ -71,7 +73,7 @@ class FaultFileSystem final : public rocksdb::FileSystem {
   // --- What happened ---
   uint64_t points() const;     // since the start or the last ResetCounts
   uint64_t faults() const;     // injected since then: a test proves that its fault acted
-  uint64_t log_bytes() const;  // appended to write-ahead logs since then
+  uint64_t log_bytes() const;  // written to write-ahead logs since then, but for zeros ahead of them
   void ResetCounts();
   std::vector<std::string> Files() const;  // paths, without folders
   uint64_t SizeOf(const std::string& path) const;
@@ -89,6 +91,9 @@ class FaultFileSystem final : public rocksdb::FileSystem {
   rocksdb::IOStatus ReopenWritableFile(const std::string& path, const rocksdb::FileOptions& options,
                                        std::unique_ptr<rocksdb::FSWritableFile>* result,
                                        rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus NewRandomRWFile(const std::string& path, const rocksdb::FileOptions& options,
+                                    std::unique_ptr<rocksdb::FSRandomRWFile>* result,
+                                    rocksdb::IODebugContext* debug) override;
   rocksdb::IOStatus NewDirectory(const std::string& path, const rocksdb::IOOptions& options,
                                  std::unique_ptr<rocksdb::FSDirectory>* result, rocksdb::IODebugContext* debug) override;
   rocksdb::IOStatus FileExists(const std::string& path, const rocksdb::IOOptions& options,
@@ -126,6 +131,7 @@ class FaultFileSystem final : public rocksdb::FileSystem {
 
   // --- For the file objects of the implementation ---
   rocksdb::IOStatus Append(const std::string& path, File& file, const rocksdb::Slice& data);
+  rocksdb::IOStatus Write(const std::string& path, File& file, uint64_t offset, const rocksdb::Slice& data);
   rocksdb::IOStatus Sync(const std::string& path, File& file);
   rocksdb::IOStatus Resize(const std::string& path, File& file, uint64_t size);
   rocksdb::IOStatus SyncFolder(const std::string& folder);
@@ -149,6 +155,7 @@ class FaultFileSystem final : public rocksdb::FileSystem {
   rocksdb::IOStatus NewFolder(const std::string& path);
   bool Fits(uint64_t more_bytes) const;
   uint64_t Occupied() const;
+  rocksdb::IOStatus WriteAt(const std::string& path, File& file, uint64_t offset, const rocksdb::Slice& data);
   std::shared_ptr<File> Find(const std::string& path) const;
   static void Apply(const NameChange& change, Names* names);
 
