@@ -13,11 +13,13 @@
 namespace anabranch {
 namespace {
 
-// A file of one family, under the options of that family.
+// A file of one family, under the options of that family but without a filter: it lies below all others, where a key that
+// is looked up mostly is, and a filter would only be asked in vain and take a place in the cache.
 class FamilyFile {
  public:
   FamilyFile(const RocksEngine& engine, rocksdb::ColumnFamilyHandle* family)
-      : writer_(rocksdb::EnvOptions(), OptionsOf(engine, family), family, /*invalidate_page_cache=*/false) {}
+      : writer_(rocksdb::EnvOptions(), OptionsOf(engine, family), family, /*invalidate_page_cache=*/false,
+                rocksdb::Env::IO_TOTAL, /*skip_filters=*/true) {}
 
   rocksdb::Status Open(const std::string& path) { return writer_.Open(path); }
   rocksdb::Status Put(std::string_view key, std::string_view value) { return writer_.Put(key, value); }

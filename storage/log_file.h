@@ -1,9 +1,9 @@
 // Internal to storage/: a write-ahead log that has its room before it is written to.
 //
-// A sync of a file that has grown writes the file's size, too: a second request to the disk, about as long as the first. So the
-// log is followed by zeros, written ahead a stretch at a time, and most records go where the file has bytes already (what
-// PostgreSQL and others reach by using old logs again, which RocksDB does not do under point-in-time recovery). RocksDB
-// passes over zeros where a record would begin, and so does log_check.h.
+// A sync of a file that has grown writes the file's size, too: a second request to the disk, about as long as the first. So
+// the log is followed by zeros, written ahead a stretch at a time, and most records go where the file has bytes already
+// (what PostgreSQL and others reach by using old logs again, which RocksDB does not do under point-in-time recovery).
+// RocksDB passes over zeros where a record would begin, and so does log_check.h.
 #pragma once
 
 #include <cstdint>

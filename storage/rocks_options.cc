@@ -14,7 +14,7 @@ namespace anabranch {
 namespace {
 
 constexpr double kBloomBitsPerKey = 10;
-constexpr size_t kBlockBytes = 16 << 10;
+constexpr size_t kBlockBytes = 8 << 10;
 // Shards large enough for several files' filters, of a byte or more for each of a million keys: in RocksDB's 64 small ones
 // they drove each other out, and were read again for almost every look-up of a table of some millions of rows (twenty times
 // slower). Partitioned filters would do as well, but no check of a whole file reads their partitions.

@@ -60,6 +60,9 @@ struct CommitRequest {
   // Writes sorted files instead of going through log and memtables (storage/commit_files.h). For large loads, whose keys
   // lie together and overlap nothing; right for any.
   bool as_files = false;
+  // Called on the writer thread as soon as others can see it, before the committer wakes: locks go then (R3). Must not
+  // block.
+  std::function<void()> published = nullptr;
 };
 
 // Versions with timestamps of their own, from a stream. Idempotent.

@@ -128,6 +128,29 @@ TEST_F(StoreTest, ACommitAsFilesIsACommitLikeAnyOther) {
   EXPECT_TRUE(std::filesystem::is_empty(dir_ + "/store/tmp"));
 }
 
+TEST_F(StoreTest, PublishedIsToldOnceOthersSeeItAndNeverOfARefusedCommit) {
+  const KeyspaceRef keyspace = NewKeyspace();
+  Timestamp visible_then;
+  int told = 0;
+  CommitRequest request{.keyspace = keyspace,
+                        .epoch = keyspace->state()->epoch,
+                        .writes = OnePut("k", "v"),
+                        .validate_spans = {},
+                        .validate_after = {},
+                        .as_files = false,
+                        .published = [&] {
+                          visible_then = store_->visible();
+                          ++told;
+                        }};
+  const auto committed = store_->Commit(request);
+  ASSERT_TRUE(committed.ok()) << committed.status();
+  EXPECT_EQ(told, 1);
+  EXPECT_GE(visible_then, *committed);
+  request.epoch = Epoch(request.epoch.value() + 1);
+  EXPECT_TRUE(IsFenced(store_->Commit(request).status()));
+  EXPECT_EQ(told, 1);
+}
+
 TEST_F(StoreTest, RefusesWhatIsTooLargeByName) {
   const KeyspaceRef keyspace = NewKeyspace();
   const Epoch epoch = keyspace->state()->epoch;

@@ -223,9 +223,11 @@ class StoreTransaction final : public Transaction {
                           .epoch = context_.epoch,
                           .writes = std::make_shared<const WriteList>(writes_),
                           .validate_spans = reads_.Take(),
-                          .validate_after = snapshot_};
+                          .validate_after = snapshot_,
+                          .as_files = false,
+                          .published = [this] { ReleaseLocks(); }};
     absl::StatusOr<Timestamp> committed = context_.store->Commit(std::move(request));
-    Rollback();  // published or refused: only now may others take the locks (R3)
+    Rollback();
     if (!committed.ok()) return Explain(std::move(committed).status());
     return committed;
   }
@@ -236,10 +238,13 @@ class StoreTransaction final : public Transaction {
     writes_.clear();
     savepoints_.clear();
     reader_.reset();
-    if (context_.locks != nullptr) context_.locks->ReleaseAll(owner_);
+    ReleaseLocks();
   }
 
  private:
+  void ReleaseLocks() {
+    if (context_.locks != nullptr) context_.locks->ReleaseAll(owner_);
+  }
   bool Validates() const { return isolation_ == IsolationLevel::kSerializable && !read_only_; }
 
   static absl::Status ReadOnly() {

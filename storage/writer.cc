@@ -14,15 +14,14 @@ constexpr uint64_t kResumeIntervalNs = 1'000'000'000;
 
 }  // namespace
 
-void Writer::Request::Finish() {
-  std::lock_guard lock(mutex);
-  done = true;
-  finished.notify_one();  // under the lock: the waiter destroys this as soon as it gets it
+void Writer::Request::TellPublished() const {
+  const auto* commit = std::get_if<const CommitRequest*>(&work);
+  if (commit != nullptr && status.ok() && (*commit)->published) (*commit)->published();
 }
 
 void Writer::Request::Wait() {
-  std::unique_lock lock(mutex);
-  finished.wait(lock, [this] { return done; });
+  while (sem_wait(&finished) != 0) {  // by a signal
+  }
 }
 
 Writer::Writer(std::shared_ptr<RocksEngine> engine, HybridClock* clock, Clock* wall, Reserve reserve, Rest rest)
@@ -207,6 +206,7 @@ void Writer::RunGroup(const std::vector<Request*>& requests) {
   if (status.ok()) {
     group.Publish();
     AdvanceVisible();
+    for (const Request* request : requests) request->TellPublished();
   }
   for (Request* request : requests) {
     if (!status.ok() && request->status.ok()) request->status = status;

@@ -2,6 +2,8 @@
 // written. The pipeline is described in storage/store.h.
 #pragma once
 
+#include <semaphore.h>
+
 #include <atomic>
 #include <condition_variable>
 #include <deque>
@@ -55,7 +57,10 @@ class Writer {
   struct Request {
     using Work =
         std::variant<const CommitRequest*, const IngestRequest*, const Store::EraseRequest*, const MetaBuild*, const Call*>;
-    explicit Request(Work what, size_t size = 0) : work(what), bytes(size) {}
+    explicit Request(Work what, size_t size = 0) : work(what), bytes(size) { sem_init(&finished, 0, 0); }
+    ~Request() { sem_destroy(&finished); }
+    Request(const Request&) = delete;
+    Request& operator=(const Request&) = delete;
 
     const Work work;
     const size_t bytes;
@@ -68,12 +73,13 @@ class Writer {
     }
     // Failovers, ends of services, drops: worth the reserve when the disk is full.
     bool Administers() const { return std::holds_alternative<const MetaBuild*>(work); }
-    void Finish();
+    void TellPublished() const;
+    void Finish() { sem_post(&finished); }
     void Wait();
 
-    std::mutex mutex;
-    std::condition_variable finished;
-    bool done = false;  // guarded by mutex
+    // POSIX promises that it may be destroyed as soon as the wait returns; a condition variable needs a lock held over its
+    // notification for that, and the waiter that wakes runs into it.
+    sem_t finished;
   };
 
   absl::Status Submit(Request& request);
