@@ -101,7 +101,7 @@ sigset_t BlockSignals() {
 
 // Sessions, wake events and the store's files together need more descriptors than the usual soft limit of 1,024.
 void RaiseOpenFilesLimit() {
-  constexpr rlim_t kOpenFilesWanted = 8'192;
+  constexpr rlim_t kOpenFilesWanted = 16'384;
   rlimit limit = {};
   getrlimit(RLIMIT_NOFILE, &limit);
   if (limit.rlim_cur >= kOpenFilesWanted) return;

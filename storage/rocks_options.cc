@@ -1,5 +1,8 @@
 #include "storage/rocks_options.h"
 
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <cstring>
 
 #include "rocksdb/filter_policy.h"
@@ -49,6 +52,14 @@ class UserKeyTransform final : public rocksdb::SliceTransform {
   }
 };
 
+// Half of what the process may have open; the rest is for sessions. The files read last stay open.
+int OpenFilesMax() {
+  constexpr rlim_t kMost = 1 << 16;
+  rlimit limit = {};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  return static_cast<int>(std::min(limit.rlim_cur / 2, kMost));
+}
+
 rocksdb::BlockBasedTableOptions TableOptions(const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = cache;
@@ -71,6 +82,7 @@ RocksOptions::RocksOptions(const StoreOptions& options, rocksdb::Env* base) : en
   db_.create_missing_column_families = true;
   db_.info_log = MakeRocksLog();
   db_.max_background_jobs = 4;
+  db_.max_open_files = OpenFilesMax();
   db_.bytes_per_sync = 1 << 20;
   db_.avoid_unnecessary_blocking_io = true;
   // A keyspace that is written seldom would otherwise keep every log since its last flush.
