@@ -147,6 +147,7 @@ absl::Status RocksStore::DropKeyspace(const KeyspaceRef& keyspace) {
 
 absl::StatusOr<Timestamp> RocksStore::Commit(CommitRequest request) {
   CHECK(request.writes != nullptr && !request.writes->empty(), "a commit without writes has no timestamp to give");
+  CHECK(request.writes->sorted(), "the keys of a commit must ascend");
   ASSIGN_OR_RETURN(const size_t bytes, CheckSize(*request.writes));
   return writer_->Commit(request, bytes);
 }

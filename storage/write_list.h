@@ -34,6 +34,7 @@ class WriteList {
   // The first entry that is not below `key`. REQUIRES: sorted
   size_t LowerBound(std::string_view key) const;
 
+  bool sorted() const { return sorted_; }
   bool empty() const { return places_.empty(); }
   size_t size() const { return places_.size(); }
   size_t payload_bytes() const { return bytes_.size() - places_.size(); }  // keys and values
