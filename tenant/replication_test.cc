@@ -159,6 +159,8 @@ TEST_F(ReplicationTest, AReplacedOrCancelledWaitForAPastMomentSaysSo) {
   a_.Disconnect();
   const Timestamp first = *a_.Put("main", "k", "1");
   const Timestamp second = *a_.Put("main", "k", "2");
+  // The standby reckons the source's clock, some microseconds late: both moments must be past by that, too.
+  ASSERT_TRUE(a_.store()->WaitVisible({second.ns + 100'000'000}, {}).ok());
   std::stop_source cancel;
   absl::StatusOr<Timestamp> cancelled;
   absl::StatusOr<Timestamp> replaced;
