@@ -1,5 +1,8 @@
 #include "base/coding.h"
 
+#include <bit>
+#include <cstring>
+
 namespace anabranch {
 
 void PutFixed32(std::string* out, uint32_t value) {
@@ -7,8 +10,10 @@ void PutFixed32(std::string* out, uint32_t value) {
 }
 
 void PutFixed64BigEndian(std::string* out, uint64_t value) {
-  char bytes[8];
-  for (int i = 0; i < 8; ++i) bytes[i] = static_cast<char>(value >> (56 - 8 * i));
+  static_assert(std::endian::native == std::endian::little);
+  const uint64_t swapped = __builtin_bswap64(value);
+  char bytes[sizeof(swapped)];
+  std::memcpy(bytes, &swapped, sizeof(swapped));
   out->append(bytes, sizeof(bytes));
 }
 

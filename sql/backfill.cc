@@ -209,7 +209,7 @@ absl::Status BulkWriter::CheckEarlierBatches(const Target& target) {
     }
   }
   ascending_ = ascending_ && ascending;
-  last = std::max<std::string>(last, std::string((*batch_)[end - 1].key));
+  if (last < (*batch_)[end - 1].key) last = (*batch_)[end - 1].key;
   return absl::OkStatus();
 }
 

@@ -14,24 +14,15 @@ namespace anabranch {
 namespace {
 
 // A file of one family, under the options of that family but without a filter: it lies below all others, where a key that
-// is looked up mostly is, and a filter would only be asked in vain and take a place in the cache.
-class FamilyFile {
- public:
-  FamilyFile(const RocksEngine& engine, rocksdb::ColumnFamilyHandle* family)
-      : writer_(rocksdb::EnvOptions(), OptionsOf(engine, family), family, /*invalidate_page_cache=*/false,
-                rocksdb::Env::IO_TOTAL, /*skip_filters=*/true) {}
-
-  rocksdb::Status Open(const std::string& path) { return writer_.Open(path); }
-  rocksdb::Status Put(std::string_view key, std::string_view value) { return writer_.Put(key, value); }
-  rocksdb::Status Finish() { return writer_.Finish(); }  // synced
-
- private:
-  static rocksdb::Options OptionsOf(const RocksEngine& engine, rocksdb::ColumnFamilyHandle* family) {
-    return {engine.db->GetDBOptions(), engine.db->GetOptions(family)};
-  }
-
-  rocksdb::SstFileWriter writer_;
-};
+// is looked up mostly is, and a filter would only be asked in vain and take a place in the cache. Finish syncs it.
+rocksdb::SstFileWriter FileOf(const RocksEngine& engine, rocksdb::ColumnFamilyHandle* family) {
+  return {rocksdb::EnvOptions(),
+          rocksdb::Options(engine.db->GetDBOptions(), engine.db->GetOptions(family)),
+          family,
+          /*invalidate_page_cache=*/false,
+          rocksdb::Env::IO_TOTAL,
+          /*skip_filters=*/true};
+}
 
 }  // namespace
 
@@ -43,14 +34,12 @@ CommitFiles::CommitFiles(RocksEngine* engine, const RocksKeyspace* keyspace, Tim
       changes_path_(fmt::format("{}/commit-{}-changes", ScratchRoot(engine->db->GetName()), ts.ns)) {}
 
 CommitFiles::~CommitFiles() {
-  for (const std::string& path : {data_path_, changes_path_}) {
-    if (engine_->env->FileExists(path).ok()) (void)engine_->env->DeleteFile(path);
-  }
+  for (const std::string& path : {data_path_, changes_path_}) (void)engine_->env->DeleteFile(path);  // perhaps not there
 }
 
 rocksdb::Status CommitFiles::Write(const WriteList& writes) {
   rocksdb::Status status = engine_->env->CreateDirIfMissing(FolderOf(data_path_));
-  FamilyFile data(*engine_, keyspace_->data());
+  rocksdb::SstFileWriter data = FileOf(*engine_, keyspace_->data());
   if (status.ok()) status = data.Open(data_path_);
   std::vector<std::string_view> keys;
   keys.reserve(writes.size());
@@ -63,7 +52,7 @@ rocksdb::Status CommitFiles::Write(const WriteList& writes) {
     keys.push_back(write.key);
   }
   if (status.ok()) status = data.Finish();
-  FamilyFile changes(*engine_, keyspace_->changes());
+  rocksdb::SstFileWriter changes = FileOf(*engine_, keyspace_->changes());
   if (status.ok()) status = changes.Open(changes_path_);
   entries_ = writes.size();
   std::vector<std::pair<std::string, std::string>> entries = EncodeChange(timestamp_, keys);

@@ -84,14 +84,18 @@ class Scan {
         zeros_at_.reset();
         Take(*fragment, offset + at);
         at += kHeaderBytes + fragment->payload.size();
-      } else if (block.find_first_not_of('\0', at) == std::string_view::npos) {
+        continue;
+      }
+      const size_t next = block.find_first_not_of('\0', at);
+      if (next == std::string_view::npos) {
         if (!zeros_at_) zeros_at_ = offset + at;
         return;
-      } else {
-        Damaged(zeros_at_.value_or(offset + at));
-        zeros_at_.reset();
-        ++at;  // the length may be what is wrong: the next fragment can begin anywhere
       }
+      Damaged(zeros_at_.value_or(offset + at));
+      zeros_at_.reset();
+      // The length may be what is wrong: the next fragment can begin anywhere, but its type, the last byte of its header,
+      // is not zero.
+      at = std::max(at + 1, next + 1 - std::min(next + 1, kHeaderBytes));
     }
   }
 

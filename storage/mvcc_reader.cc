@@ -1,6 +1,5 @@
 #include "storage/mvcc_reader.h"
 
-#include <bit>
 #include <cstring>
 #include <utility>
 
@@ -26,13 +25,7 @@ void AppendKeyPrefix(std::string* out, std::string_view user_key) {
   out->append(kTerminator, kTerminatorBytes);
 }
 
-void AppendTimestamp(std::string* out, Timestamp ts) {
-  static_assert(std::endian::native == std::endian::little);
-  const uint64_t inverted = __builtin_bswap64(~ts.ns);
-  char bytes[sizeof(inverted)];
-  std::memcpy(bytes, &inverted, sizeof(inverted));
-  out->append(bytes, sizeof(bytes));
-}
+void AppendTimestamp(std::string* out, Timestamp ts) { PutFixed64BigEndian(out, ~ts.ns); }
 
 class SpanScan final : public MvccScan {
  public:

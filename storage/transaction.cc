@@ -219,9 +219,11 @@ class StoreTransaction final : public Transaction {
       Rollback();
       return snapshot_;
     }
+    auto writes = std::make_shared<const WriteList>(writes_);
+    writes_.clear();  // or all of it would be held twice until it is published
     CommitRequest request{.keyspace = context_.keyspace,
                           .epoch = context_.epoch,
-                          .writes = std::make_shared<const WriteList>(writes_),
+                          .writes = std::move(writes),
                           .validate_spans = reads_.Take(),
                           .validate_after = snapshot_,
                           .as_files = false,

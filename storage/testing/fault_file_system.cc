@@ -178,8 +178,7 @@ void LoseBytes(File* file, Unsynced unsynced, std::mt19937_64& random) {
       begin = end;
     }
   }
-  file->durable = file->bytes;
-  file->changed_from = file->changed_upto = 0;
+  MakeDurable(file);
 }
 
 }  // namespace
@@ -246,10 +245,7 @@ void FaultFileSystem::Load(const Names& names) {
   std::lock_guard lock(mutex_);
   std::map<const File*, std::shared_ptr<File>> copies;
   seen_ = CopyOf(names, &copies);
-  for (const auto& [old, file] : copies) {
-    file->durable = file->bytes;
-    file->changed_from = file->changed_upto = 0;
-  }
+  for (const auto& [old, file] : copies) MakeDurable(file.get());
   Restart();
 }
 
