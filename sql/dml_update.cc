@@ -134,12 +134,13 @@ class UpdateRun {
 
   // Locks a row that the scan found and judges it again if it changed. False: it does not count any more.
   absl::StatusOr<bool> LockAndRecheck(const std::string& key, Row* row) {
-    ASSIGN_OR_RETURN(const LockedRow locked, execution_.transaction->LockRow(key, execution_.stop));
-    if (!locked.row) return false;
-    if (!locked.changed_since_snapshot) return true;
-    RETURN_IF_ERROR(DecodeRow(*plan_.table, key, locked.row->value, row));
+    ASSIGN_OR_RETURN(const std::optional<LockedRow> locked, execution_.transaction->LockFoundRow(key, execution_.stop));
+    if (!locked) return true;
+    if (!locked->row) return false;
+    if (!locked->changed_since_snapshot) return true;
+    RETURN_IF_ERROR(DecodeRow(*plan_.table, key, locked->row->value, row));
     (*row)[plan_.table->columns.size()] =
-        locked.row->timestamp.IsZero() ? Datum(Null{}) : Datum(HlcNumeric(locked.row->timestamp));
+        locked->row->timestamp.IsZero() ? Datum(Null{}) : Datum(HlcNumeric(locked->row->timestamp));
     if (!plan_.filter) return true;
     return Holds(*plan_.filter, *row, execution_.evaluation);
   }

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <shared_mutex>
 #include <string_view>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "storage/iterator_pool.h"
 #include "storage/keyspace.h"
 #include "storage/log_check.h"
+#include "storage/recent_versions.h"
 #include "storage/types.h"
 
 namespace anabranch {
@@ -41,6 +43,7 @@ struct RocksEngine {
   rocksdb::ColumnFamilyHandle* meta = nullptr;            // owned
   OperationCounter counter;
   const std::shared_ptr<IteratorPool> point_iterators = std::make_shared<IteratorPool>();  // over the `data` families
+  RecentVersions recent;
   SyncedMark synced;  // of the next record; changed on the writer thread only
 };
 
@@ -74,6 +77,24 @@ class RocksKeyspace final : public Keyspace {
     state_ = std::move(next);
   }
 
+  // Writer thread only, before a reader can see it: a commit.
+  void NoteCommit(const WriteList& writes, Timestamp ts) {
+    if (writes.size() > RecentVersions::kCommitKeysMax) return ForgetRecent(ts);
+    engine_->recent.Note(data_->GetID(), writes, ts);
+  }
+  // Writer thread only, likewise: versions changed in another way. Every version, and every snapshot that does not see the
+  // change, is at or below `upto`.
+  void ForgetRecent(Timestamp upto) { recent_above_ns_.store(upto.ns, std::memory_order_release); }
+
+  // The newest version of the key at or below `at`, if it is at hand.
+  std::optional<Version> FindRecent(std::string_view key, Timestamp at) const {
+    return engine_->recent.Find(data_->GetID(), key, recent_above(), at);
+  }
+  // False if it cannot be told without reading.
+  bool UnchangedSince(std::string_view key, Timestamp since) const {
+    return since >= recent_above() && engine_->recent.UnchangedSince(data_->GetID(), key, since);
+  }
+
   rocksdb::DB* db() const { return engine_->db.get(); }
   rocksdb::ColumnFamilyHandle* data() const { return data_; }
   rocksdb::ColumnFamilyHandle* changes() const { return changes_; }
@@ -95,12 +116,15 @@ class RocksKeyspace final : public Keyspace {
   void MarkGone() { gone_ = true; }
 
  private:
+  Timestamp recent_above() const { return {recent_above_ns_.load(std::memory_order_acquire)}; }
+
   const std::shared_ptr<RocksEngine> engine_;
   const IncarnationId incarnation_;
   rocksdb::ColumnFamilyHandle* const data_;     // owned
   rocksdb::ColumnFamilyHandle* const changes_;  // owned
   std::shared_mutex erase_gate_;
   bool gone_ = false;
+  std::atomic<uint64_t> recent_above_ns_{0};
   mutable std::mutex mutex_;
   std::shared_ptr<const KeyspaceState> state_;  // guarded by mutex_
 };

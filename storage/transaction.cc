@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/status.h"
+#include "storage/rocks_keyspace.h"
 
 namespace anabranch {
 namespace {
@@ -140,8 +141,11 @@ class StoreTransaction final : public Transaction {
 
   absl::StatusOr<std::optional<ReadVersion>> Get(std::string_view key) override {
     if (const auto own = writes_.find(key); own != writes_.end()) return OwnRow(own->second);
-    RETURN_IF_ERROR(EnsureReader());
     if (Validates()) reads_.Add({std::string(key), std::string(key) + '\0'});
+    if (std::optional<Version> recent = AsRocks(*context_.keyspace).FindRecent(key, snapshot_)) {
+      return ToRow(*std::move(recent));
+    }
+    RETURN_IF_ERROR(EnsureReader());
     return reader_->Get(key);
   }
 
@@ -166,6 +170,13 @@ class StoreTransaction final : public Transaction {
   absl::StatusOr<LockedRow> LockRow(std::string_view key, std::stop_token stop) override {
     RETURN_IF_ERROR(Lock(key, LockMode::kExclusive, std::move(stop)));
     return ReadLocked(key);
+  }
+
+  absl::StatusOr<std::optional<LockedRow>> LockFoundRow(std::string_view key, std::stop_token stop) override {
+    RETURN_IF_ERROR(Lock(key, LockMode::kExclusive, std::move(stop)));
+    if (!writes_.contains(key) && AsRocks(*context_.keyspace).UnchangedSince(key, snapshot_)) return std::nullopt;
+    ASSIGN_OR_RETURN(LockedRow locked, ReadLocked(key));
+    return std::optional<LockedRow>(std::move(locked));
   }
 
   absl::StatusOr<std::optional<LockedRow>> TryLockRow(std::string_view key) override {
@@ -258,6 +269,11 @@ class StoreTransaction final : public Transaction {
     return ReadVersion{write.value, kTimestampZero};
   }
 
+  static std::optional<ReadVersion> ToRow(Version version) {
+    if (version.write.kind == WriteKind::kTombstone) return std::nullopt;
+    return ReadVersion{std::move(version.write.value), version.timestamp};
+  }
+
   absl::Status EnsureReader() {
     if (reader_) return absl::OkStatus();
     ASSIGN_OR_RETURN(reader_, MvccReader::Open(context_.store, context_.keyspace, snapshot_));
@@ -276,19 +292,20 @@ class StoreTransaction final : public Transaction {
     }
     LockedRow locked;
     if (!newest->has_value()) return locked;
-    Version& version = **newest;
+    const Version& version = **newest;
     locked.changed_since_snapshot = version.timestamp > snapshot_;
     if (locked.changed_since_snapshot && isolation_ != IsolationLevel::kReadCommitted) {
       return SqlError(sqlstate::kSerializationFailure,
                       fmt::format("could not serialize access due to concurrent {}",
                                   version.write.kind == WriteKind::kTombstone ? "delete" : "update"));
     }
-    if (version.write.kind == WriteKind::kPut) locked.row = ReadVersion{std::move(version.write.value), version.timestamp};
+    locked.row = ToRow(**std::move(newest));
     return locked;
   }
 
   absl::StatusOr<std::optional<Version>> ReadNewest(std::string_view key) {
     const Timestamp now = context_.store->Resolved(*context_.keyspace);
+    if (std::optional<Version> recent = AsRocks(*context_.keyspace).FindRecent(key, now)) return recent;
     ASSIGN_OR_RETURN(auto reader, MvccReader::Open(context_.store, context_.keyspace, now));
     return reader->GetVersion(key);
   }

@@ -73,7 +73,9 @@ class Transaction {
   // Locks the row exclusively and returns its newest committed version, or the own write. 40001 above kReadCommitted if it
   // changed since the snapshot.
   virtual absl::StatusOr<LockedRow> LockRow(std::string_view key, std::stop_token stop) = 0;
-  // The same without waiting: nullopt, and nothing is locked, where LockRow would wait.
+  // The same for a row that was read at the snapshot: nullopt if it is known without reading to be as it was.
+  virtual absl::StatusOr<std::optional<LockedRow>> LockFoundRow(std::string_view key, std::stop_token stop) = 0;
+  // LockRow without waiting: nullopt, and nothing is locked, where it would wait.
   virtual absl::StatusOr<std::optional<LockedRow>> TryLockRow(std::string_view key) = 0;
 
   // REQUIRES: the key is locked exclusively. 54000 beyond kKeyBytesMax, kValueBytesMax, kTransactionBytesMax; what a

@@ -38,6 +38,7 @@ const KeyspaceState& WriteGroup::StateOf(const KeyspaceRef& keyspace) { return S
 KeyspaceState& WriteGroup::ChangeState(const KeyspaceRef& keyspace) {
   Staged& staged = Stage(keyspace);
   staged.record_changed = true;
+  staged.changed_otherwise = true;
   return staged.state;
 }
 
@@ -139,7 +140,7 @@ absl::StatusOr<Timestamp> WriteGroup::AddCommit(const CommitRequest& request) {
   if (!request.validate_spans.empty()) RETURN_IF_ERROR(Validate(request));
   const std::optional<Timestamp> ts = clock_->Next();
   if (!ts) return absl::InternalError("no timestamp left under the clock ceiling");
-  const RocksKeyspace& keyspace = AsRocks(*request.keyspace);
+  RocksKeyspace& keyspace = AsRocks(*request.keyspace);
   if (request.as_files) {
     files_.emplace(engine_, &keyspace, *ts);
     RETURN_IF_ERROR(FromRocks(files_->Write(*request.writes), "write the files of a commit"));
@@ -157,6 +158,7 @@ absl::StatusOr<Timestamp> WriteGroup::AddCommit(const CommitRequest& request) {
   }
   NoteVersion(request.keyspace, *ts, (*request.writes)[0].key);
   commits_.push_back({keyspace.incarnation(), *ts, request.writes});
+  committed_to_.push_back(&keyspace);
   return *ts;
 }
 
@@ -196,6 +198,7 @@ absl::Status WriteGroup::AddIngest(const IngestRequest& request) {
     NoteVersion(request.keyspace, ts, keys.front());
     begin = end;
   }
+  Stage(request.keyspace).changed_otherwise = true;
   if (request.frontier) {
     CHECK(*request.frontier >= state.frontier, "K4: the frontier of a keyspace under ingestion went back");
     ChangeFrontier(request.keyspace, *request.frontier);
@@ -239,13 +242,15 @@ rocksdb::Status WriteGroup::WriteBatch() {
 }
 
 void WriteGroup::Publish() {
+  for (size_t i = 0; i < commits_.size(); ++i) committed_to_[i]->NoteCommit(*commits_[i].writes, commits_[i].timestamp);
+  if (new_ceiling_) clock_->SetCeiling(*new_ceiling_);
+  clock_->RaiseTo(raise_to_);
   for (auto& [key, staged] : staged_) {
     RocksKeyspace& keyspace = AsRocks(*staged.keyspace);
+    if (staged.changed_otherwise) keyspace.ForgetRecent(std::max(clock_->last(), staged.state.newest));
     if (staged.forgotten) keyspace.MarkGone();
     keyspace.SetState(std::move(staged.state));
   }
-  if (new_ceiling_) clock_->SetCeiling(*new_ceiling_);
-  clock_->RaiseTo(raise_to_);
 }
 
 absl::StatusOr<Timestamp> NewestPresent(const RocksKeyspace& keyspace) {

@@ -49,6 +49,7 @@ class WriteGroup {
     KeyspaceRef keyspace;
     KeyspaceState state;
     bool record_changed = false;
+    bool changed_otherwise = false;  // than by commits
     bool forgotten = false;
   };
 
@@ -68,6 +69,7 @@ class WriteGroup {
   std::optional<CommitFiles> files_;
   std::map<const Keyspace*, Staged> staged_;
   std::vector<PublishedCommit> commits_;
+  std::vector<RocksKeyspace*> committed_to_;  // by each of commits_
   std::optional<Timestamp> new_ceiling_;
   Timestamp raise_to_;
   uint64_t puts_ = 0;
