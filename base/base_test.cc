@@ -1,7 +1,13 @@
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <future>
+
 #include "base/coding.h"
 #include "base/crc32c.h"
 #include "base/status.h"
 #include "base/timestamp.h"
+#include "base/wake_event.h"
 #include "gtest/gtest.h"
 
 namespace anabranch {
@@ -75,6 +81,47 @@ TEST(CodingTest, TruncatedInputIsLeftAsItWas) {
   std::string_view overlong_in = overlong;
   uint64_t value = 0;
   EXPECT_FALSE(TakeVarint(&overlong_in, &value));
+}
+
+class EndEventTest : public testing::Test {
+ protected:
+  EndEventTest() { EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends_), 0); }
+  ~EndEventTest() override {
+    for (const int end : ends_) close(end);
+  }
+  // What was received, or why nothing was.
+  std::string Receive() {
+    char bytes[16];
+    const ssize_t taken = event_.Receive(ends_[0], bytes, sizeof(bytes));
+    return taken < 0 ? (errno == ECANCELED ? "ended" : "error") : std::string(bytes, static_cast<size_t>(taken));
+  }
+  void Send(std::string_view text) {
+    ASSERT_EQ(write(ends_[1], text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  }
+
+  int ends_[2] = {-1, -1};
+  EndEvent event_;
+};
+
+TEST_F(EndEventTest, EndsAReadThatWaitsAndEveryLaterOne) {
+  Send("a");
+  EXPECT_EQ(Receive(), "a");
+  auto waiting = std::async(std::launch::async, [this] { return Receive(); });
+  EXPECT_EQ(waiting.wait_for(std::chrono::milliseconds(20)), std::future_status::timeout);
+  event_.Signal();
+  EXPECT_EQ(waiting.get(), "ended");
+  EXPECT_EQ(Receive(), "ended");
+  ASSERT_EQ(write(ends_[0], "last", 4), 4);
+  char words[4];
+  EXPECT_EQ(read(ends_[1], words, 4), 4);
+}
+
+TEST_F(EndEventTest, LeavesASocketAloneThatNobodyReads) {
+  event_.Signal();
+  Send("a");
+  EXPECT_EQ(Receive(), "ended");
+  char byte = 0;
+  EXPECT_EQ(read(ends_[0], &byte, 1), 1);
 }
 
 }  // namespace

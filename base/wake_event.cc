@@ -1,8 +1,10 @@
 #include "base/wake_event.h"
 
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdint>
 
 #include "base/check.h"
@@ -25,6 +27,26 @@ void WakeEvent::Clear() {
   uint64_t count = 0;
   // Fails only when the event is not set.
   [[maybe_unused]] const ssize_t taken = read(fd_, &count, sizeof(count));
+}
+
+void EndEvent::Signal() {
+  wake_.Signal();
+  std::lock_guard lock(mutex_);
+  set_ = true;
+  if (read_from_ >= 0) shutdown(read_from_, SHUT_RD);
+}
+
+ssize_t EndEvent::Receive(int socket, char* bytes, size_t size) {
+  {
+    std::lock_guard lock(mutex_);
+    read_from_ = set_ ? -1 : socket;
+  }
+  const ssize_t taken = read_from_ < 0 ? -1 : recv(socket, bytes, size, 0);
+  const int error = errno;
+  std::lock_guard lock(mutex_);
+  read_from_ = -1;
+  errno = set_ ? ECANCELED : error;
+  return set_ ? -1 : taken;
 }
 
 }  // namespace anabranch

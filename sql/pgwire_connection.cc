@@ -4,18 +4,17 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
 
 #include "base/status.h"
 
 namespace anabranch {
 namespace {
-
-namespace asio = boost::asio;
 
 // One read takes this much: more while data pour in, little for a client that asks and waits.
 constexpr size_t kReadBytesMin = 8 << 10;
@@ -26,79 +25,65 @@ constexpr int kKeepaliveIdleSeconds = 60;
 constexpr int kKeepaliveIntervalSeconds = 10;
 constexpr int kKeepaliveProbes = 6;
 
-// Asio sockets must belong to a context. Ours never runs: every wait is a poll() of the session's own thread.
-asio::io_context& IdleContext() {
-  static asio::io_context context;
-  return context;
-}
-
 uint32_t LengthAt(const char* bytes) {
   uint32_t length = 0;
   for (int i = 0; i < 4; ++i) length = length << 8 | static_cast<uint8_t>(bytes[i]);
   return length;
 }
 
-bool WouldBlock(const boost::system::error_code& error) {
-  return error == asio::error::would_block || error == asio::error::try_again || error == asio::error::interrupted;
-}
+bool WouldBlock(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
 
 absl::Status Woken() { return absl::CancelledError("the wait for the client was ended"); }
 
+void SetOption(int socket, int level, int name, int value) { setsockopt(socket, level, name, &value, sizeof(value)); }
+
 }  // namespace
 
-struct PgConnection::Socket {
-  explicit Socket(int fd) : tcp(IdleContext()) {
-    boost::system::error_code ignored;
-    tcp.assign(asio::ip::tcp::v4(), fd, ignored);  // the protocol only matters for opening
-    tcp.non_blocking(true, ignored);
-    tcp.set_option(asio::ip::tcp::no_delay(true), ignored);
-    tcp.set_option(asio::socket_base::keep_alive(true), ignored);
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &kKeepaliveIdleSeconds, sizeof(int));
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &kKeepaliveIntervalSeconds, sizeof(int));
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &kKeepaliveProbes, sizeof(int));
-  }
-  asio::ip::tcp::socket tcp;
-};
-
 PgConnection::PgConnection(int fd, WakeEvent* end_now, Clock* clock)
-    : socket_(std::make_unique<Socket>(fd)), end_now_(end_now), clock_(clock), read_bytes_(kReadBytesMin) {}
+    : socket_(fd), end_now_(end_now), clock_(clock), read_bytes_(kReadBytesMin) {
+  SetOption(socket_, IPPROTO_TCP, TCP_NODELAY, 1);
+  SetOption(socket_, SOL_SOCKET, SO_KEEPALIVE, 1);
+  SetOption(socket_, IPPROTO_TCP, TCP_KEEPIDLE, kKeepaliveIdleSeconds);
+  SetOption(socket_, IPPROTO_TCP, TCP_KEEPINTVL, kKeepaliveIntervalSeconds);
+  SetOption(socket_, IPPROTO_TCP, TCP_KEEPCNT, kKeepaliveProbes);
+}
 
-PgConnection::~PgConnection() = default;
+PgConnection::~PgConnection() { close(socket_); }
 
 absl::Status PgConnection::ClientGone(std::string_view why) {
   gone_ = true;
   return absl::UnavailableError(fmt::format("the client's connection is gone: {}", why));
 }
 
-absl::StatusOr<size_t> PgConnection::ReadSome() {
-  if (in_at_ == in_.size()) {
-    in_.clear();
-    in_at_ = 0;
-  } else if (in_at_ > in_.size() / 2) {
-    in_.erase(0, in_at_);
+absl::StatusOr<size_t> PgConnection::ReadSome(EndEvent* end) {
+  if (in_at_ > in_end_ / 2) {
+    std::memmove(in_.data(), in_.data() + in_at_, Buffered());
+    in_end_ = Buffered();
     in_at_ = 0;
   }
-  const size_t before = in_.size();
-  in_.resize(before + read_bytes_);
-  boost::system::error_code error;
-  const size_t taken = socket_->tcp.read_some(asio::buffer(in_.data() + before, read_bytes_), error);
-  in_.resize(before + taken);
-  if (taken == read_bytes_) {
+  if (in_.size() < in_end_ + read_bytes_) in_.resize(in_end_ + read_bytes_);
+  char* const room = in_.data() + in_end_;
+  const ssize_t taken =
+      end != nullptr ? end->Receive(socket_, room, read_bytes_) : recv(socket_, room, read_bytes_, MSG_DONTWAIT);
+  if (taken == 0) return ClientGone("end of file");
+  if (taken < 0) {
+    if (errno == ECANCELED) return Woken();
+    return WouldBlock(errno) ? absl::StatusOr<size_t>(0) : ClientGone(std::generic_category().message(errno));
+  }
+  const size_t bytes = static_cast<size_t>(taken);
+  in_end_ += bytes;
+  if (bytes == read_bytes_) {
     read_bytes_ = std::min(kReadBytesMax, read_bytes_ * 2);
-  } else if (taken < read_bytes_ / 4) {
+  } else if (bytes < read_bytes_ / 4) {
     read_bytes_ = std::max(kReadBytesMin, read_bytes_ / 2);
   }
-  if (!error) return taken;
-  if (WouldBlock(error)) return 0;
-  return ClientGone(error.message());
+  return bytes;
 }
 
 absl::StatusOr<size_t> PgConnection::WriteSome(std::string_view bytes) {
-  boost::system::error_code error;
-  const size_t written = socket_->tcp.write_some(asio::buffer(bytes.data(), bytes.size()), error);
-  if (!error) return written;
-  if (WouldBlock(error)) return 0;
-  return ClientGone(error.message());
+  const ssize_t written = send(socket_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (written >= 0) return static_cast<size_t>(written);
+  return WouldBlock(errno) ? absl::StatusOr<size_t>(0) : ClientGone(std::generic_category().message(errno));
 }
 
 int PgConnection::PollTimeoutMs(uint64_t deadline_ns) const {
@@ -109,8 +94,7 @@ int PgConnection::PollTimeoutMs(uint64_t deadline_ns) const {
 
 absl::StatusOr<PgConnection::ReadEvent> PgConnection::WaitAndRead(WakeEvent* wake, uint64_t deadline_ns) {
   while (true) {
-    pollfd fds[3] = {
-        {socket_->tcp.native_handle(), POLLIN, 0}, {end_now_->fd(), POLLIN, 0}, {wake ? wake->fd() : -1, POLLIN, 0}};
+    pollfd fds[3] = {{socket_, POLLIN, 0}, {end_now_->fd(), POLLIN, 0}, {wake ? wake->fd() : -1, POLLIN, 0}};
     const int timeout_ms = PollTimeoutMs(deadline_ns);
     if (poll(fds, 3, timeout_ms) < 0 && errno != EINTR) return ClientGone("poll failed");
     if (fds[1].revents != 0 || fds[2].revents != 0) return ReadEvent::kWoken;
@@ -146,30 +130,23 @@ absl::StatusOr<std::string> PgConnection::ReadStartupBody(size_t bytes_max) {
   return TakeBytes(needed - 4);
 }
 
-absl::Status PgConnection::CheckHeader() const {
-  const char type = in_[in_at_];
-  const uint32_t length = LengthAt(in_.data() + in_at_ + 1);
-  if (IsLegalLength(type, length)) return absl::OkStatus();
-  return SqlError(sqlstate::kProtocolViolation,
-                  fmt::format("invalid message: type 0x{:02x}, length {}", static_cast<uint8_t>(type), length));
-}
-
-std::optional<FrontendMessage> PgConnection::TakeMessage() {
+absl::StatusOr<std::optional<FrontendMessage>> PgConnection::TakeMessage() {
   if (skip_bytes_ == 0) {
     if (Buffered() < kHeaderBytes) return std::nullopt;
-    const size_t body_bytes = LengthAt(in_.data() + in_at_ + 1) - 4;
-    if (body_bytes <= kMessageBytesMax) {
-      if (Buffered() < kHeaderBytes + body_bytes) {
-        // Grows with what has come, so a length alone reserves nothing.
-        return std::nullopt;
-      }
-      FrontendMessage message;
-      message.type = in_[in_at_];
-      in_at_ += kHeaderBytes;
-      message.body = TakeBytes(body_bytes);
-      return message;
+    const char type = in_[in_at_];
+    const uint32_t length = LengthAt(in_.data() + in_at_ + 1);
+    if (!IsLegalLength(type, length)) {
+      return SqlError(sqlstate::kProtocolViolation,
+                      fmt::format("invalid message: type 0x{:02x}, length {}", static_cast<uint8_t>(type), length));
     }
-    skipped_type_ = in_[in_at_];
+    const size_t body_bytes = length - 4;
+    if (body_bytes <= kMessageBytesMax) {
+      // The room grows with what has come, so a length alone reserves nothing.
+      if (Buffered() < kHeaderBytes + body_bytes) return std::nullopt;
+      in_at_ += kHeaderBytes;
+      return FrontendMessage{type, TakeBytes(body_bytes)};
+    }
+    skipped_type_ = type;
     in_at_ += kHeaderBytes;
     skip_bytes_ = body_bytes;
   }
@@ -182,26 +159,31 @@ std::optional<FrontendMessage> PgConnection::TakeMessage() {
 
 absl::StatusOr<FrontendMessage> PgConnection::ReadMessage(WakeEvent* wake) {
   while (true) {
-    if (skip_bytes_ == 0 && Buffered() >= kHeaderBytes) RETURN_IF_ERROR(CheckHeader());
-    if (std::optional<FrontendMessage> message = TakeMessage()) return *std::move(message);
+    ASSIGN_OR_RETURN(std::optional<FrontendMessage> message, TakeMessage());
+    if (message) return *std::move(message);
     ASSIGN_OR_RETURN(const ReadEvent event, WaitAndRead(wake, 0));
     if (event == ReadEvent::kWoken) return Woken();
   }
 }
 
-absl::StatusOr<char> PgConnection::PeekType(WakeEvent* wake) {
-  while (Buffered() == 0) {
-    ASSIGN_OR_RETURN(const ReadEvent event, WaitAndRead(wake, 0));
-    if (event == ReadEvent::kWoken) return Woken();
+absl::StatusOr<FrontendMessage> PgConnection::ReadMessage(EndEvent* end) {
+  while (true) {
+    ASSIGN_OR_RETURN(std::optional<FrontendMessage> message, TakeMessage());
+    if (message) return *std::move(message);
+    RETURN_IF_ERROR(ReadSome(end).status());
   }
+}
+
+absl::StatusOr<char> PgConnection::PeekType(EndEvent* end) {
+  while (Buffered() == 0) RETURN_IF_ERROR(ReadSome(end).status());
   return in_[in_at_];
 }
 
 absl::StatusOr<std::optional<FrontendMessage>> PgConnection::TryReadMessage(int timeout_ms, WakeEvent* wake) {
   const uint64_t deadline_ns = std::max<uint64_t>(1, clock_->MonotonicNs() + static_cast<uint64_t>(timeout_ms) * 1'000'000);
   while (true) {
-    if (skip_bytes_ == 0 && Buffered() >= kHeaderBytes) RETURN_IF_ERROR(CheckHeader());
-    if (std::optional<FrontendMessage> message = TakeMessage()) return message;
+    ASSIGN_OR_RETURN(std::optional<FrontendMessage> message, TakeMessage());
+    if (message) return message;
     ASSIGN_OR_RETURN(const ReadEvent event, WaitAndRead(wake, deadline_ns));
     if (event != ReadEvent::kData) return std::optional<FrontendMessage>();
   }
@@ -215,8 +197,7 @@ absl::Status PgConnection::Flush(WakeEvent* wake) {
     if (written > 0) continue;
     // The client may itself be stuck in sending to us: take in what it has, up to a bound, or both would wait for ever.
     const short events = Buffered() < kReadAheadBytesMax ? POLLIN | POLLOUT : POLLOUT;
-    pollfd fds[3] = {
-        {socket_->tcp.native_handle(), events, 0}, {end_now_->fd(), POLLIN, 0}, {wake ? wake->fd() : -1, POLLIN, 0}};
+    pollfd fds[3] = {{socket_, events, 0}, {end_now_->fd(), POLLIN, 0}, {wake ? wake->fd() : -1, POLLIN, 0}};
     if (poll(fds, 3, -1) < 0 && errno != EINTR) return ClientGone("poll failed");
     if (fds[1].revents != 0 || fds[2].revents != 0) {
       out_.erase(0, sent);
@@ -238,12 +219,11 @@ void PgConnection::FlushLastWords() {
     if (*written > 0) continue;
     const int timeout_ms = PollTimeoutMs(deadline_ns);
     if (timeout_ms == 0) break;
-    pollfd socket = {socket_->tcp.native_handle(), POLLOUT, 0};
+    pollfd socket = {socket_, POLLOUT, 0};
     if (poll(&socket, 1, timeout_ms) < 0 && errno != EINTR) break;
   }
   out_.clear();
-  boost::system::error_code ignored;
-  socket_->tcp.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  shutdown(socket_, SHUT_WR);
 }
 
 }  // namespace anabranch

@@ -1,13 +1,12 @@
-// One client's socket: buffered, framed reads and writes that block in poll() and can be woken.
+// One client's socket: buffered, framed reads and writes that block and can be woken.
 //
 // What is to be sent is appended to out() and leaves when it is flushed or has grown to kFlushBytes, so results stream and
-// are never held whole. Two events end waits: `end_now`, given at creation, ends every one; a caller's own wake ends only
+// are never held whole. Two events end waits: `end_now`, given at creation, ends every one; a caller's own event ends only
 // the one it is given to. Encryption has its place in the two functions that move bytes (ReadSome, WriteSome).
 //
 // Used by one thread.
 #pragma once
 
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,18 +26,20 @@ inline constexpr int kLastWordsTimeoutMs = 1'000;
 
 class PgConnection {
  public:
-  // Takes the connected TCP socket over. `end_now` and `clock` are not owned.
+  // Takes the connected TCP socket, in blocking mode, over. `end_now` and `clock` are not owned.
   PgConnection(int fd, WakeEvent* end_now, Clock* clock);
   ~PgConnection();  // closes; what was not flushed is lost
   PgConnection(const PgConnection&) = delete;
   PgConnection& operator=(const PgConnection&) = delete;
 
-  // Reads. Unavailable: the client is gone, or said nothing for the startup timeout. Cancelled: `end_now` or `wake` is set.
+  // Reads. Unavailable: the client is gone, or said nothing for the startup timeout. Cancelled: an event is set.
   // 08P01: what came is no message; nothing more can be read.
   absl::StatusOr<std::string> ReadStartupBody(size_t bytes_max);
   absl::StatusOr<FrontendMessage> ReadMessage(WakeEvent* wake);
+  // Where clients spend their time: between statements. REQUIRES: `end` is set whenever `end_now` is.
+  absl::StatusOr<FrontendMessage> ReadMessage(EndEvent* end);
   // As ReadMessage, and leaves it to be read.
-  absl::StatusOr<char> PeekType(WakeEvent* wake);
+  absl::StatusOr<char> PeekType(EndEvent* end);
   // nullopt: no whole message after timeout_ms (0: only what is here already), or an event is set.
   absl::StatusOr<std::optional<FrontendMessage>> TryReadMessage(int timeout_ms, WakeEvent* wake);
 
@@ -53,26 +54,25 @@ class PgConnection {
   bool gone() const { return gone_; }
 
  private:
-  struct Socket;
   enum class ReadEvent { kData, kWoken, kTimeout };
 
   // Waits until something was read, at most until deadline_ns (0: for ever).
   absl::StatusOr<ReadEvent> WaitAndRead(WakeEvent* wake, uint64_t deadline_ns);
-  // Bytes moved; 0 if it would block.
-  absl::StatusOr<size_t> ReadSome();
+  // Bytes moved; 0 if it would block. With `end`: waits for some; Cancelled once it is set.
+  absl::StatusOr<size_t> ReadSome(EndEvent* end = nullptr);
   absl::StatusOr<size_t> WriteSome(std::string_view bytes);
-  size_t Buffered() const { return in_.size() - in_at_; }
+  size_t Buffered() const { return in_end_ - in_at_; }
   std::string TakeBytes(size_t size);
   absl::Status ClientGone(std::string_view why);
-  absl::Status CheckHeader() const;               // REQUIRES: a header is buffered
-  std::optional<FrontendMessage> TakeMessage();   // nullopt: not all of it is here
-  int PollTimeoutMs(uint64_t deadline_ns) const;  // -1: for ever
+  absl::StatusOr<std::optional<FrontendMessage>> TakeMessage();  // nullopt: not all of it is here
+  int PollTimeoutMs(uint64_t deadline_ns) const;                 // -1: for ever
 
-  std::unique_ptr<Socket> socket_;
+  const int socket_;
   WakeEvent* end_now_;
   Clock* clock_;
-  std::string in_;  // read, not yet taken from in_at_ on
+  std::string in_;  // read, not yet taken from in_at_ to in_end_; then room
   size_t in_at_ = 0;
+  size_t in_end_ = 0;
   size_t read_bytes_;      // how much the next read asks for
   size_t skip_bytes_ = 0;  // of a message that is too large, still to be read past
   char skipped_type_ = 0;

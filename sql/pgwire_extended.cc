@@ -204,7 +204,7 @@ void ExtendedProtocol::BeginBlock() {
 
 absl::Status ExtendedProtocol::Run(Portal& portal, int32_t rows_max) {
   // A client expects nothing before its next Sync or Flush, so waiting for that message delays nobody.
-  ASSIGN_OR_RETURN(const char next_type, parts_.connection.PeekType(parts_.control.wake_idle()));
+  ASSIGN_OR_RETURN(const char next_type, parts_.connection.PeekType(parts_.control.end_idle()));
   if (next_type != 'S') BeginBlock();
   portal.executed = true;
   const std::stop_token stop = BeginTimedStatement(parts_);

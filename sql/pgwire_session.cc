@@ -159,8 +159,9 @@ class Session {
     const bool in_block = sql_->status() != TransactionStatus::kIdle;
     const Timeouts& timeouts = sql_->timeouts();
     const int idle_ms = in_block ? timeouts.idle_in_transaction_ms : timeouts.idle_session_ms;
-    if (!std::exchange(asked_, false) || idle_ms == 0) return connection_.ReadMessage(control_.wake_idle());
-    ASSIGN_OR_RETURN(std::optional<FrontendMessage> message, connection_.TryReadMessage(idle_ms, control_.wake_idle()));
+    if (!std::exchange(asked_, false) || idle_ms == 0) return connection_.ReadMessage(control_.end_idle());
+    ASSIGN_OR_RETURN(std::optional<FrontendMessage> message,
+                     connection_.TryReadMessage(idle_ms, control_.end_idle()->wake()));
     if (message) return *std::move(message);
     RETURN_IF_ERROR(control_.end_reason());
     if (in_block) {

@@ -45,6 +45,8 @@ TEST_F(PreparedStatementTest, ItsPlanIsMadeOnce) {
   const BoundStatementRef plan = prepared->plan();
   EXPECT_EQ(session_->RunPrepared(prepared, {"1"}), "one");
   NewSession()->Run("UPDATE t SET v = 'eins' WHERE k = 1");
+  // A commit so large that nothing older is at hand: every look at a row or a descriptor counts.
+  NewSession()->Run("INSERT INTO t SELECT g, 'more' FROM generate_series(10, 2000) g");
   const OperationCounts before = store_->counts();
   EXPECT_EQ(session_->RunPrepared(prepared, {"1"}), "eins");
   EXPECT_EQ((store_->counts() - before).iterator_steps, 1);  // the row, and no descriptor

@@ -2,6 +2,7 @@
 // cluster that stops or of a node that shuts down.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -58,7 +59,7 @@ class SessionControl {
   enum class EndMode { kWhenIdle, kNow };
   void End(EndMode mode, absl::Status reason);
 
-  WakeEvent* wake_idle() { return &wake_idle_; }            // set once the session must not wait for another statement
+  EndEvent* end_idle() { return &end_idle_; }               // set once the session must not wait for another statement
   WakeEvent* wake_statement() { return &wake_statement_; }  // set once the running statement must not wait for the client
   WakeEvent* end_now() { return &end_now_; }                // set once it must not wait for anything
 
@@ -69,7 +70,7 @@ class SessionControl {
   const int32_t secret_;
   StatementTimer* const timer_;
   uint64_t deadline_ns_ = 0;  // of the running statement, 0: none; own thread only
-  WakeEvent wake_idle_;
+  EndEvent end_idle_;
   WakeEvent wake_statement_;
   WakeEvent end_now_;
   mutable std::mutex mutex_;
@@ -78,6 +79,7 @@ class SessionControl {
   absl::Status stop_reason_;
   bool ending_now_ = false;
   absl::Status end_reason_;
+  std::atomic<bool> has_end_reason_{false};  // asked before every message
 };
 
 // Thread-safe.

@@ -24,7 +24,7 @@ namespace anabranch {
 class RecentVersions {
  public:
   static constexpr size_t kSlots = 16 << 10;
-  static constexpr size_t kEntryBytesMax = 512;     // key and value; of larger ones only the timestamp is kept
+  static constexpr size_t kEntryBytesMax = 512;      // key and value; of larger ones only the timestamp is kept
   static constexpr size_t kCommitKeysMax = 1 << 10;  // of one commit; it forgets the keyspace's versions beyond it
 
   // A commit at `ts`, before a reader can see it. `family`: the id of the keyspace's `data`.

@@ -138,7 +138,8 @@ TEST_F(RecentReadTest, WhateverChangesAKeyspaceNoReadIsStale) {
     switch (below(20)) {
       case 0: {
         WriteSet writes;
-        for (size_t i = 0; i <= RecentVersions::kCommitKeysMax; ++i) writes[fmt::format("k{:02}", i)] = {WriteKind::kPut, value};
+        for (size_t i = 0; i <= RecentVersions::kCommitKeysMax; ++i)
+          writes[fmt::format("k{:02}", i)] = {WriteKind::kPut, value};
         CommitWrites(keyspace_, std::move(writes));
         break;
       }

@@ -164,6 +164,7 @@ class StoreTransaction final : public Transaction {
 
   absl::Status Lock(std::string_view key, LockMode mode, std::stop_token stop) override {
     if (read_only_ && mode == LockMode::kExclusive) return ReadOnly();
+    may_hold_locks_ = true;
     return context_.locks->Lock(owner_, key, mode, std::move(stop), lock_timeout_);
   }
 
@@ -181,6 +182,7 @@ class StoreTransaction final : public Transaction {
 
   absl::StatusOr<std::optional<LockedRow>> TryLockRow(std::string_view key) override {
     if (read_only_) return ReadOnly();
+    may_hold_locks_ = true;
     if (!context_.locks->TryLock(owner_, key, LockMode::kExclusive)) return std::optional<LockedRow>();
     ASSIGN_OR_RETURN(LockedRow locked, ReadLocked(key));
     return std::optional<LockedRow>(std::move(locked));
@@ -256,7 +258,7 @@ class StoreTransaction final : public Transaction {
 
  private:
   void ReleaseLocks() {
-    if (context_.locks != nullptr) context_.locks->ReleaseAll(owner_);
+    if (std::exchange(may_hold_locks_, false)) context_.locks->ReleaseAll(owner_);
   }
   bool Validates() const { return isolation_ == IsolationLevel::kSerializable && !read_only_; }
 
@@ -377,6 +379,7 @@ class StoreTransaction final : public Transaction {
   Timestamp snapshot_;
   bool started_ = false;  // a statement began; later ones keep the snapshot above kReadCommitted
   bool over_ = false;
+  bool may_hold_locks_ = false;
   std::chrono::milliseconds lock_timeout_ = kNoLockTimeout;
   std::unique_ptr<MvccReader> reader_;  // at snapshot_; opened by the first read
   WriteSet writes_;
