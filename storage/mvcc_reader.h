@@ -1,5 +1,5 @@
 // Reads of a keyspace at one timestamp. Every exit of data goes through here or through change_index.h, and both apply the
-// hidden intervals (R7).
+// hidden intervals (R7). Transactions first ask recent_versions.h, which holds nothing from before the intervals changed.
 //
 // A reader is cheap (no RocksDB snapshot: versions at or below a resolved timestamp never change except below the floor).
 // It opens its iterators first and checks timestamp >= floor after (R8). Used by one thread; holds a KeyspaceRef.
