@@ -131,7 +131,7 @@ absl::Status BulkWriter::Finish() {
 absl::Status BulkWriter::Flush() {
   RETURN_IF_ERROR(Await());
   RETURN_IF_ERROR(Record());
-  RETURN_IF_ERROR(CheckBatch());
+  ASSIGN_OR_RETURN(const bool ascending, CheckBatch());
   const TransactionContext& context = ContextOf(execution_);
   auto next = std::make_shared<WriteList>();
   next->Reserve(batch_->size(), batch_->payload_bytes());
@@ -140,7 +140,7 @@ absl::Status BulkWriter::Flush() {
                         .writes = batch_,
                         .validate_spans = {},
                         .validate_after = {},
-                        .as_files = ascending_ && batch_->payload_bytes() >= kFileBatchBytesMin};
+                        .as_files = ascending && batch_->payload_bytes() >= kFileBatchBytesMin};
   batch_ = std::move(next);
   in_flight_ = std::async(std::launch::async, [store = context.store, request = std::move(request)]() mutable {
     return store->Commit(std::move(request));
@@ -179,26 +179,29 @@ absl::Status BulkWriter::Record() {
   return absl::OkStatus();
 }
 
-absl::Status BulkWriter::CheckBatch() {
+absl::StatusOr<bool> BulkWriter::CheckBatch() {
   if (const std::optional<size_t> twice = batch_->Sort()) {
     const WriteList::Entry entry = (*batch_)[*twice];
     const auto of_entry = [&](const Target& target) { return entry.key.starts_with(target.prefix); };
     return DuplicateOf(*std::find_if(targets_.begin(), targets_.end(), of_entry), entry.key, entry.value());
   }
-  ascending_ = true;
-  for (const Target& target : targets_) RETURN_IF_ERROR(CheckEarlierBatches(target));
-  return absl::OkStatus();
+  bool all_ascend = true;
+  for (const Target& target : targets_) {
+    ASSIGN_OR_RETURN(const bool ascends, CheckEarlierBatches(target));
+    all_ascend = all_ascend && ascends;
+  }
+  return all_ascend;
 }
 
 // What comes in key order never meets an earlier batch.
-absl::Status BulkWriter::CheckEarlierBatches(const Target& target) {
+absl::StatusOr<bool> BulkWriter::CheckEarlierBatches(const Target& target) {
   const size_t begin = batch_->LowerBound(target.prefix);
   const size_t end = batch_->LowerBound(PrefixEnd(target.prefix));
-  if (begin == end) return absl::OkStatus();
+  if (begin == end) return true;
   std::string& last = target.state->last_key;
-  const bool ascending = (*batch_)[begin].key > last;
+  const bool ascends = (*batch_)[begin].key > last;
   const bool unique = target.index == nullptr ? !table_.primary_key.empty() : target.index->unique;
-  if (unique && !ascending) {
+  if (unique && !ascends) {
     const TransactionContext& context = ContextOf(execution_);
     ASSIGN_OR_RETURN(const auto reader,
                      MvccReader::Open(context.store, context.keyspace, context.store->Resolved(*context.keyspace)));
@@ -208,9 +211,8 @@ absl::Status BulkWriter::CheckEarlierBatches(const Target& target) {
       if (!taken.IsZero()) return DuplicateOf(target, entry.key, entry.value());
     }
   }
-  ascending_ = ascending_ && ascending;
   if (last < (*batch_)[end - 1].key) last = (*batch_)[end - 1].key;
-  return absl::OkStatus();
+  return ascends;
 }
 
 absl::Status BulkWriter::Duplicate(const Target& target, const Row& row) const {

@@ -93,8 +93,9 @@ class BulkWriter {
   absl::Status Put(const Target& target, std::string_view key, std::string_view value, const Row& row);
   absl::Status Flush();
   absl::Status Record();
-  absl::Status CheckBatch();
-  absl::Status CheckEarlierBatches(const Target& target);
+  // Sorts the batch and tells whether its keys come after those of all earlier ones.
+  absl::StatusOr<bool> CheckBatch();
+  absl::StatusOr<bool> CheckEarlierBatches(const Target& target);
   absl::Status Await();
   absl::Status Duplicate(const Target& target, const Row& row) const;
   absl::Status DuplicateOf(const Target& target, std::string_view key, std::string_view value) const;
@@ -105,8 +106,7 @@ class BulkWriter {
   std::vector<Target> targets_;
   bool batches_ = true;
   std::shared_ptr<WriteList> batch_ = std::make_shared<WriteList>();
-  bool ascending_ = true;  // of the batch that is checked: its keys come after those of all earlier ones
-  std::string value_;      // kept for its memory
+  std::string value_;                                 // kept for its memory
   std::future<absl::StatusOr<Timestamp>> in_flight_;  // the batch before
 };
 

@@ -13,11 +13,6 @@
 namespace anabranch {
 namespace {
 
-bool Contains(const Expression& expression, ExpressionKind kind) {
-  return expression.kind == kind || std::any_of(expression.arguments.begin(), expression.arguments.end(),
-                                                [&](const ExpressionRef& argument) { return Contains(*argument, kind); });
-}
-
 // What an argument of unknown type is taken to be; kUnknown: nothing more than another.
 SqlType TypeOfUnknown(AggregateKind kind) {
   switch (kind) {

@@ -296,18 +296,6 @@ std::optional<SqlType> EqualityLeftType(SqlType left, SqlType right) {
   return type == T::kVarchar ? T::kText : type;
 }
 
-bool HasOrder(SqlType type) {
-  switch (type) {
-    case T::kJson:
-    case T::kXid:
-    case T::kNodeTree:
-    case T::kAclItem:
-      return false;
-    default:
-      return TypeCategory(type) != 'P';
-  }
-}
-
 bool DependsOnZone(SqlType from, SqlType to) {
   const auto zoned = [](T type) { return type == T::kTimestampTz || type == T::kTimestampTzArray; };
   return zoned(from) != zoned(to);

@@ -21,7 +21,6 @@ std::optional<SqlType> CommonType(SqlType a, SqlType b);
 std::optional<SqlType> ComparisonType(SqlType a, SqlType b);
 // The type that the left side becomes, where PostgreSQL may have an operator for two types as they are. nullopt as above.
 std::optional<SqlType> EqualityLeftType(SqlType left, SqlType right);
-bool HasOrder(SqlType type);  // can be compared with < and sorted
 
 // An explicit cast, in a session of that time zone. 22003, 22P02 and the like. REQUIRES: CanConvert(from, to, kExplicit),
 // or null.

@@ -192,6 +192,11 @@ ExpressionRef MakeColumn(SqlType type, int index, std::string name) {
   return expression;
 }
 
+bool Contains(const Expression& expression, ExpressionKind kind) {
+  return expression.kind == kind || std::any_of(expression.arguments.begin(), expression.arguments.end(),
+                                                [&](const ExpressionRef& argument) { return Contains(*argument, kind); });
+}
+
 ExpressionRef Clone(const Expression& expression) {
   ExpressionRef clone = MakeExpression(expression.kind, expression.type);
   clone->constant = expression.constant;

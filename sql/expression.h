@@ -149,6 +149,7 @@ absl::StatusOr<bool> Holds(const Expression& condition, const Row& row, const Ev
 int32_t ModifierOf(const Expression& expression);
 
 bool operator==(const Expression& a, const Expression& b);
+bool Contains(const Expression& expression, ExpressionKind kind);  // itself or anywhere below, subqueries left out
 // No column and nothing volatile in it: the same value for each row of a statement.
 bool IsFixed(const Expression& expression);
 // No parameter, no column, no function that depends on more than its arguments.

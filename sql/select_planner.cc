@@ -40,11 +40,6 @@ std::vector<ExpressionRef> ColumnsOf(const Query& query) {
   return expressions;
 }
 
-bool Contains(const Expression& expression, ExpressionKind kind) {
-  return expression.kind == kind || std::any_of(expression.arguments.begin(), expression.arguments.end(),
-                                                [&](const ExpressionRef& argument) { return Contains(*argument, kind); });
-}
-
 bool AreColumnsInPlace(const std::vector<ExpressionRef>& expressions) {
   for (size_t i = 0; i < expressions.size(); ++i) {
     if (expressions[i]->kind != ExpressionKind::kColumn || expressions[i]->index != static_cast<int>(i)) return false;

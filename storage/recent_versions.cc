@@ -39,4 +39,11 @@ bool RecentVersions::UnchangedSince(uint32_t family, std::string_view key, Times
   return place.slot.newest <= since;
 }
 
+void RecentVersions::DropVersions() {
+  for (size_t at = 0; at < kSlots; ++at) {
+    std::lock_guard lock(mutexes_[at % mutexes_.size()]);
+    slots_[at].bytes = std::string();
+  }
+}
+
 }  // namespace anabranch

@@ -34,6 +34,8 @@ class RecentVersions {
   std::optional<Version> Find(uint32_t family, std::string_view key, Timestamp above, Timestamp upto);
   // No commit to this key was noted above `since`. False if it cannot be told.
   bool UnchangedSince(uint32_t family, std::string_view key, Timestamp since);
+  // Gives the memory of the versions back, and remembers when they changed.
+  void DropVersions();
 
  private:
   struct Slot {

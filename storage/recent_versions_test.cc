@@ -39,6 +39,10 @@ TEST(RecentVersionsTest, FindsTheNewestVersionWhereItIsTheAnswer) {
   deletion.Add("a", WriteKind::kTombstone, "");
   recent.Note(kFamily, deletion, {30});
   EXPECT_EQ(Found(recent.Find(kFamily, "a", {0}, {30})), "a=none@30");
+
+  recent.DropVersions();
+  EXPECT_EQ(Found(recent.Find(kFamily, "a", {0}, {30})), "unknown");
+  EXPECT_FALSE(recent.UnchangedSince(kFamily, "a", {29}));
 }
 
 TEST(RecentVersionsTest, OfALargeVersionOnlyThatItChangedIsKept) {

@@ -24,6 +24,7 @@ uint64_t Rest::Operations() const {
 
 void Rest::GiveBack() {
   engine_->point_iterators->Clear();
+  engine_->recent.DropVersions();
   rocksdb::FlushOptions in_background;
   in_background.wait = false;
   in_background.allow_write_stall = true;  // or it waits until there is none

@@ -1,6 +1,6 @@
 // Internal to storage/: a store that nobody uses gives its memory back. It writes its memtables out, which also makes the
-// next start short, and lets go of all cached blocks but those used last; the files stay in the system's page cache, from
-// where the next readers take them.
+// next start short, and lets go of the hot rows and of all cached blocks but those used last; the files stay in the
+// system's page cache, from where the next readers take them.
 #pragma once
 
 #include <cstdint>
