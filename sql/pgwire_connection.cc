@@ -31,7 +31,7 @@ uint32_t LengthAt(const char* bytes) {
   return length;
 }
 
-bool WouldBlock(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
+bool WouldBlock(int error) { return error == EAGAIN || error == EINTR; }
 
 absl::Status Woken() { return absl::CancelledError("the wait for the client was ended"); }
 

@@ -35,7 +35,6 @@ absl::Status SessionControl::stop_reason() const {
 }
 
 absl::Status SessionControl::end_reason() const {
-  if (!has_end_reason_) return absl::OkStatus();
   std::lock_guard lock(mutex_);
   return end_reason_;
 }
@@ -66,7 +65,6 @@ void SessionControl::End(EndMode mode, absl::Status reason) {
   {
     std::lock_guard lock(mutex_);
     if (end_reason_.ok()) end_reason_ = std::move(reason);
-    has_end_reason_ = true;
     if (statement_.has_value() && kind_ == StatementKind::kEndless) mode = EndMode::kNow;
     if (mode == EndMode::kNow) {
       ending_now_ = true;

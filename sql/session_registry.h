@@ -2,7 +2,6 @@
 // cluster that stops or of a node that shuts down.
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -79,7 +78,6 @@ class SessionControl {
   absl::Status stop_reason_;
   bool ending_now_ = false;
   absl::Status end_reason_;
-  std::atomic<bool> has_end_reason_{false};  // asked before every message
 };
 
 // Thread-safe.
