@@ -26,9 +26,7 @@ six	tench	1.00	\N
 \copy fish from stdin
 7	short
 \.
-\copy missing from stdin
-1
-\.
+\copy missing from '/dev/null'
 \copy fish from 'missing.txt'
 SELECT id FROM fish ORDER BY id;
 DROP TABLE fish;
