@@ -76,21 +76,13 @@ class Cursor final : public ChangeCursor {
   // Stands on the next entry to return, if any (R7).
   absl::StatusOr<bool> SkipHidden() {
     while (iterator_->Valid()) {
-      const HiddenInterval* hidden = filter_ == ChangeFilter::kVisible ? HiddenHere() : nullptr;
+      const HiddenInterval* hidden = filter_ == ChangeFilter::kVisible ? iterator_->HiddenAround(TimestampHere()) : nullptr;
       if (hidden == nullptr) return true;
       iterator_->Seek(LowerBound(hidden->upto.Next()));
     }
     RETURN_IF_ERROR(iterator_->status());
     iterator_->CountSteps();
     return false;
-  }
-
-  const HiddenInterval* HiddenHere() const {
-    const Timestamp ts = TimestampHere();
-    for (const HiddenInterval& interval : iterator_->state().hidden) {
-      if (interval.Contains(ts)) return &interval;
-    }
-    return nullptr;
   }
 
   absl::Status Decode(ChangeEntry* entry) const {

@@ -6,7 +6,9 @@
 // The floor is checked on the state taken after (R8).
 #pragma once
 
+#include <algorithm>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,11 +26,12 @@ inline rocksdb::Slice ToSlice(std::string_view bytes) { return {bytes.data(), by
 inline std::string_view ToView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
 // 22023 if history at or just above `at` is no longer complete (R8).
-inline absl::Status CheckFloor(const KeyspaceState& state, Timestamp at) {
-  if (at >= state.floor) return absl::OkStatus();
+inline absl::Status CheckFloor(const RocksKeyspace& keyspace, Timestamp at) {
+  const Timestamp floor = keyspace.floor();
+  if (at >= floor) return absl::OkStatus();
   return SqlError(sqlstate::kInvalidParameterValue,
                   fmt::format("history at {} was garbage collected: the oldest readable timestamp is {}", FormatHlc(at),
-                              FormatHlc(state.floor)));
+                              FormatHlc(floor)));
 }
 
 class KeyspaceIterator {
@@ -49,14 +52,14 @@ class KeyspaceIterator {
     if (!result->upper_bound_.empty()) options.iterate_upper_bound = &result->upper_slice_;
     rocksdb::ColumnFamilyHandle* handle = family == Family::kData ? rocks.data() : rocks.changes();
     std::shared_ptr<const KeyspaceState> before;
-    result->state_ = rocks.state();
+    result->hiding_ = rocks.hiding_state();
     do {
-      before = std::move(result->state_);
+      before = std::move(result->hiding_);
       result->iterator_ = result->pooled_ ? rocks.TakePointIterator(&result->generation_) : nullptr;
       if (!result->iterator_) result->iterator_.reset(rocks.db()->NewIterator(options, handle));
-      result->state_ = rocks.state();
-    } while (!SameHidden(*before, *result->state_));
-    RETURN_IF_ERROR(CheckFloor(*result->state_, oldest));
+      result->hiding_ = rocks.hiding_state();
+    } while (!SameHidden(HiddenOf(before), HiddenOf(result->hiding_)));
+    RETURN_IF_ERROR(CheckFloor(rocks, oldest));
     return result;
   }
 
@@ -83,7 +86,13 @@ class KeyspaceIterator {
     if (const rocksdb::Status status = iterator_->status(); !status.ok()) return FromRocks(status, "reading a keyspace");
     return absl::OkStatus();
   }
-  const KeyspaceState& state() const { return *state_; }
+  // The interval that hides versions of this timestamp; null: none does.
+  const HiddenInterval* HiddenAround(Timestamp ts) const {
+    for (const HiddenInterval& interval : HiddenOf(hiding_)) {
+      if (interval.Contains(ts)) return &interval;
+    }
+    return nullptr;
+  }
 
   // Adds the steps so far to the store's counter. Not done at each step: the counter is shared by all threads.
   void CountSteps() {
@@ -101,18 +110,21 @@ class KeyspaceIterator {
     if (valid_) key_ = ToView(iterator_->key());
   }
 
-  static bool SameHidden(const KeyspaceState& a, const KeyspaceState& b) {
-    if (a.hidden.size() != b.hidden.size()) return false;
-    for (size_t i = 0; i < a.hidden.size(); ++i) {
-      if (a.hidden[i].after != b.hidden[i].after || a.hidden[i].upto != b.hidden[i].upto) return false;
-    }
-    return true;
+  using Hidden = std::span<const HiddenInterval>;
+  static Hidden HiddenOf(const std::shared_ptr<const KeyspaceState>& state) {
+    return state ? Hidden(state->hidden) : Hidden();
+  }
+  static bool SameHidden(Hidden a, Hidden b) {
+    const auto same = [](const HiddenInterval& x, const HiddenInterval& y) {
+      return x.after == y.after && x.upto == y.upto;
+    };
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), same);
   }
 
   const KeyspaceRef keyspace_;
   const std::string upper_bound_;
-  const rocksdb::Slice upper_slice_;  // of upper_bound_; the iterator keeps its address
-  std::shared_ptr<const KeyspaceState> state_;
+  const rocksdb::Slice upper_slice_;             // of upper_bound_; the iterator keeps its address
+  std::shared_ptr<const KeyspaceState> hiding_;  // null: nothing was hidden
   std::unique_ptr<rocksdb::Iterator> iterator_;
   bool pooled_ = false;      // iterator_ is one of the keyspace's point iterators, and goes back to them
   uint64_t generation_ = 0;  // of the pool, when it was taken

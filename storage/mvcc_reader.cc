@@ -150,7 +150,7 @@ absl::StatusOr<std::unique_ptr<MvccReader>> MvccReader::Open(Store* store, Keysp
                     fmt::format("cannot read at {}: complete only up to {}", FormatHlc(at), FormatHlc(resolved)));
   }
   // Refused early; each iterator checks again once it is open (R8).
-  RETURN_IF_ERROR(CheckFloor(*keyspace->state(), at));
+  RETURN_IF_ERROR(CheckFloor(AsRocks(*keyspace), at));
   return std::make_unique<Reader>(std::move(keyspace), at);
 }
 

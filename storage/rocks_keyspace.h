@@ -51,11 +51,9 @@ class RocksKeyspace final : public Keyspace {
  public:
   RocksKeyspace(std::shared_ptr<RocksEngine> engine, IncarnationId incarnation, rocksdb::ColumnFamilyHandle* data,
                 rocksdb::ColumnFamilyHandle* changes, KeyspaceState state)
-      : engine_(std::move(engine)),
-        incarnation_(std::move(incarnation)),
-        data_(data),
-        changes_(changes),
-        state_(std::make_shared<const KeyspaceState>(std::move(state))) {}
+      : engine_(std::move(engine)), incarnation_(std::move(incarnation)), data_(data), changes_(changes) {
+    SetState(std::move(state));
+  }
   ~RocksKeyspace() override {
     engine_->point_iterators->Drop(data_->GetID());
     engine_->db->DestroyColumnFamilyHandle(data_);
@@ -70,11 +68,32 @@ class RocksKeyspace final : public Keyspace {
     return state_;
   }
 
+  // What every statement asks of the state, by itself and without the lock, which they would all wait for.
+  //
+  // Where the keyspace resolves; nullopt: where the store does. What state() and the methods below say after it is no
+  // older.
+  std::optional<Timestamp> resolves_at() const {
+    const Timestamp at{resolves_at_ns_.load(std::memory_order_acquire)};
+    return at == kTimestampMax ? std::nullopt : std::optional(at);
+  }
+  Timestamp floor() const { return {floor_ns_.load(std::memory_order_acquire)}; }
+  Timestamp system_newest() const { return {system_newest_ns_.load(std::memory_order_acquire)}; }
+  // Null: nothing is hidden.
+  std::shared_ptr<const KeyspaceState> hiding_state() const {
+    return hides_.load(std::memory_order_acquire) ? state() : nullptr;
+  }
+
   // Writer thread only, after the change is durable (or before the keyspace is shared).
   void SetState(KeyspaceState state) {
-    auto next = std::make_shared<const KeyspaceState>(std::move(state));
-    std::lock_guard lock(mutex_);
-    state_ = std::move(next);
+    const auto next = std::make_shared<const KeyspaceState>(std::move(state));
+    {
+      std::lock_guard lock(mutex_);
+      state_ = next;
+    }
+    hides_.store(!next->hidden.empty(), std::memory_order_release);
+    floor_ns_.store(next->floor.ns, std::memory_order_release);
+    system_newest_ns_.store(next->system_newest.ns, std::memory_order_release);
+    resolves_at_ns_.store(next->ingesting ? next->frontier.ns : kTimestampMax.ns, std::memory_order_release);
   }
 
   // Writer thread only, before a reader can see it: a commit.
@@ -125,6 +144,10 @@ class RocksKeyspace final : public Keyspace {
   std::shared_mutex erase_gate_;
   bool gone_ = false;
   std::atomic<uint64_t> recent_above_ns_{0};
+  std::atomic<bool> hides_{false};  // these four: of state_
+  std::atomic<uint64_t> floor_ns_{0};
+  std::atomic<uint64_t> system_newest_ns_{0};
+  std::atomic<uint64_t> resolves_at_ns_{0};
   mutable std::mutex mutex_;
   std::shared_ptr<const KeyspaceState> state_;  // guarded by mutex_
 };

@@ -172,8 +172,7 @@ absl::Status RocksStore::Erase(EraseRequest request) {
 Timestamp RocksStore::Resolved(const Keyspace& keyspace) const {
   // `visible` first: a keyspace that is promoted in between is then judged by its frontier, or by a timestamp from before.
   const Timestamp visible = writer_->visible();
-  const std::shared_ptr<const KeyspaceState> state = keyspace.state();
-  return state->ingesting ? state->frontier : visible;
+  return AsRocks(keyspace).resolves_at().value_or(visible);
 }
 
 absl::Status RocksStore::WaitVisible(Timestamp ts, std::stop_token stop) {

@@ -7,13 +7,6 @@ constexpr char kPastTerminator = 0x02;  // in place of the terminator's last byt
 // A Next costs about a tenth of a Seek, and most keys have few versions.
 constexpr int kNextsBeforeSeek = 6;
 
-const HiddenInterval* HiddenAround(const KeyspaceState& state, Timestamp ts) {
-  for (const HiddenInterval& interval : state.hidden) {
-    if (interval.Contains(ts)) return &interval;
-  }
-  return nullptr;
-}
-
 }  // namespace
 
 absl::Status MalformedVersion(std::string_view encoded, std::string_view what) {
@@ -26,7 +19,7 @@ bool VersionWalker::SkipInvisible(std::string_view prefix) {
     const Timestamp ts = VersionTimestamp(iterator_->key());
     Timestamp target = at_;
     if (ts <= at_) {
-      const HiddenInterval* hidden = HiddenAround(iterator_->state(), ts);
+      const HiddenInterval* hidden = iterator_->HiddenAround(ts);
       if (hidden == nullptr) return true;
       target = hidden->after;
     }

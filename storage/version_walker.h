@@ -83,7 +83,7 @@ class VersionWalker {
            std::memcmp(encoded.data(), prefix.data(), prefix.size()) == 0;
   }
 
-  bool Visible(Timestamp ts) const { return ts <= at_ && !iterator_->state().IsHidden(ts); }
+  bool Visible(Timestamp ts) const { return ts <= at_ && iterator_->HiddenAround(ts) == nullptr; }
   bool SkipInvisible(std::string_view prefix);
   void SkipOlder(std::string_view prefix);
   void SeekVersion(std::string_view prefix, Timestamp newest);
