@@ -64,6 +64,29 @@ TEST_F(AlterTableTest, PrimaryKeyComesAndGoes) {
             "23502: column \"a\" of relation \"t\" contains null values");
 }
 
+// Without indexes, checks and columns added since, the rows are not unpacked.
+TEST_F(AlterTableTest, PrimaryKeyOfATableWithNothingElse) {
+  session_->Run("CREATE TABLE t (gone int, a int, b char(4), c numeric(9, 2), d text)");
+  session_->Run("INSERT INTO t VALUES (1, 2, 'x', 1.5, 'n'), (1, 1, 'y ', NULL, NULL), (NULL, 3, 'z', 10, '')");
+  session_->Run("ALTER TABLE t DROP gone");
+  const std::string rows = "1|y   |~|~\n2|x   |1.50|n\n3|z   |10.00|";
+  for (const char* key : {"a", "b", "b, a", "a, b"}) {
+    EXPECT_EQ(session_->Run(fmt::format("ALTER TABLE t ADD PRIMARY KEY ({})", key)), "ALTER TABLE");
+    EXPECT_EQ(session_->Run("SELECT * FROM t ORDER BY a"), rows);
+    EXPECT_EQ(session_->Run("SELECT a, d FROM t WHERE a = 2 AND b = 'x'"), "2|n");
+    EXPECT_TRUE(session_->Run("INSERT INTO t VALUES (1, 'y')").starts_with("23505"));
+    session_->Run("ALTER TABLE t DROP CONSTRAINT t_pkey");
+  }
+  EXPECT_EQ(session_->Run("ALTER TABLE t ADD PRIMARY KEY (c)"),
+            "23502: column \"c\" of relation \"t\" contains null values");
+  EXPECT_EQ(session_->Run("ALTER TABLE t ADD PRIMARY KEY (a), ALTER d SET NOT NULL"),
+            "23502: column \"d\" of relation \"t\" contains null values");
+  session_->Run("INSERT INTO t VALUES (1, 'w')");
+  EXPECT_EQ(session_->Run("ALTER TABLE t ADD PRIMARY KEY (a)"), "23505: could not create unique index \"t_pkey\"");
+  EXPECT_EQ(session_->Run("ALTER TABLE t ADD e int DEFAULT 7, ADD PRIMARY KEY (a, b)"), "ALTER TABLE");
+  EXPECT_EQ(session_->Run("SELECT a, b, e FROM t ORDER BY a, b"), "1|w   |7\n1|y   |7\n2|x   |7\n3|z   |7");
+}
+
 TEST_F(AlterTableTest, RewrittenRowsKeepTheirNulls) {
   Make();
   session_->Run("ALTER TABLE t ADD b int DEFAULT 5; UPDATE t SET b = NULL WHERE id = 2");

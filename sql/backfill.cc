@@ -73,6 +73,12 @@ BulkWriter::~BulkWriter() {
 }
 
 absl::Status BulkWriter::AddRow(const Row& row) {
+  value_.clear();
+  AppendRowValue(table_, row, &value_);
+  return AddRow(row, value_);
+}
+
+absl::Status BulkWriter::AddRow(const Row& row, std::string_view value) {
   RETURN_IF_ERROR(CheckStop(execution_.stop));
   std::string key;
   if (!table_.primary_key.empty()) {
@@ -87,9 +93,7 @@ absl::Status BulkWriter::AddRow(const Row& row) {
     IndexEntry entry = EncodeIndexEntry(table_, *targets_[i].index, row, key);
     RETURN_IF_ERROR(Put(targets_[i], entry.key, entry.value, row));
   }
-  value_.clear();
-  AppendRowValue(table_, row, &value_);
-  return Put(targets_.front(), key, value_, row);
+  return Put(targets_.front(), key, value, row);
 }
 
 absl::Status BulkWriter::AddEntry(const Row& row, std::string_view row_key) {

@@ -76,6 +76,8 @@ class BulkWriter {
 
   // A row that satisfies the table's rules, with its entries. 23505, at once or later.
   absl::Status AddRow(const Row& row);
+  // The same of a row whose value is encoded. REQUIRES: `row` has the columns of the primary key and of all indexes.
+  absl::Status AddRow(const Row& row, std::string_view value);
   // REQUIRES: `only`.
   absl::Status AddEntry(const Row& row, std::string_view row_key);
   // Everything is durable, and seen by the transaction's next statement.

@@ -6,6 +6,7 @@
 
 #include "base/coding.h"
 #include "base/status.h"
+#include "sql/utf8.h"
 
 namespace anabranch {
 namespace {
@@ -77,7 +78,7 @@ bool FromRawBytes(std::string_view bytes, Datum* datum) {
 }
 
 struct ColumnWriter {
-  uint32_t id;
+  const Column& column;
   std::string* out;
   void Varint(int64_t value) const { Put(kVarintValue, ZigZag(value)); }
   void Raw(std::string_view bytes) const {
@@ -86,7 +87,7 @@ struct ColumnWriter {
   }
   void Put(ValueKind kind, uint64_t number) const {
     char bytes[2 * kVarintBytesMax];
-    char* const tag_end = EncodeVarint(bytes, static_cast<uint64_t>(id) << 1 | kind);
+    char* const tag_end = EncodeVarint(bytes, uint64_t{column.id} << 1 | kind);
     out->append(bytes, EncodeVarint(tag_end, number) - bytes);
   }
   void operator()(const Null&) const {}
@@ -102,14 +103,21 @@ struct ColumnWriter {
   void operator()(Date value) const { Varint(value.days); }
   void operator()(LocalTimestamp value) const { Varint(value.us); }
   void operator()(const Uuid& value) const { Raw(RawBytes(value.bytes)); }
-  void operator()(const Bpchar& value) const { Raw(value.text); }
+  void operator()(const Bpchar& value) const { Raw(column.modifier < 0 ? value.text : value.trimmed()); }
   void operator()(const Jsonb& value) const { Raw(value.text); }
   void operator()(const ObjectName& value) const { Varint(value.oid); }
   void operator()(const Array& value) const { Raw(ToText(Datum(value))); }
 };
 
-bool FromBytes(SqlType type, std::string_view bytes, Datum* datum) {
-  switch (type) {
+// char(n) with the blanks that are not stored.
+Bpchar PaddedText(std::string_view text, int32_t modifier) {
+  Bpchar padded{std::string(text)};
+  if (modifier >= 0) padded.text.append(std::max<int64_t>(CharactersOf(modifier) - CharacterCount(text), 0), ' ');
+  return padded;
+}
+
+bool FromBytes(const Column& column, std::string_view bytes, Datum* datum) {
+  switch (column.type) {
     case SqlType::kText:
     case SqlType::kVarchar:
     case SqlType::kName:
@@ -118,7 +126,7 @@ bool FromBytes(SqlType type, std::string_view bytes, Datum* datum) {
       *datum = std::string(bytes);
       return true;
     case SqlType::kBpchar:
-      *datum = Bpchar{std::string(bytes)};
+      *datum = PaddedText(bytes, column.modifier);
       return true;
     case SqlType::kJsonb:
       *datum = Jsonb{std::string(bytes)};
@@ -139,16 +147,19 @@ bool FromBytes(SqlType type, std::string_view bytes, Datum* datum) {
     default:
       break;
   }
-  if (!IsArray(type)) return false;
-  absl::StatusOr<Datum> array = FromText(type, bytes);
+  if (!IsArray(column.type)) return false;
+  absl::StatusOr<Datum> array = FromText(column.type, bytes);
   if (array.ok()) *datum = *std::move(array);
   return array.ok();
 }
 
+bool InKey(const Table& table, size_t position) {
+  const std::vector<int>& key = table.primary_key;
+  return std::find(key.begin(), key.end(), static_cast<int>(position)) != key.end();
+}
+
 bool InValue(const Table& table, size_t position) {
-  return std::find(table.primary_key.begin(), table.primary_key.end(), static_cast<int>(position)) ==
-             table.primary_key.end() ||
-         !KeyPartHoldsValue(table.columns[position].type);
+  return !InKey(table, position) || !KeyPartHoldsValue(table.columns[position].type);
 }
 
 std::optional<size_t> PositionOf(const Table& table, uint64_t column_id) {
@@ -158,25 +169,50 @@ std::optional<size_t> PositionOf(const Table& table, uint64_t column_id) {
   return std::nullopt;
 }
 
+// One entry of a value.
+struct ValueEntry {
+  uint64_t tag = 0;
+  uint64_t bits = 0;         // of a varint
+  std::string_view bytes;    // else
+  std::string_view encoded;  // all of it
+
+  uint64_t column_id() const { return tag >> 1; }
+  bool is_bytes() const { return (tag & 1) == kBytesValue; }
+};
+
+absl::Status TakeEntry(const Table& table, std::string_view* value, ValueEntry* entry) {
+  const std::string_view before = *value;
+  if (!TakeVarint(value, &entry->tag)) return Corrupt(table, "bad tag");
+  const bool whole = entry->is_bytes() ? TakeLengthPrefixed(value, &entry->bytes) : TakeVarint(value, &entry->bits);
+  if (!whole) return Corrupt(table, "cut short");
+  entry->encoded = before.substr(0, before.size() - value->size());
+  return absl::OkStatus();
+}
+
+// Whether the entry's column is at *position or after it; then *position is the column's. Ids ascend in both.
+bool FindColumn(const Table& table, const ValueEntry& entry, size_t* position) {
+  while (*position < table.columns.size() && table.columns[*position].id < entry.column_id()) ++*position;
+  return *position < table.columns.size() && table.columns[*position].id == entry.column_id();
+}
+
+absl::Status DecodeEntry(const Table& table, const ValueEntry& entry, size_t position, Row* row) {
+  const Column& column = table.columns[position];
+  Datum* datum = &(*row)[position];
+  const bool decoded =
+      entry.is_bytes() ? FromBytes(column, entry.bytes, datum) : IntegerDatum(column.type, UnZigZag(entry.bits), datum);
+  if (decoded) return absl::OkStatus();
+  return Corrupt(table, fmt::format("column \"{}\" holds another type", column.name));
+}
+
 absl::Status DecodeValue(const Table& table, std::string_view value, Row* row) {
-  size_t position = 0;  // of the next column that may come: ids ascend in both
+  size_t position = 0;
+  ValueEntry entry;
   while (!value.empty()) {
-    uint64_t tag = 0;
-    uint64_t bits = 0;
-    std::string_view bytes;
-    if (!TakeVarint(&value, &tag)) return Corrupt(table, "bad tag");
-    const bool is_bytes = (tag & 1) == kBytesValue;
-    if (is_bytes ? !TakeLengthPrefixed(&value, &bytes) : !TakeVarint(&value, &bits)) return Corrupt(table, "cut short");
-    if (tag == kNullTag) {
-      if (const std::optional<size_t> null = PositionOf(table, bits)) (*row)[*null] = Null{};
-      continue;
-    }
-    while (position < table.columns.size() && table.columns[position].id < tag >> 1) ++position;
-    if (position == table.columns.size() || table.columns[position].id != tag >> 1) continue;  // a column dropped since
-    const SqlType type = table.columns[position].type;
-    Datum* datum = &(*row)[position];
-    if (is_bytes ? !FromBytes(type, bytes, datum) : !IntegerDatum(type, UnZigZag(bits), datum)) {
-      return Corrupt(table, fmt::format("column \"{}\" holds another type", table.columns[position].name));
+    RETURN_IF_ERROR(TakeEntry(table, &value, &entry));
+    if (entry.tag == kNullTag) {
+      if (const std::optional<size_t> null = PositionOf(table, entry.bits)) (*row)[*null] = Null{};
+    } else if (FindColumn(table, entry, &position)) {  // else a column dropped since
+      RETURN_IF_ERROR(DecodeEntry(table, entry, position, row));
     }
   }
   return absl::OkStatus();
@@ -234,8 +270,21 @@ void AppendRowValue(const Table& table, const Row& row, std::string* value) {
     PutVarint(value, table.columns[i].id);
   }
   for (size_t i = 0; i < table.columns.size(); ++i) {
-    if (!IsNull(row[i]) && InValue(table, i)) std::visit(ColumnWriter{table.columns[i].id, value}, row[i]);
+    if (!IsNull(row[i]) && InValue(table, i)) std::visit(ColumnWriter{table.columns[i], value}, row[i]);
   }
+}
+
+absl::Status SplitRowValue(const Table& table, std::string_view value, Row* row, std::string* rest) {
+  for (const int position : table.primary_key) (*row)[position] = Null{};
+  size_t position = 0;
+  ValueEntry entry;
+  while (!value.empty()) {
+    RETURN_IF_ERROR(TakeEntry(table, &value, &entry));
+    if (!FindColumn(table, entry, &position)) continue;
+    if (InKey(table, position)) RETURN_IF_ERROR(DecodeEntry(table, entry, position, row));
+    if (InValue(table, position)) rest->append(entry.encoded);
+  }
+  return absl::OkStatus();
 }
 
 absl::Status DecodeRow(const Table& table, std::string_view key, std::string_view value, Row* row) {

@@ -113,6 +113,40 @@ TEST(RowCodec, AColumnAddedLaterIsNullAndOneDroppedIsSkipped) {
   EXPECT_TRUE(IsNull(decoded[2]));
 }
 
+TEST(RowCodec, BlanksOfCharAreNotStored) {
+  Table table = MakeTable({SqlType::kInt4, SqlType::kBpchar, SqlType::kBpchar}, {0});
+  table.columns[1].modifier = 5 + 4;  // char(5); the other is bpchar, of any length
+  for (const char* text : {"     ", "a    ", " b   ", "\u00e4b   ", "12345"}) {
+    const Row row = {int64_t{1}, Bpchar{text}, Bpchar{text}};
+    const Row decoded = RoundTrip(table, row);
+    EXPECT_EQ(ToText(decoded[1]), text);
+    EXPECT_EQ(ToText(decoded[2]), text);
+  }
+  const Row row = {int64_t{1}, Bpchar{"a    "}, Null{}};
+  EXPECT_EQ(EncodeRowValue(table, row),
+            "\x05\x01"
+            "a");
+  table.columns[1].modifier = 7 + 4;  // since it was written
+  EXPECT_EQ(ToText(RoundTrip(table, row)[1]), "a      ");
+}
+
+TEST(RowCodec, SplitsWhatAKeyTakesOffTheValue) {
+  Table table = MakeTable({SqlType::kBool, SqlType::kInt4, SqlType::kText, SqlType::kText, SqlType::kNumeric}, {});
+  Row row = {true, int64_t{-7}, Null{}, std::string("text"), N("-12.340")};
+  const std::string value = EncodeRowValue(table, row);
+  table.columns.erase(table.columns.begin());  // a column dropped since
+  row.erase(row.begin());
+  for (const std::vector<int>& key : {std::vector<int>{0}, {2, 0}, {3}, {3, 2}, {1}}) {
+    table.primary_key = key;
+    Row split(row.size());
+    std::string rest;
+    ASSERT_TRUE(SplitRowValue(table, value, &split, &rest).ok());
+    for (const int position : key) EXPECT_EQ(ToText(split[position]), ToText(row[position]));
+    EXPECT_EQ(rest, EncodeRowValue(table, row));
+    EXPECT_EQ(SqlStateOf(SplitRowValue(table, value.substr(0, value.size() - 1), &split, &rest)), "XX001");
+  }
+}
+
 TEST(RowCodec, DamageIsAnError) {
   const Table table = MakeTable({SqlType::kInt4, SqlType::kText}, {0});
   const Row row = {int64_t{1}, std::string("hello")};
