@@ -148,7 +148,7 @@ absl::Status ExtendedProtocol::Bind(BindMessage bind) {
   portal.command.statement = prepared->statement();
   portal.command.prepared = std::move(prepared);
   portal.formats = std::move(bind.result_formats);
-  portals_[bind.portal] = std::move(portal);
+  portals_.insert_or_assign(std::move(bind.portal), std::move(portal));
   AppendBare(parts_.connection.out(), BareMessage::kBindComplete);
   return absl::OkStatus();
 }

@@ -5,7 +5,7 @@
 // next Sync.
 #pragma once
 
-#include <deque>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -38,7 +38,7 @@ class ExtendedProtocol {
     std::vector<Format> formats;
     bool executed = false;
     std::unique_ptr<Cursor> cursor;  // of a query that was asked for with a row limit
-    std::deque<std::string> rows;    // of other statements: encoded, not yet asked for
+    std::list<std::string> rows;     // of other statements: encoded, not yet asked for
     std::string tag;
   };
   class PortalSink;
