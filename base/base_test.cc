@@ -116,6 +116,23 @@ TEST_F(EndEventTest, EndsAReadThatWaitsAndEveryLaterOne) {
   EXPECT_EQ(read(ends_[1], words, 4), 4);
 }
 
+TEST_F(EndEventTest, ReadsFromAPeerThatAnswersAtOnceAndEndsAllTheSame) {
+  auto echo = std::async(std::launch::async, [this] {
+    char byte = 0;
+    while (read(ends_[1], &byte, 1) == 1 && byte != 'z') EXPECT_EQ(write(ends_[1], &byte, 1), 1);
+  });
+  for (int i = 0; i < 2000; ++i) {
+    const std::string byte(1, static_cast<char>('a' + i % 25));
+    ASSERT_EQ(write(ends_[0], byte.data(), 1), 1);
+    ASSERT_EQ(Receive(), byte);
+  }
+  ASSERT_EQ(write(ends_[0], "z", 1), 1);
+  echo.get();
+  event_.Signal();
+  Send("a");
+  EXPECT_EQ(Receive(), "ended");
+}
+
 TEST_F(EndEventTest, LeavesASocketAloneThatNobodyReads) {
   event_.Signal();
   Send("a");

@@ -5,11 +5,38 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
+#include <thread>
+#include <utility>
 
 #include "base/check.h"
 
 namespace anabranch {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr auto kAwake = std::chrono::microseconds(50);
+// An answer that a sleeper got in this time would have come in the other to one who is awake: to fall asleep and to be
+// woken takes tens of microseconds.
+constexpr auto kSoon = 2 * kAwake;
+
+std::atomic<bool> one_is_awake = false;  // a thread of this process looks for bytes
+
+// recv(), for bytes that come before `deadline`; else, and if another thread is at it, -1 and EAGAIN.
+ssize_t ReceiveAwake(int socket, char* bytes, size_t size, SteadyClock::time_point deadline) {
+  errno = EAGAIN;
+  if (one_is_awake.exchange(true, std::memory_order_relaxed)) return -1;
+  ssize_t taken = 0;
+  while ((taken = recv(socket, bytes, size, MSG_DONTWAIT)) < 0 && errno == EAGAIN && SteadyClock::now() < deadline) {
+    std::this_thread::yield();
+  }
+  one_is_awake.store(false, std::memory_order_relaxed);
+  return taken;
+}
+
+}  // namespace
 
 WakeEvent::WakeEvent() : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   CHECK(fd_ >= 0, "out of file descriptors for a wake event");
@@ -37,6 +64,19 @@ void EndEvent::Signal() {
 }
 
 ssize_t EndEvent::Receive(int socket, char* bytes, size_t size) {
+  const SteadyClock::time_point begin = SteadyClock::now();
+  if (answers_soon_ && !set_) {
+    const ssize_t taken = ReceiveAwake(socket, bytes, size, begin + kAwake);
+    if (taken >= 0 || errno != EAGAIN) return taken;
+  }
+  const bool looked = std::exchange(answers_soon_, false);
+  const ssize_t taken = ReceiveAsleep(socket, bytes, size);
+  // After a look in vain one answer is awaited asleep: a peer that always takes a little longer wastes every other look.
+  answers_soon_ = !looked && SteadyClock::now() - begin < kSoon;
+  return taken;
+}
+
+ssize_t EndEvent::ReceiveAsleep(int socket, char* bytes, size_t size) {
   {
     std::lock_guard lock(mutex_);
     read_from_ = set_ ? -1 : socket;

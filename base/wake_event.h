@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <cstddef>
 #include <mutex>
 
@@ -26,6 +27,10 @@ class WakeEvent {
 
 // Set once and for all. It ends a blocking read, too, which costs less than poll() and a read: Signal shuts the socket for
 // reading then, so no more than last words can be exchanged over it. Thread-safe.
+//
+// To put a thread to sleep and to wake it costs more than a near peer takes to answer. So a reader whose peer answered soon
+// the last time first looks for bytes again and again for a short while, and then sleeps (spin, then block, as an adaptive
+// mutex). At most one thread of the process does so at a time, and it gives way to every other that can run.
 class EndEvent {
  public:
   void Signal();
@@ -35,10 +40,13 @@ class EndEvent {
   ssize_t Receive(int socket, char* bytes, size_t size);
 
  private:
+  ssize_t ReceiveAsleep(int socket, char* bytes, size_t size);
+
   WakeEvent wake_;
+  bool answers_soon_ = false;  // the peer; of the reading thread
   std::mutex mutex_;
-  bool set_ = false;  // this and below: guarded by mutex_
-  int read_from_ = -1;
+  std::atomic<bool> set_{false};  // changed under mutex_
+  int read_from_ = -1;            // guarded by mutex_
 };
 
 }  // namespace anabranch
