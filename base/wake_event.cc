@@ -8,7 +8,6 @@
 #include <chrono>
 #include <cstdint>
 #include <thread>
-#include <utility>
 
 #include "base/check.h"
 
@@ -24,15 +23,12 @@ constexpr auto kSoon = 2 * kAwake;
 
 std::atomic<bool> one_is_awake = false;  // a thread of this process looks for bytes
 
-// recv(), for bytes that come before `deadline`; else, and if another thread is at it, -1 and EAGAIN.
+// recv(), for bytes that come before `deadline`; else -1 and EAGAIN.
 ssize_t ReceiveAwake(int socket, char* bytes, size_t size, SteadyClock::time_point deadline) {
-  errno = EAGAIN;
-  if (one_is_awake.exchange(true, std::memory_order_relaxed)) return -1;
   ssize_t taken = 0;
   while ((taken = recv(socket, bytes, size, MSG_DONTWAIT)) < 0 && errno == EAGAIN && SteadyClock::now() < deadline) {
     std::this_thread::yield();
   }
-  one_is_awake.store(false, std::memory_order_relaxed);
   return taken;
 }
 
@@ -65,14 +61,15 @@ void EndEvent::Signal() {
 
 ssize_t EndEvent::Receive(int socket, char* bytes, size_t size) {
   const SteadyClock::time_point begin = SteadyClock::now();
-  if (answers_soon_ && !set_) {
+  const bool looks = answers_soon_ && !set_ && !one_is_awake.exchange(true, std::memory_order_relaxed);
+  if (looks) {
     const ssize_t taken = ReceiveAwake(socket, bytes, size, begin + kAwake);
+    one_is_awake.store(false, std::memory_order_relaxed);
     if (taken >= 0 || errno != EAGAIN) return taken;
   }
-  const bool looked = std::exchange(answers_soon_, false);
   const ssize_t taken = ReceiveAsleep(socket, bytes, size);
   // After a look in vain one answer is awaited asleep: a peer that always takes a little longer wastes every other look.
-  answers_soon_ = !looked && SteadyClock::now() - begin < kSoon;
+  answers_soon_ = !looks && SteadyClock::now() - begin < kSoon;
   return taken;
 }
 

@@ -48,6 +48,7 @@ class KeyspaceIterator {
     rocksdb::ReadOptions options;
     options.prefix_same_as_start = access == Access::kPoint;
     options.total_order_seek = access == Access::kRange;
+    options.ignore_range_deletions = true;  // there are none: nothing is ever deleted by range
     result->pooled_ = family == Family::kData && access == Access::kPoint && result->upper_bound_.empty();
     if (!result->upper_bound_.empty()) options.iterate_upper_bound = &result->upper_slice_;
     rocksdb::ColumnFamilyHandle* handle = family == Family::kData ? rocks.data() : rocks.changes();
