@@ -194,7 +194,7 @@ class Alteration {
   absl::Status SetNotNull(const Command& command, bool not_null) {
     ASSIGN_OR_RETURN(const int position, Position(command.name()));
     Table& table = builder_.table();
-    const bool in_key = std::find(table.primary_key.begin(), table.primary_key.end(), position) != table.primary_key.end();
+    const bool in_key = table.InPrimaryKey(position);
     if (!not_null && in_key) {
       return SqlError(sqlstate::kInvalidTableDefinition, fmt::format("column \"{}\" is in a primary key", command.name()));
     }

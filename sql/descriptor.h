@@ -10,6 +10,7 @@
 // used twice, so what a dropped, truncated or half-loaded table left behind is never met again.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -83,6 +84,9 @@ struct Table {
   std::vector<Grant> grants = {};
 
   std::optional<int> FindColumn(std::string_view column) const;
+  bool InPrimaryKey(int position) const {
+    return std::find(primary_key.begin(), primary_key.end(), position) != primary_key.end();
+  }
 };
 using TableRef = std::shared_ptr<const Table>;
 

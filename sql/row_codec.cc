@@ -153,13 +153,8 @@ bool FromBytes(const Column& column, std::string_view bytes, Datum* datum) {
   return array.ok();
 }
 
-bool InKey(const Table& table, size_t position) {
-  const std::vector<int>& key = table.primary_key;
-  return std::find(key.begin(), key.end(), static_cast<int>(position)) != key.end();
-}
-
 bool InValue(const Table& table, size_t position) {
-  return !InKey(table, position) || !KeyPartHoldsValue(table.columns[position].type);
+  return !table.InPrimaryKey(static_cast<int>(position)) || !KeyPartHoldsValue(table.columns[position].type);
 }
 
 std::optional<size_t> PositionOf(const Table& table, uint64_t column_id) {
@@ -281,7 +276,7 @@ absl::Status SplitRowValue(const Table& table, std::string_view value, Row* row,
   while (!value.empty()) {
     RETURN_IF_ERROR(TakeEntry(table, &value, &entry));
     if (!FindColumn(table, entry, &position)) continue;
-    if (InKey(table, position)) RETURN_IF_ERROR(DecodeEntry(table, entry, position, row));
+    if (table.InPrimaryKey(static_cast<int>(position))) RETURN_IF_ERROR(DecodeEntry(table, entry, position, row));
     if (InValue(table, position)) rest->append(entry.encoded);
   }
   return absl::OkStatus();

@@ -132,9 +132,7 @@ class Rewrite {
     const auto same = [](const Column& a, const Column& b) {
       return a.id == b.id && a.type == b.type && a.modifier == b.modifier && !a.missing_value && !b.missing_value;
     };
-    const auto in_key = [this](size_t position) {
-      return std::count(after_->primary_key.begin(), after_->primary_key.end(), static_cast<int>(position)) > 0;
-    };
+    const auto in_key = [this](size_t position) { return after_->InPrimaryKey(static_cast<int>(position)); };
     return before_->primary_key.empty() && !after_->primary_key.empty() && after_->indexes.empty() && new_checks_.empty() &&
            std::equal(before_->columns.begin(), before_->columns.end(), after_->columns.begin(), after_->columns.end(),
                       same) &&

@@ -42,12 +42,14 @@ struct KeyspaceState {
   Timestamp system_newest;  // of those of the system tables; perhaps later than that, never earlier. Not on disk
   std::vector<HiddenInterval> hidden;
 
-  bool IsHidden(Timestamp ts) const {
+  // The interval that hides versions of this timestamp; null: none does.
+  const HiddenInterval* HiddenAround(Timestamp ts) const {
     for (const HiddenInterval& interval : hidden) {
-      if (interval.Contains(ts)) return true;
+      if (interval.Contains(ts)) return &interval;
     }
-    return false;
+    return nullptr;
   }
+  bool IsHidden(Timestamp ts) const { return HiddenAround(ts) != nullptr; }
 };
 
 class Keyspace {

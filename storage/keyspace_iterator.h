@@ -3,12 +3,10 @@
 //
 // The state and the iterator belong together. An interval that is retired between taking the two would show versions that
 // were swept only afterwards, so the state is taken before and after, and the pair is taken again until both agree (R7).
-// The floor is checked on the state taken after (R8).
+// The floor is read after the iterator was made (R8).
 #pragma once
 
-#include <algorithm>
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -59,7 +57,7 @@ class KeyspaceIterator {
       result->iterator_ = result->pooled_ ? rocks.TakePointIterator(&result->generation_) : nullptr;
       if (!result->iterator_) result->iterator_.reset(rocks.db()->NewIterator(options, handle));
       result->hiding_ = rocks.hiding_state();
-    } while (!SameHidden(HiddenOf(before), HiddenOf(result->hiding_)));
+    } while (!SameHidden(before.get(), result->hiding_.get()));
     RETURN_IF_ERROR(CheckFloor(rocks, oldest));
     return result;
   }
@@ -87,13 +85,8 @@ class KeyspaceIterator {
     if (const rocksdb::Status status = iterator_->status(); !status.ok()) return FromRocks(status, "reading a keyspace");
     return absl::OkStatus();
   }
-  // The interval that hides versions of this timestamp; null: none does.
-  const HiddenInterval* HiddenAround(Timestamp ts) const {
-    for (const HiddenInterval& interval : HiddenOf(hiding_)) {
-      if (interval.Contains(ts)) return &interval;
-    }
-    return nullptr;
-  }
+  // As KeyspaceState's.
+  const HiddenInterval* HiddenAround(Timestamp ts) const { return hiding_ ? hiding_->HiddenAround(ts) : nullptr; }
 
   // Adds the steps so far to the store's counter. Not done at each step: the counter is shared by all threads.
   void CountSteps() {
@@ -111,15 +104,9 @@ class KeyspaceIterator {
     if (valid_) key_ = ToView(iterator_->key());
   }
 
-  using Hidden = std::span<const HiddenInterval>;
-  static Hidden HiddenOf(const std::shared_ptr<const KeyspaceState>& state) {
-    return state ? Hidden(state->hidden) : Hidden();
-  }
-  static bool SameHidden(Hidden a, Hidden b) {
-    const auto same = [](const HiddenInterval& x, const HiddenInterval& y) {
-      return x.after == y.after && x.upto == y.upto;
-    };
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(), same);
+  // Null: nothing is hidden.
+  static bool SameHidden(const KeyspaceState* a, const KeyspaceState* b) {
+    return a == nullptr || b == nullptr ? a == b : a->hidden == b->hidden;
   }
 
   const KeyspaceRef keyspace_;

@@ -52,6 +52,7 @@ struct HiddenInterval {
   Timestamp after;
   Timestamp upto;
   bool Contains(Timestamp ts) const { return after < ts && ts <= upto; }
+  friend bool operator==(const HiddenInterval&, const HiddenInterval&) = default;
 };
 
 // What the storage layer did, in operations. Laws ("promotion is O(1)") are tested on these, not on time.
