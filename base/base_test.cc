@@ -1,3 +1,4 @@
+#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -5,6 +6,7 @@
 
 #include "base/coding.h"
 #include "base/crc32c.h"
+#include "base/serving_thread.h"
 #include "base/status.h"
 #include "base/timestamp.h"
 #include "base/wake_event.h"
@@ -139,6 +141,23 @@ TEST_F(EndEventTest, LeavesASocketAloneThatNobodyReads) {
   EXPECT_EQ(Receive(), "ended");
   char byte = 0;
   EXPECT_EQ(read(ends_[0], &byte, 1), 1);
+}
+
+TEST(ServingThreadTest, WaitsForItsTurnsOnceItDoesNotWaitOtherwise) {
+  const sched_param none = {};
+  if (sched_setscheduler(0, SCHED_OTHER, &none) != 0) GTEST_SKIP() << "the system forbids it";
+  ServingThread thread;
+  const auto serve = [&thread](uint32_t requests) {
+    for (uint32_t i = 0; i < requests; ++i) thread.Served(false);
+    return sched_getscheduler(0);
+  };
+  EXPECT_EQ(serve(ServingThread::kRequests - 1), SCHED_OTHER);
+  thread.Served(true);
+  EXPECT_EQ(serve(ServingThread::kRequests - 1), SCHED_OTHER);
+  EXPECT_EQ(serve(1), SCHED_BATCH);
+  EXPECT_EQ(serve(1), SCHED_BATCH);
+  thread.Served(true);
+  EXPECT_EQ(serve(0), SCHED_OTHER);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/log.h"
+#include "base/serving_thread.h"
 #include "base/status.h"
 #include "sql/pgwire_extended.h"
 #include "sql/pgwire_replication.h"
@@ -209,7 +210,11 @@ class Session {
     ReportSettings();
     AppendReadyForQuery(connection_.out(), sql_->status());
     asked_ = true;
-    return connection_.Flush();
+    RETURN_IF_ERROR(connection_.Flush());
+    // Not those of `system`: threads that their statements begin would keep how theirs is scheduled.
+    const uint64_t commits = sql_->commits();
+    if (served_->id != kSystemTenantId) thread_.Served(commits != std::exchange(commits_, commits));
+    return absl::OkStatus();
   }
 
   absl::Status SimpleQuery(const FrontendMessage& message) {
@@ -282,7 +287,9 @@ class Session {
   std::optional<ServedVirtualCluster> served_;
   std::unique_ptr<SqlSession> sql_;
   std::unique_ptr<ExtendedProtocol> extended_;
-  bool asked_ = false;  // for a statement: nothing has come since ReadyForQuery
+  ServingThread thread_;
+  uint64_t commits_ = 0;  // of the session, when thread_ was told last
+  bool asked_ = false;    // for a statement: nothing has come since ReadyForQuery
 };
 
 }  // namespace

@@ -1,10 +1,14 @@
 // The SQL port from outside, with real sockets, libpq and a real store. What SQL means is session_test.cc's business.
 #include "sql/server.h"
 
+#include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <filesystem>
+
 #include "base/coding.h"
+#include "base/serving_thread.h"
 #include "sql/pgwire_message.h"
 #include "sql/test_server.h"
 
@@ -85,6 +89,31 @@ TEST_F(ServerTest, ClientIsToldWhetherItsUserIsAnAdministrator) {
   EXPECT_STREQ(PQparameterStatus(Connect("user=joe")->get(), "is_superuser"), "off");
   EXPECT_EQ(root->Run("GRANT admin TO joe"), "OK GRANT ROLE");
   EXPECT_STREQ(PQparameterStatus(Connect("user=joe")->get(), "is_superuser"), "on");
+}
+
+TEST_F(ServerTest, ASessionThatOnlyReadsWaitsForItsTurns) {
+  const sched_param none = {};
+  if (sched_setscheduler(0, SCHED_OTHER, &none) != 0) GTEST_SKIP() << "the system forbids it";
+  const auto waiting = [] {
+    int threads = 0;
+    for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+      if (sched_getscheduler(std::stoi(task.path().filename().string())) == SCHED_BATCH) ++threads;
+    }
+    return threads;
+  };
+  const auto reader = Connect();
+  const auto writer = Connect();
+  const auto system = Connect("options=-ccluster=system");
+  EXPECT_EQ(writer->Run("CREATE TABLE t (k INT PRIMARY KEY)"), "OK CREATE TABLE");
+  for (uint32_t i = 0; i <= ServingThread::kRequests; ++i) {
+    EXPECT_EQ(reader->Run("SELECT count(*) FROM t WHERE k < 0"), "0");
+    EXPECT_EQ(system->Run("SELECT 1"), "1");
+    EXPECT_EQ(writer->Run(fmt::format("INSERT INTO t VALUES ({})", i)), "OK INSERT 0 1");
+  }
+  EXPECT_EQ(waiting(), 1);
+  EXPECT_EQ(reader->Run("DELETE FROM t"), fmt::format("OK DELETE {}", ServingThread::kRequests + 1));
+  EXPECT_EQ(reader->Run("SELECT 1"), "1");  // the policy changes after an answer
+  EXPECT_EQ(waiting(), 0);
 }
 
 TEST_F(ServerTest, SeveralStatementsAreOneTransaction) {

@@ -128,6 +128,7 @@ class Session final : public SqlSession {
   absl::StatusOr<std::unique_ptr<CopyIn>> BeginCopy(const StatementRef& statement, std::stop_token stop) override;
 
   TransactionStatus status() const override { return block_.status(); }
+  uint64_t commits() const override { return block_.commits(); }
   absl::StatusOr<std::string> Setting(const std::string& name) const override { return settings_.Show(name, block_); }
   absl::Status SetSettingAtStart(const std::string& name, const std::string& value) override {
     return settings_.current().SetAtStart(name, value);

@@ -142,6 +142,7 @@ class SqlSession {
   virtual absl::StatusOr<std::unique_ptr<CopyIn>> BeginCopy(const StatementRef& statement, std::stop_token stop) = 0;
 
   virtual TransactionStatus status() const = 0;
+  virtual uint64_t commits() const = 0;  // so far, of transactions that wrote
   // A session setting's value ("server_version", "application_name", ...); 42704 for an unknown one.
   virtual absl::StatusOr<std::string> Setting(const std::string& name) const = 0;
   // What the client asks for when it connects; RESET comes back to it.

@@ -110,11 +110,12 @@ void TransactionBlock::Rollback() { End(); }
 
 absl::Status TransactionBlock::CommitTransaction() {
   if (!transaction_) return absl::OkStatus();
-  const bool counts = transaction_->has_writes() || kind_ == Kind::kExplicit;
+  const bool writes = transaction_->has_writes();
   const absl::StatusOr<Timestamp> committed = transaction_->Commit();
   ResetTransaction();
   RETURN_IF_ERROR(committed.status());
-  if (counts) last_commit_ = *committed;
+  if (writes || kind_ == Kind::kExplicit) last_commit_ = *committed;
+  if (writes) ++commits_;
   return absl::OkStatus();
 }
 

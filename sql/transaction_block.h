@@ -37,6 +37,7 @@ class TransactionBlock {
   TransactionStatus status() const;
   TimestampTz time() const { return time_; }                       // of the transaction; now()
   Timestamp last_commit() const { return last_commit_; }           // zero: none yet
+  uint64_t commits() const { return commits_; }                    // so far, of transactions that wrote
   Transaction* transaction() const { return transaction_.get(); }  // null: nothing has run in it
   // Ids that the transaction made; null if it keeps its snapshot, and so would not see what is put under them.
   UnpublishedIds* unpublished() { return options_.isolation == IsolationLevel::kReadCommitted ? &unpublished_ : nullptr; }
@@ -86,6 +87,7 @@ class TransactionBlock {
   std::vector<QueryCursor*> cursors_;
   TimestampTz time_;
   Timestamp last_commit_;
+  uint64_t commits_ = 0;
 };
 
 }  // namespace anabranch
