@@ -1,10 +1,9 @@
 #include <algorithm>
 
 #include "base/status.h"
-#include "sql/aggregate.h"
-#include "sql/aggregate_node.h"
 #include "sql/error_field.h"
 #include "sql/expression_text.h"
+#include "sql/grouping.h"
 #include "sql/join_planner.h"
 #include "sql/lock_node.h"
 #include "sql/relation_node.h"
@@ -325,7 +324,7 @@ class QueryPlanner {
   absl::Status CheckLockable() const {
     const auto refuse = [this](std::string_view what) { return CannotLockWith(select_, what); };
     if (distinct_) return refuse("DISTINCT clause");
-    if (!group_by_.empty()) return refuse("GROUP BY clause");
+    if (grouping_.by_something()) return refuse("GROUP BY clause");
     if (having_) return refuse("HAVING clause");
     if (TargetsContain(ExpressionKind::kRowNumber)) return refuse("window functions");
     if (TargetsContain(ExpressionKind::kSet)) return refuse("set-returning functions in the target list");
@@ -455,13 +454,13 @@ class QueryPlanner {
     return key.target >= 0 ? targets_[key.target].get() : key.expression.get();
   }
 
-  // --- GROUP BY: what comes after it is rewritten to be over the rows of groups ---
+  // --- GROUP BY ---
   absl::Status BindGroups() {
     for (const Node& node : select_.group_clause()) {
       ASSIGN_OR_RETURN(ExpressionRef bound, BindGroup(node));
       RETURN_IF_ERROR(RefuseAggregates(*bound, "GROUP BY"));
       if (Contains(*bound, ExpressionKind::kSet)) return UnsupportedError("GROUP BY of a set");
-      group_by_.push_back(std::move(bound));
+      grouping_.By(std::move(bound));
     }
     std::vector<ExpressionRef*> after;
     for (ExpressionRef& target : targets_) after.push_back(&target);
@@ -471,12 +470,10 @@ class QueryPlanner {
       }
     }
     if (having_) after.push_back(&having_);
-    grouped_ = !group_by_.empty() || having_ != nullptr ||
+    grouped_ = grouping_.by_something() || having_ != nullptr ||
                std::any_of(after.begin(), after.end(), [](ExpressionRef* e) { return FindAggregateIn(**e) != nullptr; });
     if (!grouped_) return absl::OkStatus();
-    for (ExpressionRef* expression : after) RETURN_IF_ERROR(OverGroup(expression));
-    for (ExpressionRef* expression : after) PlaceAggregates(expression->get());
-    return absl::OkStatus();
+    return grouping_.PutOver(after, from_);
   }
 
   // An ordinal, an input column, an alias of a target, or an expression: in this order, as PostgreSQL does it.
@@ -492,63 +489,6 @@ class QueryPlanner {
       }
     }
     return binder_.BindKnown(node);
-  }
-
-  // Aggregates get negative positions, as it is not known yet how many columns there are before them.
-  absl::Status OverGroup(ExpressionRef* expression) {
-    for (size_t i = 0; i < group_by_.size(); ++i) {
-      if (**expression == *group_by_[i]) {
-        const int32_t modifier = ModifierOf(**expression);
-        *expression = MakeColumn((*expression)->type, static_cast<int>(i), (*expression)->name);
-        (*expression)->modifier = modifier;
-        return absl::OkStatus();
-      }
-    }
-    if ((*expression)->kind == ExpressionKind::kAggregate) {
-      size_t i = 0;
-      while (i < aggregates_.size() && !(*aggregates_[i] == **expression)) ++i;
-      const SqlType type = (*expression)->type;
-      if (i == aggregates_.size()) aggregates_.push_back(std::move(*expression));
-      *expression = MakeColumn(type, -1 - static_cast<int>(i), std::string(aggregates_[i]->aggregate->name));
-      return absl::OkStatus();
-    }
-    if ((*expression)->kind == ExpressionKind::kColumn) return UngroupedColumn(expression);
-    for (ExpressionRef& argument : (*expression)->arguments) RETURN_IF_ERROR(OverGroup(&argument));
-    return absl::OkStatus();
-  }
-
-  // A column of a table that is grouped by its primary key has one value in a group.
-  absl::Status UngroupedColumn(ExpressionRef* expression) {
-    const int slot = (*expression)->index;
-    if (const FromItem* const item = from_.TableAt(slot)) {
-      const std::vector<int>& key = item->table->primary_key;
-      const bool determined = !key.empty() && std::all_of(key.begin(), key.end(), [&](int position) {
-        return std::any_of(group_by_.begin(), group_by_.end(), [&](const ExpressionRef& group) {
-          return group->kind == ExpressionKind::kColumn && group->index == item->slots.begin + position;
-        });
-      });
-      if (determined) {
-        const int index = static_cast<int>(group_by_.size());
-        group_by_.push_back(Clone(**expression));
-        (*expression)->index = index;
-        return absl::OkStatus();
-      }
-    }
-    std::string name = (*expression)->name;
-    for (const ScopeColumn& column : from_.scope()->columns) {
-      if (column.slot == slot && !column.value) name = column.relation + "." + column.name;
-    }
-    return WithLocation(
-        SqlError(sqlstate::kGroupingError,
-                 fmt::format("column \"{}\" must appear in the GROUP BY clause or be used in an aggregate function", name)),
-        (*expression)->location);
-  }
-
-  void PlaceAggregates(Expression* expression) {
-    if (expression->kind == ExpressionKind::kColumn && expression->index < 0) {
-      expression->index = static_cast<int>(group_by_.size()) - 1 - expression->index;
-    }
-    for (ExpressionRef& argument : expression->arguments) PlaceAggregates(argument.get());
   }
 
   // --- From the bound clauses to nodes ---
@@ -596,8 +536,8 @@ class QueryPlanner {
   void BuildUnlocked(bool ordered) {
     int input_width = from_.width();
     if (grouped_) {
-      input_width = static_cast<int>(group_by_.size() + aggregates_.size());
-      query_.root = std::make_unique<AggregateNode>(std::move(query_.root), std::move(group_by_), std::move(aggregates_));
+      input_width = grouping_.width();
+      query_.root = grouping_.TakeNode(std::move(query_.root));
       if (having_) query_.root = std::make_unique<FilterNode>(std::move(query_.root), std::move(having_));
     }
     const size_t width = targets_.size();
@@ -696,8 +636,7 @@ class QueryPlanner {
   bool distinct_ = false;
   std::vector<OrderKey> distinct_on_;
   bool grouped_ = false;
-  std::vector<ExpressionRef> group_by_;
-  std::vector<ExpressionRef> aggregates_;
+  Grouping grouping_;
   ExpressionRef having_;
   std::shared_ptr<const LimitCounts> counts_;
   Query query_;
