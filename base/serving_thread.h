@@ -6,10 +6,10 @@
 namespace anabranch {
 
 // With all processors busy, a thread that takes the processor as soon as its request comes interrupts another request, or
-// the client in the midst of sending the next ones. Where a request takes microseconds, to let it wait for its turn
-// (SCHED_BATCH of sched(7)) is a seventh more of them per second. But a thread that also waits within its requests, for the disk
-// and for locks, would wait for a turn each time, behind whatever else computes. So only one that has not done so for a
-// while waits for its turns; where a processor is free, nobody does.
+// a client in the midst of sending the next ones. Requests of microseconds are better answered one after the other: a
+// thread that waits for its turn (SCHED_BATCH of sched(7)) answered a seventh more of them, at the same latency, than one
+// that does not. But a thread that also waits within its requests, for the disk and for locks, would wait for a turn each
+// time, behind whatever else computes. So only one that has not done so for a while waits for its turns.
 //
 // Used by one thread, for itself.
 class ServingThread {
