@@ -29,6 +29,7 @@ QueryCursor::~QueryCursor() { block_.RemoveCursor(this); }
 absl::StatusOr<std::unique_ptr<QueryCursor>> QueryCursor::Open(TransactionBlock* block, BoundStatementRef plan,
                                                                Row parameters, const Execution& execution) {
   std::unique_ptr<QueryCursor> cursor(new QueryCursor(block, std::move(plan), std::move(parameters), execution));
+  const std::stop_callback forward(execution.stop, [&cursor] { cursor->stop_.request_stop(); });
   ASSIGN_OR_RETURN(cursor->source_, std::get<SelectPlan>(cursor->plan_->plan).root->Open(cursor->execution_, {}));
   return cursor;
 }

@@ -186,7 +186,10 @@ absl::Status ExtendedProtocol::Execute(const ExecuteMessage& execute) {
   } else if (portal->rows.empty()) {
     return SqlError(sqlstate::kObjectNotInPrerequisiteState, Quoted(execute.portal) + " cannot be run");
   } else {
-    RETURN_IF_ERROR(SendHeld(*portal, execute.rows_max));
+    BeginTimedStatement(parts_);
+    const absl::Status sent = SendHeld(*portal, execute.rows_max);
+    parts_.control.EndStatement();
+    RETURN_IF_ERROR(sent);
   }
   if (!portal->rows.empty()) {
     AppendBare(parts_.connection.out(), BareMessage::kPortalSuspended);
@@ -224,7 +227,7 @@ absl::Status ExtendedProtocol::Fetch(Portal& portal, int32_t rows_max) {
   absl::StatusOr<std::optional<std::string>> tag = [&]() -> absl::StatusOr<std::optional<std::string>> {
     if (!portal.cursor) {
       BeginBlock();
-      ASSIGN_OR_RETURN(portal.cursor, parts_.sql.OpenCursor(portal.command));
+      ASSIGN_OR_RETURN(portal.cursor, parts_.sql.OpenCursor(portal.command, stop));
       portal.executed = true;
     }
     PortalSink sink(parts_, &portal, 0);
@@ -244,7 +247,7 @@ absl::Status ExtendedProtocol::SendHeld(Portal& portal, int32_t rows_max) {
   for (int32_t sent = 0; !portal.rows.empty() && (rows_max == 0 || sent < rows_max); ++sent) {
     parts_.connection.out()->append(portal.rows.front());
     portal.rows.pop_front();
-    RETURN_IF_ERROR(parts_.connection.FlushIfFull());
+    RETURN_IF_ERROR(parts_.connection.FlushIfFull(parts_.control.wake_statement()));
   }
   return absl::OkStatus();
 }

@@ -25,7 +25,7 @@ class PreparedStatementTest : public SessionFixture {
   }
   std::unique_ptr<Cursor> Open(std::string_view text) {
     const PreparedRef prepared = Prepare(text);
-    auto cursor = session_->session().OpenCursor({prepared->statement(), prepared});
+    auto cursor = session_->session().OpenCursor({prepared->statement(), prepared}, {});
     EXPECT_TRUE(cursor.ok()) << cursor.status();
     return *std::move(cursor);
   }

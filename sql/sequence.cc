@@ -112,16 +112,33 @@ std::shared_ptr<SequenceBlocks::Block> SequenceBlocks::BlockOf(const Transaction
   return block;
 }
 
+absl::Status SequenceBlocks::WaitUntilSettled(Block* block, Lock& lock, const std::stop_token& stop) {
+  if (block->settled.wait(lock, stop, [block] { return !block->changing; })) return absl::OkStatus();
+  return SqlError(sqlstate::kQueryCanceled, "canceling statement due to user request");
+}
+
+// REQUIRES: it is settled.
+absl::Status SequenceBlocks::Change(Block* block, Lock& lock, const std::function<absl::Status()>& change) {
+  block->changing = true;
+  lock.unlock();
+  absl::Status status = change();
+  lock.lock();
+  block->changing = false;
+  block->settled.notify_all();
+  return status;
+}
+
 absl::StatusOr<int64_t> SequenceBlocks::Next(const TransactionContext& context, const Sequence& sequence, bool own,
                                              std::stop_token stop) {
   const std::shared_ptr<Block> block = BlockOf(context, sequence.id);
-  std::lock_guard lock(block->mutex);
+  Lock lock(block->mutex);
+  RETURN_IF_ERROR(WaitUntilSettled(block.get(), lock, stop));
   if (block->epoch != context.epoch) {
     block->epoch = context.epoch;
     block->left = 0;
     block->given.reset();
   }
-  if (block->left == 0) RETURN_IF_ERROR(Refill(context, sequence, own, block.get(), std::move(stop)));
+  if (block->left == 0) RETURN_IF_ERROR(Refill(context, sequence, own, block.get(), lock, stop));
   const int64_t value = *block->next;
   block->next = --block->left == 0 ? std::nullopt : After(sequence, value);
   block->given = value;
@@ -129,20 +146,26 @@ absl::StatusOr<int64_t> SequenceBlocks::Next(const TransactionContext& context, 
 }
 
 absl::Status SequenceBlocks::Refill(const TransactionContext& context, const Sequence& sequence, bool own, Block* block,
-                                    std::stop_token stop) {
+                                    Lock& lock, const std::stop_token& stop) {
   const uint64_t now = context.store->clock()->WallNs();
   const bool busy = block->size > 0 && now - block->made_ns < kSequenceBusyNs;
   block->size = busy ? std::min(block->size * 2, kSequenceBlockMax) : std::max(kSequenceBlockMin, sequence.cache);
   block->made_ns = now;
-  return ChangeState(context, sequence, stop, [&](Transaction* transaction, SequenceState* state) -> absl::Status {
+  const int64_t wanted = block->size;
+  std::optional<int64_t> first;
+  int64_t taken = 0;
+  const auto take = [&](Transaction* transaction, SequenceState* state) -> absl::Status {
     if (!own) RETURN_IF_ERROR(CheckCurrent(sequence, transaction, stop));
-    block->next = state->is_called ? After(sequence, state->value) : std::optional(state->value);
-    if (!block->next) return UsedUp(sequence);
-    block->left = Available(sequence, *block->next, block->size);
-    state->value = *block->next + (block->left - 1) * sequence.increment;
-    state->is_called = true;
+    first = state->is_called ? After(sequence, state->value) : std::optional(state->value);
+    if (!first) return UsedUp(sequence);
+    taken = Available(sequence, *first, wanted);
+    *state = {*first + (taken - 1) * sequence.increment, true};
     return absl::OkStatus();
-  });
+  };
+  RETURN_IF_ERROR(Change(block, lock, [&] { return ChangeState(context, sequence, stop, take); }));
+  block->next = first;  // not before they are durably taken
+  block->left = taken;
+  return absl::OkStatus();
 }
 
 absl::Status SequenceBlocks::Set(const TransactionContext& context, const Sequence& sequence, int64_t value, bool is_called,
@@ -153,13 +176,15 @@ absl::Status SequenceBlocks::Set(const TransactionContext& context, const Sequen
                                 sequence.min, sequence.max));
   }
   const std::shared_ptr<Block> block = BlockOf(context, sequence.id);
-  std::lock_guard lock(block->mutex);
+  Lock lock(block->mutex);
+  RETURN_IF_ERROR(WaitUntilSettled(block.get(), lock, stop));
   block->left = 0;
   block->given.reset();
-  return ChangeState(context, sequence, std::move(stop), [&](Transaction*, SequenceState* state) {
+  const auto set = [&](Transaction*, SequenceState* state) {
     *state = {value, is_called};
     return absl::OkStatus();
-  });
+  };
+  return Change(block.get(), lock, [&] { return ChangeState(context, sequence, stop, set); });
 }
 
 std::optional<int64_t> SequenceBlocks::LastGiven(const TransactionContext& context, const Sequence& sequence,

@@ -6,7 +6,9 @@
 // block, and not on a standby that took over, for a number is only ever used by commits newer than its block's.
 #pragma once
 
+#include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <map>
 #include <memory>
@@ -34,7 +36,8 @@ struct SequenceState {
   bool is_called = false;
 };
 
-// The blocks of all sequences of a node. Thread-safe.
+// The blocks of all sequences of a node. Thread-safe. A wait for another session that takes a block, or for ALTER SEQUENCE,
+// ends when `stop` is requested (57014).
 class SequenceBlocks {
  public:
   // The next number. 2200H when the sequence is used up.
@@ -48,7 +51,9 @@ class SequenceBlocks {
 
  private:
   struct Block {
-    std::mutex mutex;
+    std::mutex mutex;  // guards all of it
+    std::condition_variable_any settled;
+    bool changing = false;         // a session changes the stored state, without the mutex: others wait until it is settled
     Epoch epoch;                   // of the service it belongs to: an older one's is void
     std::optional<int64_t> next;   // nullopt: nothing left
     int64_t left = 0;              // numbers from `next` on
@@ -56,9 +61,13 @@ class SequenceBlocks {
     int64_t size = 0;              // of the last block
     uint64_t made_ns = 0;
   };
+  using Lock = std::unique_lock<std::mutex>;  // of a block
+
   std::shared_ptr<Block> BlockOf(const TransactionContext& context, uint64_t id);
-  absl::Status Refill(const TransactionContext& context, const Sequence& sequence, bool own, Block* block,
-                      std::stop_token stop);
+  static absl::Status WaitUntilSettled(Block* block, Lock& lock, const std::stop_token& stop);
+  static absl::Status Change(Block* block, Lock& lock, const std::function<absl::Status()>& change);
+  static absl::Status Refill(const TransactionContext& context, const Sequence& sequence, bool own, Block* block,
+                             Lock& lock, const std::stop_token& stop);
 
   std::mutex mutex_;
   std::map<std::pair<std::string, uint64_t>, std::shared_ptr<Block>> blocks_;  // by incarnation and id

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
 #include <set>
 #include <thread>
 
@@ -112,6 +113,25 @@ TEST_F(SequenceTest, AlterSequence) {
   session_->Run("BEGIN; ALTER SEQUENCE s INCREMENT 10; SELECT nextval('s'); ROLLBACK");
   const std::string next = session_->Run("SELECT nextval('s')");
   EXPECT_EQ(next, "101");
+}
+
+TEST_F(SequenceTest, AWaitForAnotherSessionsBlockCanBeCancelled) {
+  session_->Run("CREATE SEQUENCE s");
+  session_->Run("BEGIN");
+  session_->Run("ALTER SEQUENCE s INCREMENT 10");
+  std::stop_source cancel_first, cancel_second;
+  const auto next = [this](std::stop_token stop) { return NewSession()->Run("SELECT nextval('s')", std::move(stop)); };
+  auto first = std::async(std::launch::async, next, cancel_first.get_token());  // waits for ALTER SEQUENCE
+  EXPECT_EQ(first.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
+  auto second = std::async(std::launch::async, next, cancel_second.get_token());
+  EXPECT_EQ(second.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
+  EXPECT_EQ(NewSession()->Run("SELECT last_value IS NULL FROM pg_sequences"), "t");
+  cancel_second.request_stop();
+  EXPECT_EQ(second.get(), "57014: canceling statement due to user request");
+  cancel_first.request_stop();
+  EXPECT_EQ(first.get(), "57014: canceling statement due to user request");
+  session_->Run("ROLLBACK");
+  EXPECT_EQ(session_->Run("SELECT nextval('s')"), "1");
 }
 
 }  // namespace

@@ -102,13 +102,14 @@ class Session final : public SqlSession {
     return command.text.empty() ? WithPosition(tag.status(), statement) : WithoutLocation(tag.status());
   }
 
-  absl::StatusOr<std::unique_ptr<Cursor>> OpenCursor(const Command& command) override {
+  absl::StatusOr<std::unique_ptr<Cursor>> OpenCursor(const Command& command, std::stop_token stop) override {
     if (block_.failed()) return InFailedTransaction();
     absl::StatusOr<std::unique_ptr<Cursor>> cursor = [&]() -> absl::StatusOr<std::unique_ptr<Cursor>> {
-      ASSIGN_OR_RETURN(Transaction* const transaction, TransactionForStatement({}));
-      RETURN_IF_ERROR(BeginStatement(*command.statement->tree, *transaction, {}));
+      ASSIGN_OR_RETURN(Transaction* const transaction, TransactionForStatement(stop));
+      RETURN_IF_ERROR(BeginStatement(*command.statement->tree, *transaction, stop));
       RETURN_IF_ERROR(Refresh(*command.prepared, *transaction));
-      return QueryCursor::Open(&block_, command.prepared->plan(), command.parameters, MakeExecution(*transaction, {}));
+      return QueryCursor::Open(&block_, command.prepared->plan(), command.parameters,
+                               MakeExecution(*transaction, std::move(stop)));
     }();
     if (!cursor.ok()) return WithPosition(block_.Finish(std::move(cursor).status()), *command.statement);
     return cursor;

@@ -130,7 +130,7 @@ class SqlSession {
   // requested.
   virtual absl::StatusOr<std::string> Execute(const Command& command, ResultSink& sink, std::stop_token stop) = 0;
   // A query, to be fetched. REQUIRES: a transaction block, IsQuery(*command.prepared): it reads, and locks nothing.
-  virtual absl::StatusOr<std::unique_ptr<Cursor>> OpenCursor(const Command& command) = 0;
+  virtual absl::StatusOr<std::unique_ptr<Cursor>> OpenCursor(const Command& command, std::stop_token stop) = 0;
   static bool IsQuery(const PreparedStatement& prepared);
 
   // A simple query string of several statements is one implicit transaction, as in PostgreSQL: Begin before the first, End
