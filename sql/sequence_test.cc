@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "sql/test_session.h"
+#include "storage/testing/fault_store.h"
 
 namespace anabranch {
 namespace {
@@ -132,6 +133,21 @@ TEST_F(SequenceTest, AWaitForAnotherSessionsBlockCanBeCancelled) {
   EXPECT_EQ(first.get(), "57014: canceling statement due to user request");
   session_->Run("ROLLBACK");
   EXPECT_EQ(session_->Run("SELECT nextval('s')"), "1");
+}
+
+TEST(SequenceFaultTest, NumbersOfABlockThatCouldNotBeWrittenAreNotGiven) {
+  FaultStore faults(1);
+  ASSERT_TRUE(faults.Open().ok());
+  const auto keyspace = faults.Create("main");
+  ASSERT_TRUE(keyspace.ok() && faults.Publish(*keyspace, "main").ok());
+  const auto locks = LockTable::Create();
+  TestSession session({.transaction = {faults.store(), *keyspace, (*keyspace)->state()->epoch, locks.get()},
+                       .virtual_cluster = "main",
+                       .user = "root",
+                       .admin = true});
+  EXPECT_EQ(session.Run("CREATE SEQUENCE s"), "CREATE SEQUENCE");
+  faults.disk().SetFull(true);
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(session.Run("SELECT nextval('s')").starts_with("53100")) << i;
 }
 
 }  // namespace
