@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "storage/log_file.h"
+#include "storage/testing/fault_file.h"
 
 namespace anabranch {
 namespace {
@@ -36,98 +37,6 @@ std::string Normal(const std::string& path) {
 }
 
 IOStatus NotFound(const std::string& path) { return IOStatus::PathNotFound(path, "no such file"); }
-
-class SequentialFile final : public rocksdb::FSSequentialFile {
- public:
-  SequentialFile(const FaultFileSystem* files, std::shared_ptr<File> file) : files_(files), file_(std::move(file)) {}
-  IOStatus Read(size_t bytes, const IOOptions&, Slice* result, char* scratch, IODebugContext*) override {
-    const IOStatus status = files_->ReadAt(*file_, offset_, bytes, result, scratch);
-    offset_ += result->size();
-    return status;
-  }
-  IOStatus Skip(uint64_t bytes) override {
-    offset_ += bytes;
-    return IOStatus::OK();
-  }
-
- private:
-  const FaultFileSystem* const files_;
-  const std::shared_ptr<File> file_;
-  uint64_t offset_ = 0;
-};
-
-class RandomAccessFile final : public rocksdb::FSRandomAccessFile {
- public:
-  RandomAccessFile(const FaultFileSystem* files, std::shared_ptr<File> file) : files_(files), file_(std::move(file)) {}
-  IOStatus Read(uint64_t offset, size_t bytes, const IOOptions&, Slice* result, char* scratch,
-                IODebugContext*) const override {
-    return files_->ReadAt(*file_, offset, bytes, result, scratch);
-  }
-  IOStatus Prefetch(uint64_t, size_t, const IOOptions&, IODebugContext*) override {
-    return IOStatus::NotSupported("Prefetch");
-  }
-
- private:
-  const FaultFileSystem* const files_;
-  const std::shared_ptr<File> file_;
-};
-
-class WritableFile final : public rocksdb::FSWritableFile {
- public:
-  WritableFile(FaultFileSystem* files, std::string path, std::shared_ptr<File> file)
-      : files_(files), path_(std::move(path)), file_(std::move(file)) {}
-  using FSWritableFile::Append;
-  IOStatus Append(const Slice& data, const IOOptions&, IODebugContext*) override {
-    return files_->Append(path_, *file_, data);
-  }
-  IOStatus Allocate(uint64_t, uint64_t, const IOOptions&, IODebugContext*) override { return files_->Allocate(); }
-  IOStatus Truncate(uint64_t size, const IOOptions&, IODebugContext*) override {
-    return files_->Resize(path_, *file_, size);
-  }
-  IOStatus Close(const IOOptions&, IODebugContext*) override { return IOStatus::OK(); }
-  IOStatus Flush(const IOOptions&, IODebugContext*) override { return IOStatus::OK(); }
-  IOStatus Sync(const IOOptions&, IODebugContext*) override { return files_->Sync(path_, *file_); }
-  IOStatus Fsync(const IOOptions&, IODebugContext*) override { return files_->Sync(path_, *file_); }
-  bool IsSyncThreadSafe() const override { return true; }
-  uint64_t GetFileSize(const IOOptions&, IODebugContext*) override { return files_->Size(*file_); }
-
- private:
-  FaultFileSystem* const files_;
-  const std::string path_;
-  const std::shared_ptr<File> file_;
-};
-
-class RandomRWFile final : public rocksdb::FSRandomRWFile {
- public:
-  RandomRWFile(FaultFileSystem* files, std::string path, std::shared_ptr<File> file)
-      : files_(files), path_(std::move(path)), file_(std::move(file)) {}
-  IOStatus Write(uint64_t offset, const Slice& data, const IOOptions&, IODebugContext*) override {
-    return files_->Write(path_, *file_, offset, data);
-  }
-  IOStatus Read(uint64_t offset, size_t bytes, const IOOptions&, Slice* result, char* scratch,
-                IODebugContext*) const override {
-    return files_->ReadAt(*file_, offset, bytes, result, scratch);
-  }
-  IOStatus Flush(const IOOptions&, IODebugContext*) override { return IOStatus::OK(); }
-  IOStatus Sync(const IOOptions&, IODebugContext*) override { return files_->Sync(path_, *file_); }
-  IOStatus Close(const IOOptions&, IODebugContext*) override { return IOStatus::OK(); }
-
- private:
-  FaultFileSystem* const files_;
-  const std::string path_;
-  const std::shared_ptr<File> file_;
-};
-
-class Folder final : public rocksdb::FSDirectory {
- public:
-  Folder(FaultFileSystem* files, std::string path) : files_(files), path_(std::move(path)) {}
-  IOStatus Fsync(const IOOptions&, IODebugContext*) override { return files_->SyncFolder(path_); }
-  IOStatus Close(const IOOptions&, IODebugContext*) override { return IOStatus::OK(); }
-
- private:
-  FaultFileSystem* const files_;
-  const std::string path_;
-};
 
 class Lock final : public rocksdb::FileLock {
  public:
@@ -442,7 +351,7 @@ IOStatus FaultFileSystem::NewSequentialFile(const std::string& path, const FileO
   std::lock_guard lock(mutex_);
   std::shared_ptr<File> file = Find(path);
   if (file == nullptr || stopped_) return NotFound(path);
-  *result = std::make_unique<SequentialFile>(this, std::move(file));
+  *result = std::make_unique<FaultSequentialFile>(this, std::move(file));
   return IOStatus::OK();
 }
 
@@ -451,7 +360,7 @@ IOStatus FaultFileSystem::NewRandomAccessFile(const std::string& path, const Fil
   std::lock_guard lock(mutex_);
   std::shared_ptr<File> file = Find(path);
   if (file == nullptr || stopped_) return NotFound(path);
-  *result = std::make_unique<RandomAccessFile>(this, std::move(file));
+  *result = std::make_unique<FaultRandomAccessFile>(this, std::move(file));
   return IOStatus::OK();
 }
 
@@ -462,7 +371,7 @@ IOStatus FaultFileSystem::NewWritableFile(const std::string& path, const FileOpt
   auto file = std::make_shared<File>();
   IOStatus status = ChangeNames(FolderOf(name), {{name, file}});
   if (!status.ok()) return status;
-  *result = std::make_unique<WritableFile>(this, name, std::move(file));
+  *result = std::make_unique<FaultWritableFile>(this, name, std::move(file));
   return IOStatus::OK();
 }
 
@@ -471,7 +380,7 @@ IOStatus FaultFileSystem::ReopenWritableFile(const std::string& path, const File
   {
     std::lock_guard lock(mutex_);
     if (std::shared_ptr<File> file = Find(path); file != nullptr) {
-      *result = std::make_unique<WritableFile>(this, Normal(path), std::move(file));
+      *result = std::make_unique<FaultWritableFile>(this, Normal(path), std::move(file));
       return IOStatus::OK();
     }
   }
@@ -515,7 +424,7 @@ IOStatus FaultFileSystem::NewRandomRWFile(const std::string& path, const FileOpt
   std::lock_guard lock(mutex_);
   std::shared_ptr<File> file = Find(path);
   if (file == nullptr || stopped_) return NotFound(path);
-  *result = std::make_unique<RandomRWFile>(this, Normal(path), std::move(file));
+  *result = std::make_unique<FaultRandomRWFile>(this, Normal(path), std::move(file));
   return IOStatus::OK();
 }
 
@@ -523,7 +432,7 @@ IOStatus FaultFileSystem::NewDirectory(const std::string& path, const IOOptions&
                                        std::unique_ptr<rocksdb::FSDirectory>* result, IODebugContext*) {
   std::lock_guard lock(mutex_);
   if (Find(path) == nullptr || stopped_) return NotFound(path);
-  *result = std::make_unique<Folder>(this, Normal(path));
+  *result = std::make_unique<FaultFolder>(this, Normal(path));
   return IOStatus::OK();
 }
 

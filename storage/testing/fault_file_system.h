@@ -34,7 +34,7 @@ class FaultFileSystem final : public rocksdb::FileSystem {
  public:
   enum class PointKind { kWrite, kSync, kName };  // kName: create, rename, link, delete
 
-  // One file, shared by its names. Public for the file objects of the implementation.
+  // One file, shared by its names. Public for fault_file.h.
   struct File {
     bool is_folder = false;
     std::string bytes;
@@ -129,7 +129,7 @@ class FaultFileSystem final : public rocksdb::FileSystem {
   rocksdb::IOStatus GetFreeSpace(const std::string& path, const rocksdb::IOOptions& options, uint64_t* bytes,
                                  rocksdb::IODebugContext* debug) override;
 
-  // --- For the file objects of the implementation ---
+  // --- For fault_file.h ---
   rocksdb::IOStatus Append(const std::string& path, File& file, const rocksdb::Slice& data);
   rocksdb::IOStatus Write(const std::string& path, File& file, uint64_t offset, const rocksdb::Slice& data);
   rocksdb::IOStatus Sync(const std::string& path, File& file);
