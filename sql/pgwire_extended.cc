@@ -186,10 +186,7 @@ absl::Status ExtendedProtocol::Execute(const ExecuteMessage& execute) {
   } else if (portal->rows.empty()) {
     return SqlError(sqlstate::kObjectNotInPrerequisiteState, Quoted(execute.portal) + " cannot be run");
   } else {
-    BeginTimedStatement(parts_);
-    const absl::Status sent = SendHeld(*portal, execute.rows_max);
-    parts_.control.EndStatement();
-    RETURN_IF_ERROR(sent);
+    RETURN_IF_ERROR(SendHeld(*portal, execute.rows_max));
   }
   if (!portal->rows.empty()) {
     AppendBare(parts_.connection.out(), BareMessage::kPortalSuspended);
@@ -210,33 +207,29 @@ absl::Status ExtendedProtocol::Run(Portal& portal, int32_t rows_max) {
   ASSIGN_OR_RETURN(const char next_type, parts_.connection.PeekType(parts_.control.end_idle()));
   if (next_type != 'S') BeginBlock();
   portal.executed = true;
-  const std::stop_token stop = BeginTimedStatement(parts_);
+  const TimedStatement timed(parts_);
+  if (SqlSession::IsCopyIn(*portal.command.statement)) {
+    ASSIGN_OR_RETURN(portal.tag, RunCopyIn(parts_, portal.command.statement, timed.stop()));
+    return absl::OkStatus();
+  }
   PortalSink sink(parts_, &portal, rows_max);
-  absl::StatusOr<std::string> tag = SqlSession::IsCopyIn(*portal.command.statement)
-                                        ? RunCopyIn(parts_, portal.command.statement, stop)
-                                        : parts_.sql.Execute(portal.command, sink, stop);
-  parts_.control.EndStatement();
-  if (!tag.ok()) return tag.status();
-  portal.tag = *std::move(tag);
+  ASSIGN_OR_RETURN(portal.tag, parts_.sql.Execute(portal.command, sink, timed.stop()));
   return absl::OkStatus();
 }
 
 // The rows of a query are made as they are asked for.
 absl::Status ExtendedProtocol::Fetch(Portal& portal, int32_t rows_max) {
-  const std::stop_token stop = BeginTimedStatement(parts_);
-  absl::StatusOr<std::optional<std::string>> tag = [&]() -> absl::StatusOr<std::optional<std::string>> {
-    if (!portal.cursor) {
-      BeginBlock();
-      ASSIGN_OR_RETURN(portal.cursor, parts_.sql.OpenCursor(portal.command, stop));
-      portal.executed = true;
-    }
-    PortalSink sink(parts_, &portal, 0);
-    return portal.cursor->Fetch(rows_max == 0 ? SIZE_MAX : static_cast<size_t>(rows_max), sink, stop);
-  }();
-  parts_.control.EndStatement();
-  if (!tag.ok()) return tag.status();
-  if (*tag) {
-    AppendCommandComplete(parts_.connection.out(), **tag);
+  const TimedStatement timed(parts_);
+  if (!portal.cursor) {
+    BeginBlock();
+    ASSIGN_OR_RETURN(portal.cursor, parts_.sql.OpenCursor(portal.command, timed.stop()));
+    portal.executed = true;
+  }
+  PortalSink sink(parts_, &portal, 0);
+  const size_t rows = rows_max == 0 ? SIZE_MAX : static_cast<size_t>(rows_max);
+  ASSIGN_OR_RETURN(const std::optional<std::string> tag, portal.cursor->Fetch(rows, sink, timed.stop()));
+  if (tag) {
+    AppendCommandComplete(parts_.connection.out(), *tag);
   } else {
     AppendBare(parts_.connection.out(), BareMessage::kPortalSuspended);
   }
@@ -244,6 +237,7 @@ absl::Status ExtendedProtocol::Fetch(Portal& portal, int32_t rows_max) {
 }
 
 absl::Status ExtendedProtocol::SendHeld(Portal& portal, int32_t rows_max) {
+  const TimedStatement timed(parts_);
   for (int32_t sent = 0; !portal.rows.empty() && (rows_max == 0 || sent < rows_max); ++sent) {
     parts_.connection.out()->append(portal.rows.front());
     portal.rows.pop_front();

@@ -258,13 +258,11 @@ class Session {
   }
 
   absl::StatusOr<std::string> RunCommand(const Command& command) {
-    const std::stop_token stop = BeginTimedStatement(SessionParts{connection_, control_, *sql_});
+    const SessionParts parts{connection_, control_, *sql_};
+    const TimedStatement timed(parts);
+    if (SqlSession::IsCopyIn(*command.statement)) return RunCopyIn(parts, command.statement, timed.stop());
     StreamingSink sink(&connection_, control_.wake_statement(), *sql_);
-    absl::StatusOr<std::string> tag = SqlSession::IsCopyIn(*command.statement)
-                                          ? RunCopyIn(SessionParts{connection_, control_, *sql_}, command.statement, stop)
-                                          : sql_->Execute(command, sink, stop);
-    control_.EndStatement();
-    return tag;
+    return sql_->Execute(command, sink, timed.stop());
   }
 
   void ReportSettings() {
@@ -303,9 +301,9 @@ absl::Status TooLarge() {
                   fmt::format("the message is larger than the limit for statements, {} MiB", kStatementBytesMax >> 20));
 }
 
-std::stop_token BeginTimedStatement(const SessionParts& parts) {
-  return parts.control.BeginStatement(SessionControl::StatementKind::kOrdinary, parts.sql.timeouts().statement_ms);
-}
+TimedStatement::TimedStatement(const SessionParts& parts)
+    : control_(parts.control),
+      stop_(control_.BeginStatement(SessionControl::StatementKind::kOrdinary, parts.sql.timeouts().statement_ms)) {}
 
 absl::StatusOr<std::string> RunCopyIn(const SessionParts& parts, const StatementRef& statement, std::stop_token stop) {
   ASSIGN_OR_RETURN(const std::unique_ptr<CopyIn> copy, parts.sql.BeginCopy(statement, stop));

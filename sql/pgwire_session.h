@@ -34,8 +34,20 @@ struct SessionParts {
   SqlSession& sql;
 };
 
-// Begins a statement under the session's statement_timeout. The caller ends it.
-std::stop_token BeginTimedStatement(const SessionParts& parts);
+// A statement of the session, under its statement_timeout, for as long as this lives.
+class TimedStatement {
+ public:
+  explicit TimedStatement(const SessionParts& parts);
+  ~TimedStatement() { control_.EndStatement(); }
+  TimedStatement(const TimedStatement&) = delete;
+  TimedStatement& operator=(const TimedStatement&) = delete;
+
+  const std::stop_token& stop() const { return stop_; }
+
+ private:
+  SessionControl& control_;
+  const std::stop_token stop_;
+};
 
 // Runs a COPY FROM STDIN, from CopyInResponse to its command tag.
 absl::StatusOr<std::string> RunCopyIn(const SessionParts& parts, const StatementRef& statement, std::stop_token stop);
