@@ -5,10 +5,9 @@
 namespace anabranch {
 
 // Where the system forbids it, all stays as it was.
-void ServingThread::SetWaitsForTurns(bool waits) {
-  waits_for_turns_ = waits;
+void ServingThread::SetPolicy() const {
   const sched_param none = {};
-  sched_setscheduler(0, waits ? SCHED_BATCH : SCHED_OTHER, &none);
+  sched_setscheduler(0, WaitsForTurns(requests_) ? SCHED_BATCH : SCHED_OTHER, &none);
 }
 
 }  // namespace anabranch

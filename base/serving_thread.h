@@ -1,7 +1,9 @@
 // How soon a thread that serves a client runs once a request has woken it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <utility>
 
 namespace anabranch {
 
@@ -18,15 +20,15 @@ class ServingThread {
 
   // A request is done.
   void Served(bool waited) {
-    requests_ = waited ? 0 : requests_ + 1;
-    if (waits_for_turns_ != (requests_ >= kRequests)) SetWaitsForTurns(!waits_for_turns_);
+    const uint32_t before = std::exchange(requests_, waited ? 0 : std::min(requests_ + 1, kRequests));
+    if (WaitsForTurns(requests_) != WaitsForTurns(before)) SetPolicy();
   }
 
  private:
-  void SetWaitsForTurns(bool waits);
+  static bool WaitsForTurns(uint32_t requests) { return requests == kRequests; }
+  void SetPolicy() const;
 
-  uint32_t requests_ = 0;  // in a row without a wait
-  bool waits_for_turns_ = false;
+  uint32_t requests_ = 0;  // in a row without a wait, up to kRequests
 };
 
 }  // namespace anabranch

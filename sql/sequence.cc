@@ -4,6 +4,7 @@
 
 #include "base/coding.h"
 #include "base/status.h"
+#include "sql/execution.h"
 #include "sql/row_codec.h"
 #include "sql/session.h"
 #include "sql/stored_expression.h"
@@ -113,8 +114,7 @@ std::shared_ptr<SequenceBlocks::Block> SequenceBlocks::BlockOf(const Transaction
 }
 
 absl::Status SequenceBlocks::WaitUntilSettled(Block* block, Lock& lock, const std::stop_token& stop) {
-  if (block->settled.wait(lock, stop, [block] { return !block->changing; })) return absl::OkStatus();
-  return SqlError(sqlstate::kQueryCanceled, "canceling statement due to user request");
+  return block->settled.wait(lock, stop, [block] { return !block->changing; }) ? absl::OkStatus() : CheckStop(stop);
 }
 
 // REQUIRES: it is settled.
