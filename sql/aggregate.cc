@@ -6,7 +6,7 @@
 #include "base/status.h"
 #include "sql/conversion.h"
 #include "sql/datetime.h"
-#include "sql/value_bytes.h"
+#include "sql/memory.h"
 
 namespace anabranch {
 namespace {

@@ -5,8 +5,6 @@
 #include "base/status.h"
 #include "sql/aggregate.h"
 #include "sql/error_field.h"
-#include "sql/function.h"
-#include "sql/object_name.h"
 #include "sql/tree.h"
 
 namespace anabranch {
@@ -158,11 +156,22 @@ absl::StatusOr<ExpressionRef> Binder::Assign(ExpressionRef expression, const Col
   return expression;
 }
 
+// A function of the system catalogs for each direction: regclassin, regclassof.
+absl::StatusOr<ExpressionRef> Binder::ConvertToObjectName(ExpressionRef expression, SqlType to, Conversion conversion) {
+  const SqlType from = expression->type;
+  const bool is_name = from == SqlType::kUnknown || TypeCategory(from) == 'S';
+  ASSIGN_OR_RETURN(expression, Convert(std::move(expression), is_name ? SqlType::kText : SqlType::kOid, conversion));
+  if (!expression) return expression;
+  std::vector<ExpressionRef> arguments;
+  arguments.push_back(std::move(expression));
+  return BindCall(fmt::format("{}{}", InternalTypeName(to), is_name ? "in" : "of"), std::move(arguments), false);
+}
+
 absl::StatusOr<ExpressionRef> Binder::Convert(ExpressionRef expression, SqlType to, Conversion conversion) {
   const SqlType from = expression->type;
   if (from == to) return expression;
   if (IsObjectName(to) && (from == SqlType::kUnknown || CanConvert(from, to, conversion))) {
-    return ConvertToObjectName(*this, std::move(expression), to, conversion);
+    return ConvertToObjectName(std::move(expression), to, conversion);
   }
   if (from == SqlType::kUnknown) {
     if (expression->kind == ExpressionKind::kParameter) {

@@ -132,6 +132,8 @@ class Binder {
   std::vector<SqlType> parameter_types() const;
 
  private:
+  // To a type of IsObjectName: a name is looked up, an oid gets its name, both when the statement runs.
+  absl::StatusOr<ExpressionRef> ConvertToObjectName(ExpressionRef expression, SqlType to, Conversion conversion);
   absl::StatusOr<ExpressionRef> BindNode(const pg_query::Node& node);
   absl::StatusOr<ExpressionRef> BindColumn(const pg_query::ColumnRef& column);
   absl::StatusOr<ExpressionRef> BindConstant(const pg_query::A_Const& constant);

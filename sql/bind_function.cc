@@ -5,8 +5,9 @@
 #include "sql/aggregate.h"
 #include "sql/bind.h"
 #include "sql/catalog_relation.h"
-#include "sql/function.h"
+#include "sql/function_table.h"
 #include "sql/set_function.h"
+#include "sql/stored_expression.h"
 #include "sql/tree.h"
 
 namespace anabranch {

@@ -4,7 +4,6 @@
 #include "base/status.h"
 #include "sql/bind.h"
 #include "sql/error_field.h"
-#include "sql/function.h"
 #include "sql/tree.h"
 
 namespace anabranch {

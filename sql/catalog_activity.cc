@@ -1,7 +1,6 @@
 // pg_stat_activity: the sessions of this virtual cluster on this node.
 #include "sql/catalog_object.h"
-#include "sql/session.h"
-#include "sql/session_registry.h"
+#include "sql/session_context.h"
 #include "sql/settings.h"
 
 namespace anabranch {
@@ -21,8 +20,8 @@ void MakeActivity(const CatalogSnapshot& snapshot, CatalogRows* rows) {
   AddSession(snapshot, own.process_id, own.user, rows);
   rows->Set("application_name", snapshot.settings->Get("application_name").value_or(""));
   rows->Set("state", std::string("active"));
-  if (own.registry == nullptr) return;
-  for (const SessionRegistry::Listed& session : own.registry->List(own.tenant)) {
+  if (own.sessions == nullptr) return;
+  for (const SessionList::Listed& session : own.sessions->List(own.tenant)) {
     if (session.process_id == own.process_id) continue;
     AddSession(snapshot, session.process_id, session.user, rows);
     if (session.running && (own.admin || session.user == own.user)) rows->Set("state", std::string("active"));

@@ -2,7 +2,7 @@
 #include "base/status.h"
 #include "sql/catalog_object.h"
 #include "sql/privilege.h"
-#include "sql/session.h"
+#include "sql/session_context.h"
 #include "sql/settings.h"
 
 namespace anabranch {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/quote.h"
 #include "base/status.h"
 
 namespace anabranch {
@@ -20,171 +21,9 @@ std::string ColumnList(const IndexView& index) {
   std::string list;
   for (const int position : *index.columns) {
     if (!list.empty()) list += ", ";
-    list += QuoteIdentifier(index.table->columns[position].name);
+    list += QuotedIdentifier(index.table->columns[position].name);
   }
   return list;
-}
-
-bool IsPlainIdentifier(std::string_view name) {
-  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; };
-  return !name.empty() && is_letter(name.front()) &&
-         std::all_of(name.begin(), name.end(), [&](char c) { return is_letter(c) || (c >= '0' && c <= '9'); });
-}
-
-// Whether PostgreSQL's scanner takes the word for one that means something.
-bool IsKeyword(std::string_view word) {
-  static const auto kReserved = std::to_array<std::string_view>({"all",
-                                                                 "analyse",
-                                                                 "analyze",
-                                                                 "and",
-                                                                 "any",
-                                                                 "array",
-                                                                 "as",
-                                                                 "asc",
-                                                                 "asymmetric",
-                                                                 "authorization",
-                                                                 "between",
-                                                                 "bigint",
-                                                                 "binary",
-                                                                 "bit",
-                                                                 "boolean",
-                                                                 "both",
-                                                                 "case",
-                                                                 "cast",
-                                                                 "char",
-                                                                 "character",
-                                                                 "check",
-                                                                 "coalesce",
-                                                                 "collate",
-                                                                 "collation",
-                                                                 "column",
-                                                                 "concurrently",
-                                                                 "constraint",
-                                                                 "create",
-                                                                 "cross",
-                                                                 "current_catalog",
-                                                                 "current_date",
-                                                                 "current_role",
-                                                                 "current_schema",
-                                                                 "current_time",
-                                                                 "current_timestamp",
-                                                                 "current_user",
-                                                                 "dec",
-                                                                 "decimal",
-                                                                 "default",
-                                                                 "deferrable",
-                                                                 "desc",
-                                                                 "distinct",
-                                                                 "do",
-                                                                 "else",
-                                                                 "end",
-                                                                 "except",
-                                                                 "exists",
-                                                                 "extract",
-                                                                 "false",
-                                                                 "fetch",
-                                                                 "float",
-                                                                 "for",
-                                                                 "foreign",
-                                                                 "freeze",
-                                                                 "from",
-                                                                 "full",
-                                                                 "grant",
-                                                                 "greatest",
-                                                                 "group",
-                                                                 "grouping",
-                                                                 "having",
-                                                                 "ilike",
-                                                                 "in",
-                                                                 "initially",
-                                                                 "inner",
-                                                                 "inout",
-                                                                 "int",
-                                                                 "integer",
-                                                                 "intersect",
-                                                                 "interval",
-                                                                 "into",
-                                                                 "is",
-                                                                 "isnull",
-                                                                 "join",
-                                                                 "lateral",
-                                                                 "leading",
-                                                                 "least",
-                                                                 "left",
-                                                                 "like",
-                                                                 "limit",
-                                                                 "localtime",
-                                                                 "localtimestamp",
-                                                                 "national",
-                                                                 "natural",
-                                                                 "nchar",
-                                                                 "none",
-                                                                 "normalize",
-                                                                 "not",
-                                                                 "notnull",
-                                                                 "null",
-                                                                 "nullif",
-                                                                 "numeric",
-                                                                 "offset",
-                                                                 "on",
-                                                                 "only",
-                                                                 "or",
-                                                                 "order",
-                                                                 "out",
-                                                                 "outer",
-                                                                 "overlaps",
-                                                                 "overlay",
-                                                                 "placing",
-                                                                 "position",
-                                                                 "precision",
-                                                                 "primary",
-                                                                 "real",
-                                                                 "references",
-                                                                 "returning",
-                                                                 "right",
-                                                                 "row",
-                                                                 "select",
-                                                                 "session_user",
-                                                                 "setof",
-                                                                 "similar",
-                                                                 "smallint",
-                                                                 "some",
-                                                                 "substring",
-                                                                 "symmetric",
-                                                                 "table",
-                                                                 "tablesample",
-                                                                 "then",
-                                                                 "time",
-                                                                 "timestamp",
-                                                                 "to",
-                                                                 "trailing",
-                                                                 "treat",
-                                                                 "trim",
-                                                                 "true",
-                                                                 "union",
-                                                                 "unique",
-                                                                 "user",
-                                                                 "using",
-                                                                 "values",
-                                                                 "varchar",
-                                                                 "variadic",
-                                                                 "verbose",
-                                                                 "when",
-                                                                 "where",
-                                                                 "window",
-                                                                 "with",
-                                                                 "xmlattributes",
-                                                                 "xmlconcat",
-                                                                 "xmlelement",
-                                                                 "xmlexists",
-                                                                 "xmlforest",
-                                                                 "xmlnamespaces",
-                                                                 "xmlparse",
-                                                                 "xmlpi",
-                                                                 "xmlroot",
-                                                                 "xmlserialize",
-                                                                 "xmltable"});
-  return std::find(kReserved.begin(), kReserved.end(), word) != kReserved.end();
 }
 
 }  // namespace
@@ -238,17 +77,10 @@ int32_t ModifierOf(const Column& column) { return column.modifier; }
 
 std::string TypeTextOf(const Column& column) { return FormatTypeOid(TypeOid(column.type), ModifierOf(column)); }
 
-std::string QuoteIdentifier(std::string_view name) {
-  if (IsPlainIdentifier(name) && !IsKeyword(name)) return std::string(name);
-  std::string quoted = "\"";
-  for (const char c : name) quoted += c == '"' ? "\"\"" : std::string(1, c);
-  return quoted + "\"";
-}
-
 std::string IndexDefinition(const IndexView& index, NameStyle style) {
   return fmt::format("CREATE {}INDEX {} ON {}{} USING btree ({})", index.unique ? "UNIQUE " : "",
-                     QuoteIdentifier(index.name), style == NameStyle::kQualified ? "public." : "",
-                     QuoteIdentifier(index.table->name), ColumnList(index));
+                     QuotedIdentifier(index.name), style == NameStyle::kQualified ? "public." : "",
+                     QuotedIdentifier(index.table->name), ColumnList(index));
 }
 
 std::string ConstraintDefinition(const ConstraintView& constraint) {
@@ -263,10 +95,10 @@ std::string ConstraintDefinition(const ConstraintView& constraint) {
 }
 
 std::string TableDefinition(const Table& table) {
-  std::string text = fmt::format("CREATE TABLE public.{} (", QuoteIdentifier(table.name));
+  std::string text = fmt::format("CREATE TABLE public.{} (", QuotedIdentifier(table.name));
   std::string_view separator = "\n  ";
   for (const Column& column : table.columns) {
-    text += fmt::format("{}{} {}{}", separator, QuoteIdentifier(column.name), TypeTextOf(column),
+    text += fmt::format("{}{} {}{}", separator, QuotedIdentifier(column.name), TypeTextOf(column),
                         column.not_null ? " NOT NULL" : "");
     if (column.identity != 0) {
       text += fmt::format(" GENERATED {} AS IDENTITY", column.identity == 'a' ? "ALWAYS" : "BY DEFAULT");
@@ -277,7 +109,7 @@ std::string TableDefinition(const Table& table) {
   }
   for (const ConstraintView& constraint : ConstraintsOf(table)) {
     text +=
-        fmt::format("{}CONSTRAINT {} {}", separator, QuoteIdentifier(constraint.name), ConstraintDefinition(constraint));
+        fmt::format("{}CONSTRAINT {} {}", separator, QuotedIdentifier(constraint.name), ConstraintDefinition(constraint));
     separator = ",\n  ";
   }
   text += table.columns.empty() ? ")" : "\n)";

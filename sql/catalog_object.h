@@ -47,9 +47,6 @@ std::string TypeTextOf(const Column& column);  // "numeric(10,2)"
 // Its default as SQL, with the type of a literal: "'x'::text". REQUIRES: it has one.
 std::string DefaultDefinition(const Column& column, const TimeZone& zone);
 
-// An identifier as SQL must write it: quoted if it must be.
-std::string QuoteIdentifier(std::string_view name);
-
 enum class NameStyle { kQualified, kShort };  // public.t, t
 // "CREATE UNIQUE INDEX i ON public.t USING btree (a, b)".
 std::string IndexDefinition(const IndexView& index, NameStyle style);

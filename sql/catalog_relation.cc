@@ -6,7 +6,7 @@
 #include "base/status.h"
 #include "sql/catalog_value.h"
 #include "sql/sequence.h"
-#include "sql/session.h"
+#include "sql/session_context.h"
 #include "sql/type_name.h"
 
 namespace anabranch {
@@ -134,10 +134,6 @@ const CatalogRelation* FindCatalogRelation(std::string_view schema, std::string_
   }();
   const auto found = kByName.find({schema.empty() ? "pg_catalog" : schema, name});
   return found == kByName.end() ? nullptr : found->second;
-}
-
-bool IsCatalogSchema(std::string_view schema) {
-  return schema == "pg_catalog" || schema == "information_schema" || schema == "crdb_internal";
 }
 
 void Catalog::BeginStatement(Transaction* transaction) {

@@ -100,7 +100,6 @@ class CatalogRows {
 // Null if there is none. An empty schema means pg_catalog, as nobody can put anything before it.
 const CatalogRelation* FindCatalogRelation(std::string_view schema, std::string_view name);
 std::span<const CatalogRelation> CatalogRelations();
-bool IsCatalogSchema(std::string_view schema);
 
 // The catalogs as one statement sees them. Used by the session's thread.
 class Catalog {

@@ -5,7 +5,6 @@
 #include "base/status.h"
 #include "sql/bind.h"
 #include "sql/error_field.h"
-#include "sql/function.h"
 #include "sql/relation.h"
 #include "sql/stored_expression.h"
 

@@ -14,6 +14,8 @@
 
 namespace anabranch {
 
+inline constexpr size_t kIdentifierBytesMax = 63;  // of a name; what is longer is cut off
+
 // With PostgreSQL's type oids, which is what clients see.
 enum class SqlType : uint32_t {
   kBool = 16,

@@ -5,7 +5,6 @@
 #include "fmt/format.h"
 #include "sql/datetime.h"
 #include "sql/datum.h"
-#include "sql/descriptor.h"
 #include "sql/float_text.h"
 #include "sql/json_text.h"
 #include "sql/type_name.h"

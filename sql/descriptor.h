@@ -33,7 +33,6 @@ inline constexpr uint64_t kTableIdCounterId = 2;
 inline constexpr uint64_t kDroppedTablesId = 3;
 inline constexpr uint64_t kUserTableIdMin = 100;
 inline constexpr size_t kColumnsMax = 1600;  // PostgreSQL's
-inline constexpr size_t kIdentifierBytesMax = 63;
 
 struct Column {
   uint32_t id = 0;

@@ -1,6 +1,8 @@
 #include "sql/error_field.h"
 
 #include "absl/strings/cord.h"
+#include "base/status.h"
+#include "fmt/format.h"
 
 namespace anabranch {
 namespace {
@@ -10,6 +12,10 @@ constexpr char kLocationUrl[] = "anabranch/location";
 std::string Url(ErrorField field) { return std::string("anabranch/field/") + static_cast<char>(field); }
 
 }  // namespace
+
+absl::Status UnsupportedError(std::string_view what) {
+  return SqlError(sqlstate::kFeatureNotSupported, fmt::format("{} is not supported", what));
+}
 
 absl::Status WithField(absl::Status status, ErrorField field, std::string_view text) {
   if (!status.ok()) status.SetPayload(Url(field), absl::Cord(std::string(text)));

@@ -21,6 +21,8 @@ enum class ErrorField : char {
 inline constexpr ErrorField kErrorFields[] = {ErrorField::kDetail, ErrorField::kPosition, ErrorField::kSchema,
                                               ErrorField::kTable,  ErrorField::kColumn,   ErrorField::kConstraint};
 
+absl::Status UnsupportedError(std::string_view what);  // 0A000 "<what> is not supported"
+
 // `status` with that field. OK stays OK.
 absl::Status WithField(absl::Status status, ErrorField field, std::string_view text);
 // Empty: it has none.

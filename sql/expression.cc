@@ -4,9 +4,9 @@
 
 #include "base/check.h"
 #include "base/status.h"
+#include "sql/memory.h"
 #include "sql/settings.h"
 #include "sql/time_zone.h"
-#include "sql/value_bytes.h"
 
 namespace anabranch {
 namespace {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -16,7 +17,6 @@ namespace anabranch {
 
 struct SessionContext;
 class SequenceSession;
-class SessionSettings;
 class Settings;
 class Catalog;
 struct AggregateFunction;
@@ -32,6 +32,15 @@ class SubqueryRunner {
   virtual absl::StatusOr<Datum> Run(const Expression& subquery, const Row& row, const EvaluationContext& context) = 0;
 };
 
+// What set_config() does. Implemented by the session.
+class SettingChanger {
+ public:
+  virtual ~SettingChanger() = default;
+  // No value: what RESET comes back to. Returns what it is then. `local`: until the transaction ends.
+  virtual absl::StatusOr<std::string> SetConfig(const std::string& name, const std::optional<std::string>& value,
+                                                bool local) = 0;
+};
+
 // What an expression may ask of the statement it is part of.
 struct EvaluationContext {
   const TimeZone& zone() const;  // of the session, as it is set now; UTC without settings
@@ -42,7 +51,7 @@ struct EvaluationContext {
   TimestampTz statement_time;
   const SessionContext* session = nullptr;
   const Settings* settings = nullptr;
-  SessionSettings* session_settings = nullptr;  // those that are
+  SettingChanger* config = nullptr;  // of the session: changes its settings
   Catalog* catalog = nullptr;
   SequenceSession* sequences = nullptr;
   std::stop_token stop = {};

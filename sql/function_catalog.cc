@@ -2,8 +2,9 @@
 #include <algorithm>
 #include <array>
 
+#include "base/quote.h"
 #include "sql/catalog_object.h"
-#include "sql/function_family.h"
+#include "sql/function_table.h"
 #include "sql/object_name.h"
 
 namespace anabranch {
@@ -55,7 +56,7 @@ Result GetIndexColumn(const Datum* a, const Context& context) {
   const std::optional<IndexView> index = FindIndex(*snapshot, Int(a[0]));
   if (!index) return Datum(Null());
   if (Int(a[1]) < 0 || Int(a[1]) > static_cast<int64_t>(index->columns->size())) return Datum(std::string());
-  return Datum(QuoteIdentifier(index->table->columns[(*index->columns)[Int(a[1]) - 1]].name));
+  return Datum(QuotedIdentifier(index->table->columns[(*index->columns)[Int(a[1]) - 1]].name));
 }
 
 Result GetConstraintDefinition(const Datum* a, const Context& context) {
@@ -77,7 +78,7 @@ Result SerialSequence(const Datum* a, const Context& context) {
   }
   for (const SequenceRef& sequence : snapshot->sequences) {
     if (sequence->owner_table == table->name && sequence->owner_column == table->columns[*column].id) {
-      return Datum("public." + QuoteIdentifier(sequence->name));
+      return Datum("public." + QuotedIdentifier(sequence->name));
     }
   }
   return Datum(Null());

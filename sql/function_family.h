@@ -1,4 +1,5 @@
-// The families of functions (sql/function.h), and what their bodies share. Included by function*.cc only.
+// The families of functions that need no catalog, and what the bodies of all functions share. Included by the files of
+// functions only; who looks for one uses sql/function_table.h.
 #pragma once
 
 #include <string>
@@ -7,7 +8,6 @@
 #include "base/status.h"
 #include "fmt/format.h"
 #include "sql/expression.h"
-#include "sql/function.h"
 #include "sql/utf8.h"
 
 namespace anabranch {
@@ -26,9 +26,6 @@ FunctionList ValueFunctions();       // uuid, json
 FunctionList ArrayFunctions();       // length, items, joining
 FunctionList SessionFunctions();     // version, current_user
 FunctionList SequenceFunctions();    // nextval
-FunctionList CatalogFunctions();     // pg_get_constraintdef, format_type
-FunctionList ObjectFunctions();      // regclass, to_regclass, pg_table_is_visible
-FunctionList PrivilegeFunctions();   // has_table_privilege
 
 inline int64_t IntOf(const Datum& datum) { return std::get<int64_t>(datum); }
 inline double DoubleOf(const Datum& datum) { return std::get<double>(datum); }

@@ -4,7 +4,7 @@
 #include <numbers>
 
 #include "sql/function_family.h"
-#include "sql/session.h"
+#include "sql/session_context.h"
 
 namespace anabranch {
 namespace {

@@ -1,8 +1,8 @@
 // Objects by name and by oid: the casts to regclass and its kind, and what is told of users, schemas and visibility.
 #include "sql/catalog_object.h"
-#include "sql/function_family.h"
+#include "sql/function_table.h"
 #include "sql/object_name.h"
-#include "sql/session.h"
+#include "sql/session_context.h"
 
 namespace anabranch {
 namespace {

@@ -2,10 +2,10 @@
 #include <algorithm>
 
 #include "sql/catalog_object.h"
-#include "sql/function_family.h"
+#include "sql/function_table.h"
 #include "sql/object_name.h"
 #include "sql/privilege.h"
-#include "sql/session.h"
+#include "sql/session_context.h"
 
 namespace anabranch {
 namespace {

@@ -1,6 +1,7 @@
 // nextval, currval, setval, lastval.
 #include "sql/function_family.h"
 #include "sql/sequence.h"
+#include "sql/stored_expression.h"
 
 namespace anabranch {
 namespace {

@@ -4,16 +4,14 @@
 #include <condition_variable>
 #include <mutex>
 
-#include "sql/execution.h"
+#include "base/stop.h"
 #include "sql/function_family.h"
-#include "sql/session.h"
-#include "sql/session_settings.h"
+#include "sql/session_context.h"
 #include "sql/settings.h"
 
 namespace anabranch {
 namespace {
 
-using boost::multiprecision::cpp_int;
 using Result = FunctionResult;
 using Context = EvaluationContext;
 using T = SqlType;
@@ -40,7 +38,7 @@ Result SetConfig(const Datum* a, const Context& context) {
   if (IsNull(a[0])) return SqlError("22004", "SET requires parameter name");
   const std::optional<std::string> value = IsNull(a[1]) ? std::nullopt : std::optional(TextOf(a[1]));
   const bool local = !IsNull(a[2]) && std::get<bool>(a[2]);
-  ASSIGN_OR_RETURN(std::string now, context.session_settings->SetConfig(TextOf(a[0]), value, local));
+  ASSIGN_OR_RETURN(std::string now, context.config->SetConfig(TextOf(a[0]), value, local));
   return Datum(std::move(now));
 }
 
@@ -59,12 +57,6 @@ Result Sleep(const Datum* a, const Context& context) {
 Result UnlockAllAdvisory(const Datum*, const Context&) { return Datum(std::string()); }
 
 }  // namespace
-
-Numeric HlcNumeric(Timestamp ts) {
-  constexpr int kDigits = 10;
-  constexpr uint64_t kUnit = 10'000'000'000;
-  return {cpp_int(ts.ns) * kUnit, kDigits};
-}
 
 FunctionList SessionFunctions() {
   constexpr T kText = T::kText;

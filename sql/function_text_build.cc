@@ -5,8 +5,8 @@
 #include <charconv>
 
 #include "absl/strings/escaping.h"
+#include "base/quote.h"
 #include "sql/function_family.h"
-#include "sql/quote.h"
 #include "storage/types.h"
 
 namespace anabranch {

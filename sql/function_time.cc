@@ -4,7 +4,7 @@
 #include "sql/datetime.h"
 #include "sql/float_text.h"
 #include "sql/function_family.h"
-#include "sql/session.h"
+#include "sql/session_context.h"
 #include "sql/time_zone.h"
 
 namespace anabranch {

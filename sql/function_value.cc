@@ -1,7 +1,7 @@
 // UUIDs, JSON, counting nulls.
 #include "sql/function_family.h"
 #include "sql/json_text.h"
-#include "sql/session.h"
+#include "sql/session_context.h"
 
 namespace anabranch {
 namespace {

@@ -1,5 +1,6 @@
 // information_schema: the standard's views. Users see what they may use in PostgreSQL; here everyone sees everything, as in
 // pg_catalog.
+#include "base/quote.h"
 #include "base/status.h"
 #include "sql/catalog_object.h"
 #include "sql/privilege.h"
@@ -149,7 +150,7 @@ void MakeCheckConstraints(const CatalogSnapshot& snapshot, CatalogRows* rows) {
       rows->Add()
           .Set("constraint_name",
                fmt::format("{}_{}_{}_not_null", kPublicSchemaOid, TableOid(*table), AttributeNumber(column)))
-          .Set("check_clause", fmt::format("{} IS NOT NULL", QuoteIdentifier(column.name)));
+          .Set("check_clause", fmt::format("{} IS NOT NULL", QuotedIdentifier(column.name)));
     }
   }
 }

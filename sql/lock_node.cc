@@ -4,7 +4,6 @@
 
 #include "base/status.h"
 #include "sql/error_field.h"
-#include "sql/function.h"
 #include "sql/row_codec.h"
 #include "sql/tree.h"
 

@@ -218,4 +218,10 @@ absl::StatusOr<int64_t> ToInt64(const Numeric& value) {
   return static_cast<int64_t>(rounded.unscaled);
 }
 
+Numeric HlcNumeric(Timestamp ts) {
+  constexpr int kDigits = 10;
+  constexpr uint64_t kUnit = 10'000'000'000;
+  return {cpp_int(ts.ns) * kUnit, kDigits};
+}
+
 }  // namespace anabranch

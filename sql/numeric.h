@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "base/timestamp.h"
 #include "boost/multiprecision/cpp_int.hpp"
 
 namespace anabranch {
@@ -35,5 +36,8 @@ absl::StatusOr<Numeric> Modulo(const Numeric& a, const Numeric& b);
 // Rounded half away from zero. numeric(precision, scale): 22003 if it does not fit.
 absl::StatusOr<Numeric> Round(const Numeric& value, int scale);
 absl::StatusOr<int64_t> ToInt64(const Numeric& value);  // rounded; 22003
+
+// An HLC timestamp as SQL shows it: numeric with ten digits after the point.
+Numeric HlcNumeric(Timestamp ts);
 
 }  // namespace anabranch

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/quote.h"
 #include "base/status.h"
 
 namespace anabranch {
@@ -44,7 +45,7 @@ std::optional<Parts> SplitName(std::string_view text) {
 }
 
 std::string ShownName(const NamedRelation& relation) {
-  const std::string name = QuoteIdentifier(relation.name);
+  const std::string name = QuotedIdentifier(relation.name);
   return IsVisible(relation) ? name : fmt::format("{}.{}", relation.schema, name);
 }
 
@@ -84,18 +85,6 @@ absl::Status NoObject(SqlType type, const std::string& text) {
 }
 
 }  // namespace
-
-// A function of the system catalogs for each direction: regclassin, regclassof.
-absl::StatusOr<ExpressionRef> ConvertToObjectName(Binder& binder, ExpressionRef expression, SqlType to,
-                                                  Conversion conversion) {
-  const SqlType from = expression->type;
-  const bool is_name = from == SqlType::kUnknown || TypeCategory(from) == 'S';
-  ASSIGN_OR_RETURN(expression, binder.Convert(std::move(expression), is_name ? SqlType::kText : SqlType::kOid, conversion));
-  if (!expression) return expression;
-  std::vector<ExpressionRef> arguments;
-  arguments.push_back(std::move(expression));
-  return binder.BindCall(fmt::format("{}{}", InternalTypeName(to), is_name ? "in" : "of"), std::move(arguments), false);
-}
 
 bool IsVisible(const NamedRelation& relation) { return relation.schema == "public" || relation.schema == "pg_catalog"; }
 
@@ -155,7 +144,7 @@ ObjectName NameObject(SqlType type, int64_t oid, const CatalogSnapshot& snapshot
       return {.oid = oid, .name = ""};
     case SqlType::kRegrole: {
       const User* user = snapshot.FindUser(oid);
-      return {.oid = oid, .name = user == nullptr ? "" : QuoteIdentifier(user->name)};
+      return {.oid = oid, .name = user == nullptr ? "" : QuotedIdentifier(user->name)};
     }
     default: {
       const std::optional<NamedRelation> found = FindRelation(snapshot, oid);

@@ -4,14 +4,9 @@
 #include <optional>
 #include <string>
 
-#include "sql/bind.h"
 #include "sql/catalog_object.h"
 
 namespace anabranch {
-
-// As Binder::Convert to a type of IsObjectName: a name is looked up, an oid gets its name, both when the statement runs.
-absl::StatusOr<ExpressionRef> ConvertToObjectName(Binder& binder, ExpressionRef expression, SqlType to,
-                                                  Conversion conversion);
 
 // What a text means as a value of the type: a name as SQL writes it, a number, or - for none. nullopt: there is no such
 // object. 42602 for what is no name.

@@ -8,7 +8,7 @@
 #include "google/protobuf/wire_format_lite.h"
 #include "pg_query.h"
 #include "sql/error_field.h"
-#include "sql/show.h"
+#include "sql/show_query.h"
 #include "sql/statement.h"
 #include "sql/tree.h"
 #include "sql/utf8.h"

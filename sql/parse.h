@@ -4,15 +4,20 @@
 // out by token positions before parsing. Nesting is bounded before parsing: the parser and everything after it recurse.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "sql/session.h"
 
 namespace anabranch {
 
+// A parsed statement; immutable and shared. `text` is its part of the query string. See sql/statement.h.
+class Statement;
+using StatementRef = std::shared_ptr<const Statement>;
+
+inline constexpr size_t kStatementBytesMax = 16 << 20;
 inline constexpr int kParenthesisDepthMax = 500;
 // Tokens between two commas (or AND, OR, WHEN ...), summed over the open parentheses: bounds the depth of an expression.
 inline constexpr int kNestingTokensMax = 1500;

@@ -121,7 +121,7 @@ class Session {
     ASSIGN_OR_RETURN(context.admin, IsAdmin(served_->context, startup.user));
     context.tenant = served_->id;
     context.process_id = control_.process_id();
-    context.registry = environment_.registry;
+    context.sessions = environment_.registry;
     context.system = served_->id == kSystemTenantId ? environment_.system : nullptr;
     context.sequences = environment_.sequences;
     sql_ = SqlSession::Create(std::move(context));

@@ -4,6 +4,7 @@
 #include "sql/bind.h"
 #include "sql/error_field.h"
 #include "sql/statement.h"
+#include "sql/tree.h"
 #include "sql/type_name.h"
 
 namespace anabranch {

@@ -8,6 +8,7 @@
 #include "sql/relation_node.h"
 #include "sql/select.h"
 #include "sql/set_function.h"
+#include "sql/set_node.h"
 #include "sql/statement.h"
 #include "sql/tree.h"
 
@@ -86,19 +87,6 @@ absl::Status CheckNeeds(FromItem* join) {
 absl::Status NotInSystem() {
   return SqlError(sqlstate::kInsufficientPrivilege, "this statement runs in the virtual cluster \"system\" only",
                   "Connect with options=-ccluster=system.");
-}
-
-size_t RowBytes(const Row& row) {
-  size_t bytes = sizeof(Row) + row.size() * sizeof(Datum);
-  for (const Datum& datum : row) {
-    if (const std::string* text = std::get_if<std::string>(&datum)) bytes += text->capacity();
-    if (const Numeric* numeric = std::get_if<Numeric>(&datum)) bytes += numeric->unscaled.backend().size() * 8;
-    if (const Bytes* raw = std::get_if<Bytes>(&datum)) bytes += raw->bytes.capacity();
-    if (const Bpchar* padded = std::get_if<Bpchar>(&datum)) bytes += padded->text.capacity();
-    if (const Jsonb* json = std::get_if<Jsonb>(&datum)) bytes += json->text.capacity();
-    if (const Array* array = std::get_if<Array>(&datum)) bytes += RowBytes(array->items->values);
-  }
-  return bytes;
 }
 
 Scope TableScope(const Table& table, std::string_view alias) {

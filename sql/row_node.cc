@@ -6,8 +6,8 @@
 
 #include "base/status.h"
 #include "sql/expression_text.h"
+#include "sql/memory.h"
 #include "sql/statement_run.h"
-#include "sql/value_bytes.h"
 
 namespace anabranch {
 namespace {

@@ -9,7 +9,7 @@
 #include "sql/relation_node.h"
 #include "sql/row_node.h"
 #include "sql/select.h"
-#include "sql/set_function.h"
+#include "sql/set_node.h"
 #include "sql/tree.h"
 #include "sql/window_node.h"
 

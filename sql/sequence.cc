@@ -3,11 +3,11 @@
 #include <algorithm>
 
 #include "base/coding.h"
+#include "base/quote.h"
 #include "base/status.h"
-#include "sql/execution.h"
+#include "base/stop.h"
 #include "sql/row_codec.h"
-#include "sql/session.h"
-#include "sql/stored_expression.h"
+#include "sql/session_context.h"
 
 namespace anabranch {
 namespace {

@@ -10,7 +10,6 @@
 #include "sql/cursor.h"
 #include "sql/ddl.h"
 #include "sql/error_field.h"
-#include "sql/function.h"
 #include "sql/parse.h"
 #include "sql/prepare.h"
 #include "sql/prepared_statement.h"
@@ -383,7 +382,7 @@ class Session final : public SqlSession {
                            .statement_time = now,
                            .session = &context_,
                            .settings = &settings_.current(),
-                           .session_settings = &settings_,
+                           .config = &settings_,
                            .catalog = &catalog_,
                            .sequences = &sequences_,
                            .stop = stop},
@@ -563,10 +562,6 @@ absl::StatusOr<std::unique_ptr<CopyIn>> Session::BeginCopy(const StatementRef& s
 }
 
 }  // namespace
-
-absl::Status ResultSink::BeginCopyOut(size_t) { return UnsupportedError("COPY TO STDOUT in this place"); }
-absl::Status ResultSink::CopyData(std::string_view) { return UnsupportedError("COPY TO STDOUT in this place"); }
-absl::Status ResultSink::EndCopyOut() { return UnsupportedError("COPY TO STDOUT in this place"); }
 
 std::unique_ptr<SqlSession> SqlSession::Create(SessionContext context) {
   return std::make_unique<Session>(std::move(context));

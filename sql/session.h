@@ -7,7 +7,6 @@
 // Used by one thread.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -16,39 +15,12 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "base/ids.h"
+#include "sql/parse.h"
+#include "sql/result.h"
+#include "sql/session_context.h"
 #include "sql/type_name.h"
-#include "storage/transaction.h"
 
 namespace anabranch {
-
-inline constexpr size_t kStatementBytesMax = 16 << 20;
-inline constexpr size_t kQueryMemoryBytesMax = 64 << 20;  // sorts and aggregates of one query: 53200 beyond it
-
-struct ColumnDescription {
-  std::string name;
-  SqlType type = SqlType::kText;
-  int32_t modifier = kNoModifier;
-};
-
-// Where a statement's rows go, as they are made. An error from a sink ends the statement with that error.
-class ResultSink {
- public:
-  virtual ~ResultSink() = default;
-  virtual absl::Status Columns(const std::vector<ColumnDescription>& columns) = 0;  // once, before the first row
-  virtual absl::Status AddRow(const Row& row) = 0;
-  virtual void Notice(std::string_view sqlstate, const std::string& message) = 0;  // severity WARNING or NOTICE by class
-
-  // COPY ... TO STDOUT: the lines that come between Begin and End, each with its line feed. 0A000 where there is no way to
-  // send them.
-  virtual absl::Status BeginCopyOut(size_t columns);
-  virtual absl::Status CopyData(std::string_view line);
-  virtual absl::Status EndCopyOut();
-};
-
-// A parsed statement; immutable and shared. `text` is its part of the query string.
-class Statement;
-using StatementRef = std::shared_ptr<const Statement>;
 
 // What a client is told of a prepared statement.
 struct StatementDescription {
@@ -88,26 +60,9 @@ class CopyIn {
   virtual absl::StatusOr<std::string> Done(std::stop_token stop) = 0;           // the command tag, "COPY 3"
 };
 
-enum class TransactionStatus : char { kIdle = 'I', kInTransaction = 'T', kFailed = 'E' };
-
-// Runs the statements that PostgreSQL's grammar does not have and that need more than a keyspace: VIRTUAL CLUSTER, SHOW ...
-// and so on. Implemented in sql/system_executor.h and given to sessions of the `system` virtual cluster; others have none.
-class SystemStatements;
-class SequenceBlocks;
-class SessionRegistry;
 struct Timeouts;
 
-struct SessionContext {
-  TransactionContext transaction;
-  std::string virtual_cluster;
-  std::string user;
-  bool admin = false;                         // whether the user was an administrator when the session began
-  TenantId tenant = {};                       // the id of the virtual cluster
-  int32_t process_id = 0;                     // 0: outside a server
-  const SessionRegistry* registry = nullptr;  // not owned; null outside a server
-  SystemStatements* system = nullptr;         // not owned; null outside `system`
-  SequenceBlocks* sequences = nullptr;        // not owned; shared by the sessions of a node
-};
+enum class TransactionStatus : char { kIdle = 'I', kInTransaction = 'T', kFailed = 'E' };
 
 class SqlSession {
  public:

@@ -19,6 +19,7 @@
 #include "base/ids.h"
 #include "base/random.h"
 #include "base/wake_event.h"
+#include "sql/session_context.h"
 #include "sql/statement_timer.h"
 
 namespace anabranch {
@@ -81,7 +82,7 @@ class SessionControl {
 };
 
 // Thread-safe.
-class SessionRegistry {
+class SessionRegistry final : public SessionList {
  public:
   SessionRegistry(Clock* clock, Random* random) : random_(random), timer_(clock) {}
 
@@ -93,13 +94,7 @@ class SessionRegistry {
   // From now on EndTenant reaches it.
   void SetTenant(const SessionControl& session, TenantId tenant);
 
-  struct Listed {
-    int32_t process_id = 0;
-    std::string user;
-    bool running = false;  // a statement
-  };
-  // The sessions of a virtual cluster, by process id.
-  std::vector<Listed> List(TenantId tenant) const;
+  std::vector<Listed> List(TenantId tenant) const override;
 
   void Cancel(int32_t process_id, int32_t secret);
   // Ends the sessions of `tenant` and returns when they are gone.

@@ -8,6 +8,8 @@
 
 #include "google/protobuf/repeated_field.h"
 #include "pg_query/pg_query.pb.h"
+#include "sql/expression.h"
+#include "sql/result.h"
 #include "sql/settings.h"
 #include "sql/transaction_block.h"
 
@@ -16,7 +18,7 @@ namespace anabranch {
 // The modes of BEGIN, SET TRANSACTION and SET SESSION CHARACTERISTICS, put over *options.
 absl::Status ApplyTransactionModes(const google::protobuf::RepeatedPtrField<pg_query::Node>& modes, BlockOptions* options);
 
-class SessionSettings {
+class SessionSettings final : public SettingChanger {
  public:
   SessionSettings(const std::string& user, UserKind kind) : current_(user, kind) {}
 
@@ -26,7 +28,8 @@ class SessionSettings {
   absl::StatusOr<std::string> ExecuteSet(const pg_query::VariableSetStmt& set, TransactionBlock* block, ResultSink& sink);
   // As set_config does; no value: what RESET comes back to. Returns what it is then. Begins a transaction if there is none:
   // the statement's.
-  absl::StatusOr<std::string> SetConfig(const std::string& name, const std::optional<std::string>& value, bool local);
+  absl::StatusOr<std::string> SetConfig(const std::string& name, const std::optional<std::string>& value,
+                                        bool local) override;
   void ResetAll();
   absl::StatusOr<std::string> Show(std::string_view name, const TransactionBlock& block) const;
   absl::StatusOr<std::string> ColumnName(std::string_view name) const;

@@ -3,11 +3,11 @@
 #pragma once
 
 #include <memory>
-#include <string>
+#include <optional>
 #include <string_view>
 #include <vector>
 
-#include "sql/plan.h"
+#include "sql/expression.h"
 
 namespace anabranch {
 
@@ -32,40 +32,5 @@ class SetValues {
 // The values of a kSet expression, or the one value of another. 22023 for a series without steps. `context` outlives them.
 absl::StatusOr<std::unique_ptr<SetValues>> OpenSet(const Expression& expression, const Row& row,
                                                    const EvaluationContext& context);
-
-// In FROM: a row for each value. Slots: the value (each field of a record), then its number if there is room for it.
-class SetNode final : public PlanNode {
- public:
-  SetNode(ExpressionRef expression, std::string name, std::string alias, Slots slots)
-      : expression_(std::move(expression)), name_(std::move(name)), alias_(std::move(alias)), slots_(slots) {}
-  NodeText Explain() const override;
-  std::vector<const Expression*> expressions() const override { return {expression_.get()}; }
-
- private:
-  absl::StatusOr<RowSourceRef> DoOpen(const Execution& execution, const Row& outer) const override;
-
-  const ExpressionRef expression_;
-  const std::string name_;
-  const std::string alias_;
-  const Slots slots_;
-};
-
-// In the target list: each row of the input once for each value, all sets going on together; one that ends before the
-// others gives nulls. The values stand from slot `width` on.
-class ProjectSetNode final : public PlanNode {
- public:
-  ProjectSetNode(PlanRef input, std::vector<ExpressionRef> sets, int width)
-      : input_(std::move(input)), sets_(std::move(sets)), width_(width) {}
-  NodeText Explain() const override { return {.label = "ProjectSet", .details = {}}; }
-  std::vector<const PlanNode*> children() const override { return {input_.get()}; }
-  std::vector<const Expression*> expressions() const override;
-
- private:
-  absl::StatusOr<RowSourceRef> DoOpen(const Execution& execution, const Row& outer) const override;
-
-  const PlanRef input_;
-  const std::vector<ExpressionRef> sets_;
-  const int width_;
-};
 
 }  // namespace anabranch

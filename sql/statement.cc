@@ -1,7 +1,6 @@
 #include "sql/statement.h"
 
 #include "sql/error_field.h"
-#include "sql/user_statement.h"
 #include "sql/utf8.h"
 
 namespace anabranch {
@@ -15,6 +14,19 @@ const pg_query::RangeVar* WrittenTable(const Node& tree) {
   if (tree.has_copy_stmt() && tree.copy_stmt().is_from()) return &tree.copy_stmt().relation();
   if (tree.has_explain_stmt()) return WrittenTable(tree.explain_stmt().query());
   return nullptr;
+}
+
+bool IsUserStatement(const Node& tree) {
+  return tree.has_create_role_stmt() || tree.has_alter_role_stmt() || tree.has_drop_role_stmt() ||
+         tree.has_grant_role_stmt() || tree.has_grant_stmt();
+}
+
+std::string_view UserStatementName(const Node& tree) {
+  if (tree.has_create_role_stmt()) return "CREATE ROLE";
+  if (tree.has_alter_role_stmt()) return "ALTER ROLE";
+  if (tree.has_drop_role_stmt()) return "DROP ROLE";
+  if (tree.has_grant_role_stmt()) return tree.grant_role_stmt().is_grant() ? "GRANT ROLE" : "REVOKE ROLE";
+  return tree.grant_stmt().is_grant() ? "GRANT" : "REVOKE";
 }
 
 std::string_view CommandName(const Node& tree) {

@@ -50,6 +50,11 @@ class Statement {
   std::optional<SystemStatement> system;  // kSystem
 };
 
+// CREATE, ALTER and DROP of roles, GRANT and REVOKE.
+bool IsUserStatement(const pg_query::Node& tree);
+// "CREATE ROLE", "GRANT": as messages and command tags name it. REQUIRES: IsUserStatement.
+std::string_view UserStatementName(const pg_query::Node& tree);
+
 // "INSERT", as messages name a statement.
 std::string_view CommandName(const pg_query::Node& tree);
 // The table that a statement writes rows of; null: it writes none.

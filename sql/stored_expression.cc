@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "base/quote.h"
 #include "base/status.h"
 
 namespace anabranch {
@@ -104,21 +105,6 @@ std::optional<std::string> SequenceOfDefault(std::string_view sql) {
   constexpr std::string_view kBegin = "nextval('", kEnd = "'::regclass)";
   if (!sql.starts_with(kBegin) || !sql.ends_with(kEnd) || sql.size() < kBegin.size() + kEnd.size()) return std::nullopt;
   return UnquoteName(sql.substr(kBegin.size(), sql.size() - kBegin.size() - kEnd.size()));
-}
-
-std::string UnquoteName(std::string_view text) {
-  if (const size_t dot = text.find('.'); dot != std::string_view::npos && text.front() != '"') text.remove_prefix(dot + 1);
-  if (text.size() < 2 || text.front() != '"' || text.back() != '"') {
-    std::string name(text);
-    for (char& c : name) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-    return name;
-  }
-  std::string name;
-  for (size_t i = 1; i + 1 < text.size(); ++i) {
-    name.push_back(text[i]);
-    if ((text[i] == '"' || text[i] == '\'') && text[i + 1] == text[i]) ++i;
-  }
-  return name;
 }
 
 void StripRegclass(pg_query::Node* expression) {

@@ -27,12 +27,12 @@ class ParsedExpression {
 // The text of an expression, as PostgreSQL would print it.
 absl::StatusOr<std::string> ExpressionSql(const pg_query::Node& expression);
 
+// nextval as the default of an identity column: without a look at privileges, so no query may call it.
+inline constexpr std::string_view kIdentityFunction = "identity_nextval";
 // "nextval('s'::regclass)", as a column's default.
 std::string NextvalSql(std::string_view sequence);
 // The sequence in such a default; nullopt: it is none.
 std::optional<std::string> SequenceOfDefault(std::string_view sql);
-// What 'name' or '"Name"' or 'schema.name' in a text means.
-std::string UnquoteName(std::string_view text);
 // Puts the name in the place of 'name'::regclass, which is how PostgreSQL prints the argument of nextval.
 void StripRegclass(pg_query::Node* expression);
 

@@ -1,5 +1,4 @@
 #include "base/status.h"
-#include "sql/function.h"
 #include "sql/system_statements.h"
 
 namespace anabranch {

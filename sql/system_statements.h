@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "sql/session.h"
+#include "sql/result.h"
 #include "tenant/virtual_clusters.h"
 
 namespace anabranch {

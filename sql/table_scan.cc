@@ -1,6 +1,5 @@
 #include "sql/table_scan.h"
 
-#include "sql/function.h"
 #include "sql/index_entry.h"
 #include "sql/row_codec.h"
 

@@ -9,7 +9,6 @@
 
 #include "base/check.h"
 #include "base/status.h"
-#include "sql/catalog_relation.h"
 #include "sql/error_field.h"
 
 namespace anabranch {
@@ -336,10 +335,6 @@ bool IsUnderstoodStatement(const pg_query::Node& node) {
 
 }  // namespace
 
-absl::Status UnsupportedError(std::string_view what) {
-  return SqlError(sqlstate::kFeatureNotSupported, fmt::format("{} is not supported", what));
-}
-
 absl::Status RefuseUnsupported(const pg_query::Node& statement, std::string_view text) {
   if (statement.has_alter_role_set_stmt()) return UnsupportedError("ALTER ROLE ... SET");
   if (!IsUnderstoodStatement(statement)) return UnsupportedError(StatementName(text));
@@ -403,6 +398,32 @@ absl::StatusOr<std::string> RelationName(const pg_query::RangeVar& relation) {
     return SqlError("3F000", fmt::format("schema \"{}\" does not exist", relation.schemaname()));
   }
   return relation.relname();
+}
+
+bool IsCatalogSchema(std::string_view schema) {
+  return schema == "pg_catalog" || schema == "information_schema" || schema == "crdb_internal";
+}
+
+namespace {
+
+absl::StatusOr<ColumnType> ResolveNamed(const pg_query::TypeName& name) {
+  const bool foreign_schema = name.names_size() > 1 && StringOf(name.names(0)) != "pg_catalog";
+  std::vector<int> modifiers;
+  for (const pg_query::Node& node : name.typmods()) {
+    if (node.a_const().val_case() != pg_query::A_Const::kIval) {
+      return SqlError(sqlstate::kInvalidParameterValue, "type modifiers must be simple constants or identifiers");
+    }
+    modifiers.push_back(node.a_const().ival().ival());
+  }
+  if (name.array_bounds_size() > 1) return UnsupportedError("an array of more than one dimension");
+  return ResolveTypeName(StringOf(name.names(name.names_size() - 1)), foreign_schema, modifiers,
+                         name.array_bounds_size() > 0);
+}
+
+}  // namespace
+
+absl::StatusOr<ColumnType> ResolveType(const pg_query::TypeName& name) {
+  return WithLocation(ResolveNamed(name), name.location());
 }
 
 }  // namespace anabranch

@@ -6,10 +6,10 @@
 
 #include "absl/status/statusor.h"
 #include "pg_query/pg_query.pb.h"
+#include "sql/error_field.h"
+#include "sql/type_name.h"
 
 namespace anabranch {
-
-absl::Status UnsupportedError(std::string_view what);  // 0A000 "<what> is not supported"
 
 // 0A000 naming the first thing in the tree that nothing below the parser looks at. What is not on the list of what we
 // understand is refused, so a clause can never be silently ignored. Done once per parsed statement. `text` names a
@@ -23,5 +23,11 @@ int LocationOf(const pg_query::Node& node);
 
 // The table a statement names, in the one schema there is.
 absl::StatusOr<std::string> RelationName(const pg_query::RangeVar& relation);
+
+// Whether PostgreSQL keeps what the schema holds, and not the user.
+bool IsCatalogSchema(std::string_view schema);
+
+// 0A000 for a type that PostgreSQL has and we have not, 42704 for what is none.
+absl::StatusOr<ColumnType> ResolveType(const pg_query::TypeName& name);
 
 }  // namespace anabranch

@@ -7,9 +7,7 @@
 
 #include "base/status.h"
 #include "fmt/format.h"
-#include "pg_query/pg_query.pb.h"
 #include "sql/error_field.h"
-#include "sql/tree.h"
 
 namespace anabranch {
 namespace {
@@ -165,37 +163,6 @@ absl::StatusOr<int32_t> ModifierOf(SqlType type, const std::vector<int>& values)
   }
 }
 
-absl::StatusOr<ColumnType> Resolve(const std::string& name, bool foreign_schema, const std::vector<int>& modifiers,
-                                   bool array) {
-  const std::optional<SqlType> type = foreign_schema ? std::nullopt : TypeNamed(name);
-  if (!type) {
-    if (!foreign_schema && IsPostgresType(name)) return UnsupportedError(fmt::format("type {}", name));
-    return SqlError(sqlstate::kUndefinedObject, fmt::format("type \"{}\" does not exist", name));
-  }
-  ColumnType result{.type = *type};
-  if (array) {
-    result.type = ArrayTypeOf(*type);
-    if (result.type == SqlType::kUnknown) return UnsupportedError(fmt::format("type {}[]", name));
-    if (!modifiers.empty()) return UnsupportedError(fmt::format("type {}[] with a length or precision", name));
-  } else if (!modifiers.empty()) {
-    ASSIGN_OR_RETURN(result.modifier, ModifierOf(*type, modifiers));
-  }
-  return result;
-}
-
-absl::StatusOr<ColumnType> ResolveNamed(const pg_query::TypeName& name) {
-  const bool foreign_schema = name.names_size() > 1 && StringOf(name.names(0)) != "pg_catalog";
-  std::vector<int> modifiers;
-  for (const pg_query::Node& node : name.typmods()) {
-    if (node.a_const().val_case() != pg_query::A_Const::kIval) {
-      return SqlError(sqlstate::kInvalidParameterValue, "type modifiers must be simple constants or identifiers");
-    }
-    modifiers.push_back(node.a_const().ival().ival());
-  }
-  if (name.array_bounds_size() > 1) return UnsupportedError("an array of more than one dimension");
-  return Resolve(StringOf(name.names(name.names_size() - 1)), foreign_schema, modifiers, name.array_bounds_size() > 0);
-}
-
 }  // namespace
 
 std::string_view TypeName(SqlType type) { return FactsOf(type).name; }
@@ -275,8 +242,22 @@ std::string FormatType(ColumnType type) {
   }
 }
 
-absl::StatusOr<ColumnType> ResolveType(const pg_query::TypeName& name) {
-  return WithLocation(ResolveNamed(name), name.location());
+absl::StatusOr<ColumnType> ResolveTypeName(const std::string& name, bool foreign_schema, const std::vector<int>& modifiers,
+                                           bool array) {
+  const std::optional<SqlType> type = foreign_schema ? std::nullopt : TypeNamed(name);
+  if (!type) {
+    if (!foreign_schema && IsPostgresType(name)) return UnsupportedError(fmt::format("type {}", name));
+    return SqlError(sqlstate::kUndefinedObject, fmt::format("type \"{}\" does not exist", name));
+  }
+  ColumnType result{.type = *type};
+  if (array) {
+    result.type = ArrayTypeOf(*type);
+    if (result.type == SqlType::kUnknown) return UnsupportedError(fmt::format("type {}[]", name));
+    if (!modifiers.empty()) return UnsupportedError(fmt::format("type {}[] with a length or precision", name));
+  } else if (!modifiers.empty()) {
+    ASSIGN_OR_RETURN(result.modifier, ModifierOf(*type, modifiers));
+  }
+  return result;
 }
 
 absl::StatusOr<ColumnType> ResolveTypeText(std::string_view text) {
@@ -301,7 +282,7 @@ absl::StatusOr<ColumnType> ResolveTypeText(std::string_view text) {
   if (name == "int") name = "int4";
   if (name == "char") name = "bpchar";
   const auto found = std::find_if(kFacts.begin(), kFacts.end(), [&](const TypeFacts& facts) { return facts.name == name; });
-  return Resolve(found == kFacts.end() ? name : std::string(found->internal_name), false, modifiers, array);
+  return ResolveTypeName(found == kFacts.end() ? name : std::string(found->internal_name), false, modifiers, array);
 }
 
 }  // namespace anabranch

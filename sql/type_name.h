@@ -10,10 +10,6 @@
 #include "absl/status/statusor.h"
 #include "sql/datum.h"
 
-namespace pg_query {
-class TypeName;
-}
-
 namespace anabranch {
 
 inline constexpr int32_t kNoModifier = -1;
@@ -35,9 +31,12 @@ inline int32_t NumericModifier(NumericType numeric) { return (numeric.precision 
 inline NumericType NumericTypeOf(int32_t modifier) { return {(modifier - 4) >> 16, (modifier - 4) & 0xFFFF}; }
 inline int CharactersOf(int32_t modifier) { return modifier - 4; }
 
-// 0A000 for a type that PostgreSQL has and we have not, 42704 for what is none.
-absl::StatusOr<ColumnType> ResolveType(const pg_query::TypeName& name);
-// The same from text: "character varying(10)", "int4[]".
+// A type by the name that the parse tree gives it, "int4" or "bpchar", and what stands in parentheses after it.
+// `foreign_schema`: of another schema than pg_catalog. 0A000 for a type that PostgreSQL has and we have not, 42704 for what
+// is none.
+absl::StatusOr<ColumnType> ResolveTypeName(const std::string& name, bool foreign_schema, const std::vector<int>& modifiers,
+                                           bool array);
+// From text: "character varying(10)", "int4[]".
 absl::StatusOr<ColumnType> ResolveTypeText(std::string_view text);
 
 // nullopt: an oid of no type we have.

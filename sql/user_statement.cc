@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "sql/privilege.h"
 #include "sql/scram.h"
+#include "sql/statement.h"
 #include "sql/tree.h"
 #include "sql/user.h"
 
@@ -174,19 +175,6 @@ absl::Status RemoveMembers(const std::string& role, const Execution& execution) 
 }
 
 }  // namespace
-
-bool IsUserStatement(const Node& tree) {
-  return tree.has_create_role_stmt() || tree.has_alter_role_stmt() || tree.has_drop_role_stmt() ||
-         tree.has_grant_role_stmt() || tree.has_grant_stmt();
-}
-
-std::string_view UserStatementName(const Node& tree) {
-  if (tree.has_create_role_stmt()) return "CREATE ROLE";
-  if (tree.has_alter_role_stmt()) return "ALTER ROLE";
-  if (tree.has_drop_role_stmt()) return "DROP ROLE";
-  if (tree.has_grant_role_stmt()) return tree.grant_role_stmt().is_grant() ? "GRANT ROLE" : "REVOKE ROLE";
-  return tree.grant_stmt().is_grant() ? "GRANT" : "REVOKE";
-}
 
 absl::StatusOr<std::string> RunUserStatement(const Node& tree, const Execution& execution, ResultSink& sink) {
   absl::Status status;

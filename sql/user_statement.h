@@ -11,11 +11,6 @@
 
 namespace anabranch {
 
-// Whether RunUserStatement is for it.
-bool IsUserStatement(const pg_query::Node& tree);
-// "CREATE ROLE", "GRANT": as messages and command tags name it. REQUIRES: IsUserStatement.
-std::string_view UserStatementName(const pg_query::Node& tree);
-
 // Locks, begins the statement in the transaction and runs it: the command tag. REQUIRES: IsUserStatement.
 absl::StatusOr<std::string> RunUserStatement(const pg_query::Node& tree, const Execution& execution, ResultSink& sink);
 

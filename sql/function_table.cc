@@ -1,10 +1,8 @@
-#include "sql/function.h"
+#include "sql/function_table.h"
 
 #include <algorithm>
 #include <iterator>
 #include <unordered_map>
-
-#include "sql/function_family.h"
 
 namespace anabranch {
 
