@@ -19,7 +19,7 @@ inline constexpr size_t kTransactionBytesMax = 64 << 20;
 inline constexpr int kKeyspacesMax = 2 * 256;  // live, being built and being dropped, for 256 virtual clusters
 static_assert(kKeyBytesMax + kValueBytesMax < kTransactionBytesMax);
 
-// Keys below it are the system tables, which say what the others mean (sql/descriptor.h). Storage only notes when one of
+// Keys below it are the system tables, which say what the others mean (sql/stored/descriptor.h). Storage only notes when one of
 // them changes, so that a reader knows without looking that what it derived from them is still right.
 inline constexpr std::string_view kSystemKeysEnd = "\x64";
 

@@ -29,7 +29,7 @@ enum class DataState {
 };
 enum class ServiceMode { kNone = 1, kShared = 2, kStopping = 3 };
 
-// "initializing replication", "replication pending failover", ... as SHOW prints them (contract §3).
+// "initializing replication", "replication pending failover", ... as SHOW prints them (docs/promises.md).
 std::string_view ToString(DataState state);
 std::string_view ToString(ServiceMode mode);
 

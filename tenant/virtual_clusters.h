@@ -1,7 +1,7 @@
 // The virtual clusters of this physical cluster: catalog, lifecycle, replication jobs, failover, failback. Every VIRTUAL
 // CLUSTER statement is one method here; sql/ parses and prints.
 //
-// Each method returns when what it promises is durable (contract §4), and either does all of it or nothing: refusals are
+// Each method returns when what it promises is durable (docs/promises.md), and either does all of it or nothing: refusals are
 // decided before the first change, decisions are re-checked inside the UpdateMeta that makes them durable. After a crash
 // the catalog record alone says how to go on (docs/formats.md).
 //

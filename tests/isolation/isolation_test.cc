@@ -21,7 +21,7 @@
 
 #include "gmock/gmock.h"
 #include "node/demo/wait.h"
-#include "sql/test_session.h"
+#include "sql/testing/test_session.h"
 
 namespace anabranch {
 namespace {

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2016
-# Includes point one way, node -> sql -> tenant -> stream -> storage -> base, and foreign libraries stay behind the folder or file that wraps them.
+# Includes point one way: between folders, node -> sql -> tenant -> stream -> storage -> base; between the rooms of sql/, from a later to an earlier one in
+# the order of sql/CMakeLists.txt. A test may use the whole of its folder. Foreign libraries stay behind the folder or file that wraps them.
 
 check() {
   local folder=$1
@@ -10,14 +11,25 @@ check() {
       BEGIN {
         rank["base"] = 0; rank["storage"] = 1; rank["stream"] = 2; rank["tenant"] = 3; rank["sql"] = 4; rank["node"] = 5
         rank["tests"] = 6; rank["bench"] = 6
+        rooms = split("value stored control parse expression catalog query write schema session wire", names, " ")
+        for (i = 1; i <= rooms; i++) room["sql/" names[i]] = i
+        room["sql/testing"] = rooms + 1
       }
-      FNR == 1 { own = FILENAME; sub("/.*", "", own) }
+      FNR == 1 {
+        own = FILENAME; sub("/.*", "", own)
+        own_room = FILENAME; sub("/[^/]*$", "", own_room)
+        if (own == "sql" && !(own_room in room)) print FILENAME ": stands in no room of sql/"
+        if (FILENAME ~ /_test\.cc$/) own_room = "sql/testing"
+      }
       !/^[ \t]*#[ \t]*include/ { next }
       {
         header = $0
         sub(/^[^"<]*["<]/, "", header); sub(/[">].*$/, "", header)
         other = header; sub("/.*", "", other)
         if (header ~ "/" && other in rank && rank[other] > rank[own]) print FILENAME ":" FNR ": includes " header ", a back edge"
+        other_room = header; sub("/[^/]*$", "", other_room)
+        if (own == "sql" && other == "sql" && room[other_room] > room[own_room])
+          print FILENAME ":" FNR ": includes " header ", a back edge between rooms"
         if (other == "rocksdb" && own != "storage" && own != "bench") print FILENAME ":" FNR ": RocksDB types stop at storage/"
         if (other == "pg_query" || header ~ /^pg_query/)
           if (own != "sql") print FILENAME ":" FNR ": libpg_query is for sql/"
@@ -42,7 +54,13 @@ self_test() {
   must_report stream/a.cc '#include <boost/asio.hpp>'
   must_report tenant/a.cc '#include "pg_query/pg_query.pb.h"'
   must_pass storage/a.cc $'#include <rocksdb/db.h>\n#include "base/status.h"'
-  must_pass sql/test_a.h '#include <libpq-fe.h>'
-  must_report sql/testing.h '#include <libpq-fe.h>'
-  must_pass node/a.cc '#include "sql/session.h"'
+  must_pass sql/testing/test_a.h '#include <libpq-fe.h>'
+  must_report sql/wire/testing.h '#include <libpq-fe.h>'
+  must_report sql/a.cc ''
+  must_report sql/value/a.cc '#include "sql/stored/descriptor.h"'
+  must_report sql/query/a.h '#include "sql/write/dml.h"'
+  must_report sql/session/a.cc '#include "sql/testing/test_session.h"'
+  must_pass sql/query/a_test.cc '#include "sql/testing/test_session.h"'
+  must_pass sql/wire/a.cc $'#include "sql/session/session.h"\n#include "sql/value/datum.h"\n#include "sql/wire/message.h"'
+  must_pass node/a.cc '#include "sql/session/session.h"'
 }

@@ -1,0 +1,164 @@
+#include "sql/session/registry.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "base/status.h"
+
+namespace anabranch {
+
+std::stop_token SessionControl::BeginStatement(StatementKind kind, int timeout_ms) {
+  std::stop_token stop;
+  {
+    std::lock_guard lock(mutex_);
+    statement_.emplace();
+    kind_ = kind;
+    if (!stop_reason_.ok()) wake_statement_.Clear();
+    stop_reason_ = absl::OkStatus();
+    if (ending_now_ || (kind == StatementKind::kEndless && !end_reason_.ok())) statement_->request_stop();
+    stop = statement_->get_token();
+  }
+  if (timeout_ms > 0) deadline_ns_ = timer_->Arm(this, timeout_ms);
+  return stop;
+}
+
+void SessionControl::EndStatement() {
+  if (deadline_ns_ != 0) timer_->Disarm(this, std::exchange(deadline_ns_, 0));
+  std::lock_guard lock(mutex_);
+  statement_.reset();
+}
+
+absl::Status SessionControl::stop_reason() const {
+  std::lock_guard lock(mutex_);
+  return stop_reason_;
+}
+
+absl::Status SessionControl::end_reason() const {
+  std::lock_guard lock(mutex_);
+  return end_reason_;
+}
+
+bool SessionControl::running() const {
+  std::lock_guard lock(mutex_);
+  return statement_.has_value();
+}
+
+void SessionControl::Cancel() { StopStatement("user request"); }
+
+void SessionControl::StatementTimedOut() { StopStatement("statement timeout"); }
+
+void SessionControl::StopStatement(std::string_view why) {
+  std::stop_source source(std::nostopstate);
+  {
+    std::lock_guard lock(mutex_);
+    if (!statement_.has_value() || !stop_reason_.ok()) return;
+    stop_reason_ = SqlError(sqlstate::kQueryCanceled, fmt::format("canceling statement due to {}", why));
+    wake_statement_.Signal();
+    source = *statement_;
+  }
+  source.request_stop();  // outside the lock: callbacks of the statement run here
+}
+
+void SessionControl::End(EndMode mode, absl::Status reason) {
+  std::stop_source source(std::nostopstate);
+  {
+    std::lock_guard lock(mutex_);
+    if (end_reason_.ok()) end_reason_ = std::move(reason);
+    if (statement_.has_value() && kind_ == StatementKind::kEndless) mode = EndMode::kNow;
+    if (mode == EndMode::kNow) {
+      ending_now_ = true;
+      if (statement_.has_value()) source = *statement_;
+    }
+  }
+  source.request_stop();
+  end_idle_.Signal();
+  if (mode == EndMode::kNow) end_now_.Signal();
+}
+
+int SessionRegistry::CountLocked(bool admitted) const {
+  return static_cast<int>(std::count_if(sessions_.begin(), sessions_.end(),
+                                        [&](const auto& entry) { return entry.second.admitted == admitted; }));
+}
+
+std::shared_ptr<SessionControl> SessionRegistry::Add() {
+  std::lock_guard lock(mutex_);
+  if (CountLocked(false) >= kConnectionsStartingMax || !closing_.ok()) return nullptr;
+  do {
+    last_process_id_ = last_process_id_ == INT32_MAX ? 1 : last_process_id_ + 1;
+  } while (sessions_.contains(last_process_id_));
+  auto control = std::make_shared<SessionControl>(last_process_id_, static_cast<int32_t>(random_->Next()), &timer_);
+  sessions_[last_process_id_].control = control;
+  return control;
+}
+
+void SessionRegistry::Remove(const SessionControl& session) {
+  std::lock_guard lock(mutex_);
+  sessions_.erase(session.process_id());
+  removed_.notify_all();
+}
+
+absl::Status SessionRegistry::Admit(const SessionControl& session, const std::string& user) {
+  std::lock_guard lock(mutex_);
+  RETURN_IF_ERROR(closing_);
+  const int admitted = CountLocked(true);
+  if (admitted >= kConnectionsMax) {
+    return SqlError(sqlstate::kTooManyConnections,
+                    fmt::format("sorry, too many clients already (at most {})", kConnectionsMax));
+  }
+  if (user != "root" && admitted >= kConnectionsMax - kConnectionsKeptForRoot) {
+    return SqlError(sqlstate::kTooManyConnections,
+                    fmt::format("the remaining {} connection slots are reserved for root", kConnectionsKeptForRoot));
+  }
+  sessions_[session.process_id()].admitted = true;
+  sessions_[session.process_id()].user = user;
+  return absl::OkStatus();
+}
+
+void SessionRegistry::SetTenant(const SessionControl& session, TenantId tenant) {
+  std::lock_guard lock(mutex_);
+  sessions_[session.process_id()].tenant = tenant;
+}
+
+std::vector<SessionRegistry::Listed> SessionRegistry::List(TenantId tenant) const {
+  std::lock_guard lock(mutex_);
+  std::vector<Listed> listed;
+  for (const auto& [process_id, entry] : sessions_) {
+    if (!entry.admitted || entry.tenant != tenant) continue;
+    listed.push_back({.process_id = process_id, .user = entry.user, .running = entry.control->running()});
+  }
+  return listed;
+}
+
+void SessionRegistry::Cancel(int32_t process_id, int32_t secret) {
+  std::shared_ptr<SessionControl> control;
+  {
+    std::lock_guard lock(mutex_);
+    const auto found = sessions_.find(process_id);
+    if (found == sessions_.end() || found->second.control->secret() != secret) return;
+    control = found->second.control;
+  }
+  control->Cancel();
+}
+
+void SessionRegistry::EndTenant(TenantId tenant, const absl::Status& reason) {
+  std::unique_lock lock(mutex_);
+  const auto of_tenant = [&](const auto& entry) { return entry.second.tenant == tenant; };
+  for (const auto& [process_id, entry] : sessions_) {
+    if (entry.tenant == tenant) entry.control->End(SessionControl::EndMode::kNow, reason);
+  }
+  // One that connected meanwhile finds the virtual cluster no longer serving (see Session::Connect) and leaves by itself.
+  removed_.wait(lock, [&] { return std::none_of(sessions_.begin(), sessions_.end(), of_tenant); });
+}
+
+void SessionRegistry::EndAll(const absl::Status& reason, int grace_ms) {
+  std::unique_lock lock(mutex_);
+  closing_ = reason;
+  for (const auto& [process_id, entry] : sessions_) entry.control->End(SessionControl::EndMode::kWhenIdle, reason);
+  const auto gone = [&] { return sessions_.empty(); };
+  if (removed_.wait_for(lock, std::chrono::milliseconds(grace_ms), gone)) return;
+  for (const auto& [process_id, entry] : sessions_) entry.control->End(SessionControl::EndMode::kNow, reason);
+  removed_.wait(lock, gone);
+}
+
+}  // namespace anabranch

@@ -1,0 +1,83 @@
+// One client's socket: buffered, framed reads and writes that block and can be woken.
+//
+// What is to be sent is appended to out() and leaves when it is flushed or has grown to kFlushBytes, so results stream and
+// are never held whole. Two events end waits: `end_now`, given at creation, ends every one; a caller's own event ends only
+// the one it is given to. Encryption has its place in the two functions that move bytes (ReadSome, WriteSome).
+//
+// Used by one thread.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "base/wake_event.h"
+#include "sql/wire/message.h"
+
+namespace anabranch {
+
+inline constexpr size_t kFlushBytes = 64 << 10;
+// How much is read ahead of the session while it waits for room to send (the other side may be sending, too).
+inline constexpr size_t kReadAheadBytesMax = 1 << 20;
+inline constexpr int kStartupTimeoutMs = 30'000;
+inline constexpr int kLastWordsTimeoutMs = 1'000;
+
+class PgConnection {
+ public:
+  // Takes the connected TCP socket, in blocking mode, over. `end_now` and `clock` are not owned.
+  PgConnection(int fd, WakeEvent* end_now, Clock* clock);
+  ~PgConnection();  // closes; what was not flushed is lost
+  PgConnection(const PgConnection&) = delete;
+  PgConnection& operator=(const PgConnection&) = delete;
+
+  // Reads. Unavailable: the client is gone, or said nothing for the startup timeout. Cancelled: an event is set.
+  // 08P01: what came is no message; nothing more can be read.
+  absl::StatusOr<std::string> ReadStartupBody(size_t bytes_max);
+  absl::StatusOr<FrontendMessage> ReadMessage(WakeEvent* wake);
+  // Where clients spend their time: between statements. REQUIRES: `end` is set whenever `end_now` is.
+  absl::StatusOr<FrontendMessage> ReadMessage(EndEvent* end);
+  // As ReadMessage, and leaves it to be read.
+  absl::StatusOr<char> PeekType(EndEvent* end);
+  // nullopt: no whole message after timeout_ms (0: only what is here already), or an event is set.
+  absl::StatusOr<std::optional<FrontendMessage>> TryReadMessage(int timeout_ms, WakeEvent* wake);
+
+  // Writes. Unavailable: the client is gone. Cancelled: `end_now` or `wake` is set before all was taken.
+  std::string* out() { return &out_; }
+  absl::Status Flush(WakeEvent* wake = nullptr);
+  absl::Status FlushIfFull(WakeEvent* wake = nullptr) { return out_.size() < kFlushBytes ? absl::OkStatus() : Flush(wake); }
+  // Before closing: sends what can be sent within kLastWordsTimeoutMs, whatever events are set.
+  void FlushLastWords();
+
+  // True once a read or write found the client gone: there is nobody to tell anything.
+  bool gone() const { return gone_; }
+
+ private:
+  enum class ReadEvent { kData, kWoken, kTimeout };
+
+  // Waits until something was read, at most until deadline_ns (0: for ever).
+  absl::StatusOr<ReadEvent> WaitAndRead(WakeEvent* wake, uint64_t deadline_ns);
+  // Bytes moved; 0 if it would block. With `end`: waits for some; Cancelled once it is set.
+  absl::StatusOr<size_t> ReadSome(EndEvent* end = nullptr);
+  absl::StatusOr<size_t> WriteSome(std::string_view bytes);
+  size_t Buffered() const { return in_end_ - in_at_; }
+  std::string TakeBytes(size_t size);
+  absl::Status ClientGone(std::string_view why);
+  absl::StatusOr<std::optional<FrontendMessage>> TakeMessage();  // nullopt: not all of it is here
+  int PollTimeoutMs(uint64_t deadline_ns) const;                 // -1: for ever
+
+  const int socket_;
+  WakeEvent* end_now_;
+  Clock* clock_;
+  std::string in_;  // read, not yet taken from in_at_ to in_end_; then room
+  size_t in_at_ = 0;
+  size_t in_end_ = 0;
+  size_t read_bytes_;      // how much the next read asks for
+  size_t skip_bytes_ = 0;  // of a message that is too large, still to be read past
+  char skipped_type_ = 0;
+  std::string out_;
+  bool gone_ = false;
+};
+
+}  // namespace anabranch

@@ -1,0 +1,172 @@
+#include "sql/wire/replication.h"
+
+#include <utility>
+
+#include "base/coding.h"
+#include "base/status.h"
+#include "stream/frame.h"
+#include "stream/transport.h"
+
+namespace anabranch {
+namespace {
+
+constexpr std::string_view kCommand = "REPLICATION_STREAM";
+
+// Frames as COPY data. While there is no room to send, the connection takes in what the peer sends, so two full sockets do
+// not wait for each other.
+class CopyBothTransport : public FrameTransport {
+ public:
+  explicit CopyBothTransport(const SessionParts& parts) : parts_(parts) {}
+
+  absl::Status Send(std::string_view frame, WakeEvent* wake) override {
+    AppendCopyDataHeader(parts_.connection.out(), frame.size());
+    parts_.connection.out()->append(frame);
+    const absl::Status status = parts_.connection.Flush(wake);
+    return EndReasonOr(status);
+  }
+
+  absl::StatusOr<std::optional<std::string>> Receive(int timeout_ms, WakeEvent* wake) override {
+    while (true) {
+      if (finished_) return absl::UnavailableError("the destination has ended the stream");
+      absl::StatusOr<std::optional<FrontendMessage>> message = parts_.connection.TryReadMessage(timeout_ms, wake);
+      if (!message.ok()) return message.status();
+      if (!message->has_value()) {
+        RETURN_IF_ERROR(parts_.control.end_reason());
+        return std::optional<std::string>();
+      }
+      FrontendMessage& taken = **message;
+      switch (taken.type) {
+        case 'd':
+          if (taken.too_large) return SqlError(sqlstate::kProtocolViolation, "a frame is larger than any frame may be");
+          return std::optional<std::string>(std::move(taken.body));
+        case 'X':
+          terminated_ = true;
+          [[fallthrough]];
+        case 'c':
+        case 'f':
+          finished_ = true;
+          break;
+        case 'H':
+        case 'S':
+          break;
+        default:
+          return SqlError(sqlstate::kProtocolViolation,
+                          fmt::format("unexpected message type 0x{:02x} during a replication stream",
+                                      static_cast<uint8_t>(taken.type)));
+      }
+    }
+  }
+
+  bool finished() const { return finished_; }      // the peer said that it wants no more
+  bool terminated() const { return terminated_; }  // and that it leaves
+
+ private:
+  absl::Status EndReasonOr(const absl::Status& status) const {
+    if (absl::IsCancelled(status)) RETURN_IF_ERROR(parts_.control.end_reason());
+    return status;
+  }
+
+  const SessionParts parts_;
+  bool finished_ = false;
+  bool terminated_ = false;
+};
+
+struct StreamCommand {
+  std::string verb;
+  std::string request;  // serialized
+};
+
+absl::StatusOr<StreamCommand> ParseCommand(std::string_view query) {
+  const auto malformed = [] {
+    return SqlError(sqlstate::kSyntaxError, "expected REPLICATION_STREAM <OPEN|COPY|SUBSCRIBE|FINISH> '<hex>'");
+  };
+  query.remove_prefix(kCommand.size());
+  const size_t open = query.find('\'');
+  const size_t close = query.rfind('\'');
+  if (open == std::string_view::npos || close == open) return malformed();
+  if (query.find_first_not_of(" ;\n", close + 1) != std::string_view::npos) return malformed();
+  std::string_view verb = query.substr(0, open);
+  while (verb.starts_with(' ')) verb.remove_prefix(1);
+  while (verb.ends_with(' ')) verb.remove_suffix(1);
+  StreamCommand command{std::string(verb), ""};
+  if (!FromHex(query.substr(open + 1, close - open - 1), &command.request)) return malformed();
+  return command;
+}
+
+template <typename Request>
+absl::StatusOr<Request> ParseRequest(const StreamCommand& command) {
+  Request request;
+  if (!request.ParseFromString(command.request)) {
+    return SqlError(sqlstate::kProtocolViolation,
+                    fmt::format("the request of REPLICATION_STREAM {} does not parse", command.verb));
+  }
+  return request;
+}
+
+void Answer(const SessionParts& parts, const std::string& response) {
+  std::string* out = parts.connection.out();
+  const std::vector<ColumnDescription> columns = {{"response", SqlType::kText}};
+  AppendRowDescription(out, columns, {});
+  AppendDataRow(out, {ToHex(response)}, columns, {}, UtcZone());
+  AppendCommandComplete(out, kCommand);
+}
+
+// Runs `serve` with the connection in COPY BOTH mode.
+template <typename Serve>
+absl::Status Stream(const SessionParts& parts, const Serve& serve) {
+  std::string* out = parts.connection.out();
+  AppendCopyBothResponse(out);
+  RETURN_IF_ERROR(parts.connection.Flush());
+  CopyBothTransport transport(parts);
+  const absl::Status status = serve(transport);
+  if (transport.terminated()) {
+    return SqlError(sqlstate::kAdminShutdown, "the destination has closed the connection of the stream");
+  }
+  // An end that the destination asked for is none that it needs explained.
+  if (!status.ok() && !(transport.finished() && absl::IsUnavailable(status))) return status;
+  AppendBare(out, BareMessage::kCopyDone);
+  AppendCommandComplete(out, kCommand);
+  return absl::OkStatus();
+}
+
+absl::Status Run(const StreamCommand& command, const SessionParts& parts, VirtualClusters& clusters, std::stop_token stop) {
+  if (command.verb == "OPEN") {
+    ASSIGN_OR_RETURN(const auto request, ParseRequest<wire::OpenRequest>(command));
+    ASSIGN_OR_RETURN(const wire::OpenResponse response, clusters.OpenStream(request, stop));
+    Answer(parts, response.SerializeAsString());
+    return absl::OkStatus();
+  }
+  if (command.verb == "FINISH") {
+    ASSIGN_OR_RETURN(const auto request, ParseRequest<wire::FinishRequest>(command));
+    ASSIGN_OR_RETURN(const wire::FinishResponse response, clusters.FinishStream(request));
+    Answer(parts, response.SerializeAsString());
+    return absl::OkStatus();
+  }
+  if (command.verb == "COPY") {
+    ASSIGN_OR_RETURN(const auto request, ParseRequest<wire::CopyRequest>(command));
+    return Stream(parts, [&](FrameTransport& transport) { return clusters.ServeCopy(request, transport, stop); });
+  }
+  if (command.verb == "SUBSCRIBE") {
+    ASSIGN_OR_RETURN(const auto request, ParseRequest<wire::SubscribeRequest>(command));
+    return Stream(parts, [&](FrameTransport& transport) { return clusters.ServeSubscription(request, transport, stop); });
+  }
+  return SqlError(sqlstate::kSyntaxError, fmt::format("unknown command REPLICATION_STREAM {}", command.verb));
+}
+
+}  // namespace
+
+bool IsReplicationCommand(std::string_view query) {
+  return query.starts_with(kCommand) && query.size() > kCommand.size() && query[kCommand.size()] == ' ';
+}
+
+absl::Status RunReplicationCommand(std::string_view query, const SessionParts& parts, VirtualClusters& clusters) {
+  ASSIGN_OR_RETURN(const StreamCommand command, ParseCommand(query));
+  const bool endless = command.verb == "COPY" || command.verb == "SUBSCRIBE";
+  const std::stop_token stop = parts.control.BeginStatement(endless ? SessionControl::StatementKind::kEndless
+                                                                    : SessionControl::StatementKind::kOrdinary);
+  const absl::Status status = Run(command, parts, clusters, stop);
+  parts.control.EndStatement();
+  return status;
+}
+
+}  // namespace anabranch

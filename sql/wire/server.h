@@ -1,0 +1,73 @@
+// The SQL port: PostgreSQL's protocol v3, one thread per session.
+//
+// Threads, not coroutines: lock waits, commits and reads of the executor block, so coroutines would need the whole executor
+// to be one; connections are limited (kConnectionsMax), and a blocked thread is what a waiting session is.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "base/ids.h"
+#include "base/random.h"
+#include "base/wake_event.h"
+#include "sql/session/registry.h"
+#include "sql/stored/sequence.h"
+#include "sql/wire/session.h"
+
+namespace anabranch {
+
+inline constexpr int kDrainGraceMs = 3'000;
+
+// Thread-safe.
+class SqlServer {
+ public:
+  // Binds and listens; clients wait until Serve. An empty host means every interface, port 0 a free one. 55006 in one line
+  // if the port is in use.
+  static absl::StatusOr<std::unique_ptr<SqlServer>> Listen(const std::string& host, uint16_t port, Clock* clock,
+                                                           Random* random);
+  ~SqlServer();  // Drain
+
+  uint16_t port() const { return port_; }
+
+  // Starts taking clients. Not owned; both outlive this server or the call of Drain.
+  void Serve(VirtualClusters* clusters, SystemStatements* system);
+  // Ends the sessions in this virtual cluster (57P01) and returns when they are gone.
+  void TerminateSessions(TenantId tenant);
+  // Takes no more clients and ends all sessions (57P01): idle ones at once, running statements after kDrainGraceMs. Returns
+  // when all are gone.
+  void Drain();
+
+ private:
+  struct Listener;
+  struct SessionThread {
+    std::thread thread;
+    bool finished = false;  // guarded by threads_mutex_
+  };
+
+  SqlServer(std::unique_ptr<Listener> listener, uint16_t port, Clock* clock, Random* random);
+  void AcceptLoop();
+  // Milliseconds to leave the listening socket alone, 0 if all is well.
+  int AcceptOne();
+  void StartSession(int fd);
+  void JoinFinished();
+
+  std::unique_ptr<Listener> listener_;
+  const uint16_t port_;
+  Clock* const clock_;
+  SessionRegistry registry_;
+  SequenceBlocks sequences_;
+  ServerEnvironment environment_;
+  WakeEvent wake_;  // a session finished, or the server stops
+  std::mutex threads_mutex_;
+  std::list<SessionThread> threads_;  // this and below: guarded by threads_mutex_
+  bool stopping_ = false;
+  std::thread accept_thread_;
+};
+
+}  // namespace anabranch

@@ -1,0 +1,335 @@
+#include "sql/wire/session.h"
+
+#include <array>
+
+#include "base/log.h"
+#include "base/serving_thread.h"
+#include "base/status.h"
+#include "sql/stored/privilege.h"
+#include "sql/stored/user.h"
+#include "sql/value/settings.h"
+#include "sql/wire/extended.h"
+#include "sql/wire/replication.h"
+#include "sql/wire/startup.h"
+
+namespace anabranch {
+namespace {
+
+// The settings that a client is told at the start; those that the session does not have are left out.
+constexpr std::array kReportedSettings = {
+    "server_version",
+    "server_encoding",
+    "client_encoding",
+    "application_name",
+    "DateStyle",
+    "IntervalStyle",
+    "TimeZone",
+    "integer_datetimes",
+    "is_superuser",
+    "in_hot_standby",
+    "session_authorization",
+    "default_transaction_read_only",
+    "standard_conforming_strings",
+};
+
+// Sends rows as they are made.
+class StreamingSink : public ResultSink {
+ public:
+  // A wait for the client ends when `wake` is set.
+  StreamingSink(PgConnection* connection, WakeEvent* wake, const SqlSession& sql)
+      : connection_(connection), wake_(wake), sql_(sql) {}
+
+  absl::Status Columns(const std::vector<ColumnDescription>& columns) override {
+    columns_ = columns;
+    AppendRowDescription(connection_->out(), columns_, {});
+    return absl::OkStatus();
+  }
+  absl::Status AddRow(const Row& row) override {
+    AppendDataRow(connection_->out(), row, columns_, {}, sql_.zone());
+    return connection_->FlushIfFull(wake_);
+  }
+  void Notice(std::string_view sqlstate, const std::string& message) override {
+    AppendNotice(connection_->out(), sqlstate, message);
+  }
+  absl::Status BeginCopyOut(size_t columns) override {
+    AppendCopyOutResponse(connection_->out(), columns);
+    return absl::OkStatus();
+  }
+  absl::Status CopyData(std::string_view line) override {
+    AppendCopyDataHeader(connection_->out(), line.size());
+    connection_->out()->append(line);
+    return connection_->FlushIfFull(wake_);
+  }
+  absl::Status EndCopyOut() override {
+    AppendBare(connection_->out(), BareMessage::kCopyDone);
+    return absl::OkStatus();
+  }
+
+ private:
+  PgConnection* connection_;
+  WakeEvent* const wake_;
+  const SqlSession& sql_;
+  std::vector<ColumnDescription> columns_;
+};
+
+class Session {
+ public:
+  Session(int fd, SessionControl& control, const ServerEnvironment& environment)
+      : control_(control), environment_(environment), connection_(fd, control.end_now(), environment.clock) {}
+
+  void Serve() {
+    absl::Status end = Start();
+    if (end.ok() && sql_ != nullptr) end = Run();
+    if (!control_.end_reason().ok()) end = control_.end_reason();
+    extended_.reset();  // its portals read in the transaction
+    sql_.reset();       // rolls back before the client hears that the session is over
+    if (connection_.gone()) return;
+    if (!end.ok()) AppendError(connection_.out(), Severity::kFatal, end);
+    connection_.FlushLastWords();
+  }
+
+ private:
+  // Leaves sql_ unset if there is nothing to run (a cancel request).
+  absl::Status Start() {
+    ASSIGN_OR_RETURN(const auto request, ReadStartup(connection_));
+    if (const auto* cancel = std::get_if<CancelRequest>(&request)) {
+      environment_.registry->Cancel(cancel->process_id, cancel->secret);
+      return absl::OkStatus();
+    }
+    const StartupRequest& startup = std::get<StartupRequest>(request);
+    RETURN_IF_ERROR(environment_.registry->Admit(control_, startup.user));
+    RETURN_IF_ERROR(Connect(startup));
+    for (const auto& [name, value] : startup.settings) RETURN_IF_ERROR(sql_->SetSettingAtStart(name, value));
+    Greet(startup);
+    return connection_.Flush();
+  }
+
+  // STOP SERVICE first marks the virtual cluster as stopping, then ends the sessions that are registered. So: look it up,
+  // register, look again. Whoever registers too late to be ended is refused by the second look.
+  absl::Status Connect(const StartupRequest& startup) {
+    {
+      ASSIGN_OR_RETURN(const ServedVirtualCluster found, environment_.clusters->Connect(startup.virtual_cluster));
+      environment_.registry->SetTenant(control_, found.id);
+    }
+    ASSIGN_OR_RETURN(served_, environment_.clusters->Connect(startup.virtual_cluster));
+    environment_.registry->SetTenant(control_, served_->id);
+    RETURN_IF_ERROR(CheckLogin(served_->context, startup.user));
+    SessionContext context;
+    context.transaction = served_->context;
+    context.virtual_cluster = served_->name;
+    context.user = startup.user;
+    ASSIGN_OR_RETURN(context.admin, IsAdmin(served_->context, startup.user));
+    context.tenant = served_->id;
+    context.process_id = control_.process_id();
+    context.sessions = environment_.registry;
+    context.system = served_->id == kSystemTenantId ? environment_.system : nullptr;
+    context.sequences = environment_.sequences;
+    sql_ = SqlSession::Create(std::move(context));
+    extended_ = std::make_unique<ExtendedProtocol>(SessionParts{connection_, control_, *sql_});
+    return absl::OkStatus();
+  }
+
+  void Greet(const StartupRequest& startup) {
+    std::string* out = connection_.out();
+    if (startup.minor_version > 0 || !startup.unknown_protocol_options.empty()) {
+      AppendNegotiateProtocolVersion(out, startup.unknown_protocol_options);
+    }
+    AppendAuthenticationOk(out);
+    sql_->TakeReportedSettings();
+    for (const char* name : kReportedSettings) {
+      const absl::StatusOr<std::string> value = sql_->Setting(name);
+      if (value.ok()) AppendParameterStatus(out, name, *value);
+    }
+    AppendBackendKeyData(out, control_.process_id(), control_.secret());
+    AppendReadyForQuery(out, sql_->status());
+    asked_ = true;
+  }
+
+  // Until the client leaves (OK) or the session must end (why).
+  absl::Status Run() {
+    while (true) {
+      RETURN_IF_ERROR(control_.end_reason());
+      ASSIGN_OR_RETURN(const FrontendMessage message, NextMessage());
+      if (message.type == 'X') return absl::OkStatus();
+      RETURN_IF_ERROR(Dispatch(message));
+    }
+  }
+
+  // An error if the client, being asked for the next statement, says nothing for longer than it may.
+  absl::StatusOr<FrontendMessage> NextMessage() {
+    const bool in_block = sql_->status() != TransactionStatus::kIdle;
+    const Timeouts& timeouts = sql_->timeouts();
+    const int idle_ms = in_block ? timeouts.idle_in_transaction_ms : timeouts.idle_session_ms;
+    if (!std::exchange(asked_, false) || idle_ms == 0) return connection_.ReadMessage(control_.end_idle());
+    ASSIGN_OR_RETURN(std::optional<FrontendMessage> message,
+                     connection_.TryReadMessage(idle_ms, control_.end_idle()->wake()));
+    if (message) return *std::move(message);
+    RETURN_IF_ERROR(control_.end_reason());
+    if (in_block) {
+      return SqlError(sqlstate::kIdleInTransactionTimeout, "terminating connection due to idle-in-transaction timeout");
+    }
+    return SqlError(sqlstate::kIdleSessionTimeout, "terminating connection due to idle-session timeout");
+  }
+
+  absl::Status Dispatch(const FrontendMessage& message) {
+    if (extended_->skipping() && message.type != 'S') return absl::OkStatus();
+    switch (message.type) {
+      case 'Q':
+        return SimpleQuery(message);
+      case 'S': {
+        const absl::Status status = extended_->Sync();
+        if (!status.ok()) RETURN_IF_ERROR(Report(status));
+        return Ready();
+      }
+      case 'H':
+        return connection_.Flush();
+      case 'P':
+      case 'B':
+      case 'D':
+      case 'E':
+      case 'C': {
+        const absl::Status status = extended_->Handle(message);
+        if (status.ok()) return connection_.FlushIfFull();
+        extended_->Fail();
+        return Report(status);
+      }
+      case 'd':
+      case 'c':
+      case 'f':
+        return absl::OkStatus();  // of a COPY that has already failed here
+      case 'F':
+        RETURN_IF_ERROR(Report(SqlError(sqlstate::kFeatureNotSupported, "the function call protocol is not supported")));
+        return Ready();
+      default:
+        return SqlError(sqlstate::kProtocolViolation,
+                        fmt::format("unexpected message type 0x{:02x}", static_cast<uint8_t>(message.type)));
+    }
+  }
+
+  absl::Status Ready() {
+    ReportSettings();
+    AppendReadyForQuery(connection_.out(), sql_->status());
+    asked_ = true;
+    RETURN_IF_ERROR(connection_.Flush());
+    // Not those of `system`: threads that their statements begin would keep how theirs is scheduled.
+    const uint64_t commits = sql_->commits();
+    if (served_->id != kSystemTenantId) thread_.Served(commits != std::exchange(commits_, commits));
+    return absl::OkStatus();
+  }
+
+  absl::Status SimpleQuery(const FrontendMessage& message) {
+    absl::Status status = extended_->BeforeSimpleQuery();
+    if (status.ok()) status = RunQuery(message);
+    if (!status.ok()) RETURN_IF_ERROR(Report(status));
+    return Ready();
+  }
+
+  absl::Status RunQuery(const FrontendMessage& message) {
+    if (message.too_large) return TooLarge();
+    ASSIGN_OR_RETURN(const std::string query, DecodeQuery(message.body));
+    if (IsReplicationCommand(query)) {
+      if (served_->id != kSystemTenantId) {
+        return SqlError(sqlstate::kInsufficientPrivilege, "only the system virtual cluster can serve a replication stream",
+                        "Connect with options=-ccluster=system.");
+      }
+      return RunReplicationCommand(query, SessionParts{connection_, control_, *sql_}, *environment_.clusters);
+    }
+    ASSIGN_OR_RETURN(const std::vector<Command> commands, sql_->ParseCommands(query));
+    if (commands.empty()) AppendBare(connection_.out(), BareMessage::kEmptyQueryResponse);
+    return RunCommands(commands);
+  }
+
+  // Several statements are one implicit transaction. It commits before the last one is reported as complete.
+  absl::Status RunCommands(const std::vector<Command>& commands) {
+    const bool block = commands.size() > 1;
+    if (block) sql_->BeginImplicitBlock();
+    for (size_t i = 0; i < commands.size(); ++i) {
+      absl::StatusOr<std::string> tag = RunCommand(commands[i]);
+      if (block && tag.ok() && i + 1 == commands.size()) {
+        if (absl::Status committed = sql_->EndImplicitBlock(true); !committed.ok()) return committed;
+      } else if (block && !tag.ok()) {
+        sql_->EndImplicitBlock(false).IgnoreError();  // what matters is the error that caused it
+      }
+      if (!tag.ok()) return tag.status();
+      ReportSettings();
+      AppendCommandComplete(connection_.out(), *tag);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::string> RunCommand(const Command& command) {
+    const SessionParts parts{connection_, control_, *sql_};
+    const TimedStatement timed(parts);
+    if (SqlSession::IsCopyIn(*command.statement)) return RunCopyIn(parts, command.statement, timed.stop());
+    StreamingSink sink(&connection_, control_.wake_statement(), *sql_);
+    return sql_->Execute(command, sink, timed.stop());
+  }
+
+  void ReportSettings() {
+    for (const auto& [name, value] : sql_->TakeReportedSettings()) AppendParameterStatus(connection_.out(), name, value);
+  }
+
+  // Tells the client that its statement failed. An error: the session is over because of it.
+  absl::Status Report(const absl::Status& status) {
+    if (connection_.gone()) return status;
+    RETURN_IF_ERROR(control_.end_reason());
+    if (SqlStateOf(status) == sqlstate::kAdminShutdown) return status;
+    const absl::Status stopped = absl::IsCancelled(status) ? control_.stop_reason() : absl::OkStatus();
+    AppendError(connection_.out(), Severity::kError, stopped.ok() ? status : stopped);
+    return connection_.FlushIfFull();
+  }
+
+  SessionControl& control_;
+  const ServerEnvironment& environment_;
+  PgConnection connection_;
+  std::optional<ServedVirtualCluster> served_;
+  std::unique_ptr<SqlSession> sql_;
+  std::unique_ptr<ExtendedProtocol> extended_;
+  ServingThread thread_;
+  uint64_t commits_ = 0;  // of the session, when thread_ was told last
+  bool asked_ = false;    // for a statement: nothing has come since ReadyForQuery
+};
+
+}  // namespace
+
+void ServeSession(int fd, SessionControl& control, const ServerEnvironment& environment) {
+  Session(fd, control, environment).Serve();
+}
+
+absl::Status TooLarge() {
+  return SqlError(sqlstate::kProgramLimitExceeded,
+                  fmt::format("the message is larger than the limit for statements, {} MiB", kStatementBytesMax >> 20));
+}
+
+TimedStatement::TimedStatement(const SessionParts& parts)
+    : control_(parts.control),
+      stop_(control_.BeginStatement(SessionControl::StatementKind::kOrdinary, parts.sql.timeouts().statement_ms)) {}
+
+absl::StatusOr<std::string> RunCopyIn(const SessionParts& parts, const StatementRef& statement, std::stop_token stop) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<CopyIn> copy, parts.sql.BeginCopy(statement, stop));
+  AppendCopyInResponse(parts.connection.out(), copy->column_count());
+  RETURN_IF_ERROR(parts.connection.Flush(parts.control.wake_statement()));
+  while (true) {
+    ASSIGN_OR_RETURN(const FrontendMessage message, parts.connection.ReadMessage(parts.control.wake_statement()));
+    switch (message.type) {
+      case 'd':
+        if (message.too_large) return TooLarge();
+        RETURN_IF_ERROR(copy->Data(message.body, stop));
+        break;
+      case 'c':
+        return copy->Done(stop);
+      case 'f': {
+        ASSIGN_OR_RETURN(const std::string reason, DecodeCopyFail(message.body));
+        return SqlError(sqlstate::kQueryCanceled, fmt::format("COPY from stdin failed: {}", reason));
+      }
+      case 'H':
+      case 'S':
+        break;  // of an extended query's Execute
+      default:
+        return SqlError(sqlstate::kProtocolViolation, fmt::format("unexpected message type 0x{:02x} during COPY from stdin",
+                                                                  static_cast<uint8_t>(message.type)));
+    }
+  }
+}
+
+}  // namespace anabranch

@@ -1,0 +1,31 @@
+// What a client says before its first statement: encryption requests, cancel requests, the startup message and what follows
+// from its parameters.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "sql/wire/connection.h"
+#include "sql/wire/message.h"
+
+namespace anabranch {
+
+struct StartupRequest {
+  std::string user;
+  std::string virtual_cluster;  // empty: the default target
+  std::vector<std::pair<std::string, std::string>> settings;
+  std::vector<std::string> unknown_protocol_options;  // "_pq_.": to be named in NegotiateProtocolVersion
+  uint16_t minor_version = 0;
+};
+
+// 28000 without a user; 0A000 for replication=...; 42601 for `options` that do not parse.
+absl::StatusOr<StartupRequest> InterpretStartup(const StartupMessage& message);
+
+// Reads up to the startup message or cancel request, declining encryption.
+absl::StatusOr<std::variant<StartupRequest, CancelRequest>> ReadStartup(PgConnection& connection);
+
+}  // namespace anabranch
