@@ -1,9 +1,8 @@
 // Internal to storage/: a RocksDB iterator over one family of a keyspace, bundled with everything it must not outlive and
 // with the keyspace state it has to be read with.
 //
-// The state and the iterator belong together. An interval that is retired between taking the two would show versions that
-// were swept only afterwards, so the state is taken before and after, and the pair is taken again until both agree (R7).
-// The floor is read after the iterator was made (R8).
+// The state and the iterator belong together: Open takes the two of one moment, and the floor after them, as the order of
+// publication wants it (storage/published_state.h).
 #pragma once
 
 #include <memory>
@@ -25,7 +24,7 @@ inline std::string_view ToView(const rocksdb::Slice& slice) { return {slice.data
 
 // 22023 if history at or just above `at` is no longer complete (R8).
 inline absl::Status CheckFloor(const RocksKeyspace& keyspace, Timestamp at) {
-  const Timestamp floor = keyspace.floor();
+  const Timestamp floor = keyspace.published().floor();
   if (at >= floor) return absl::OkStatus();
   return SqlError(sqlstate::kInvalidParameterValue,
                   fmt::format("history at {} was garbage collected: the oldest readable timestamp is {}", FormatHlc(at),
@@ -38,7 +37,8 @@ class KeyspaceIterator {
   // kPoint: each Seek stays within the key it names and may be answered by a bloom filter. kRange: total order.
   enum class Access { kPoint, kRange };
 
-  // Reads nothing at or beyond `upper_bound` (encoded; empty: no bound). 22023 if `oldest` is below the floor.
+  // Reads nothing at or beyond `upper_bound` (encoded; empty: no bound). 22023 if `oldest` is below the floor. One of the
+  // readers that storage/published_state.h lists.
   static absl::StatusOr<std::unique_ptr<KeyspaceIterator>> Open(KeyspaceRef keyspace, Family family, Access access,
                                                                 std::string upper_bound, Timestamp oldest) {
     auto result = std::unique_ptr<KeyspaceIterator>(new KeyspaceIterator(std::move(keyspace), std::move(upper_bound)));
@@ -51,12 +51,12 @@ class KeyspaceIterator {
     if (!result->upper_bound_.empty()) options.iterate_upper_bound = &result->upper_slice_;
     rocksdb::ColumnFamilyHandle* handle = family == Family::kData ? rocks.data() : rocks.changes();
     std::shared_ptr<const KeyspaceState> before;
-    result->hiding_ = rocks.hiding_state();
+    result->hiding_ = rocks.published().hiding();
     do {
       before = std::move(result->hiding_);
       result->iterator_ = result->pooled_ ? rocks.TakePointIterator(&result->generation_) : nullptr;
       if (!result->iterator_) result->iterator_.reset(rocks.db()->NewIterator(options, handle));
-      result->hiding_ = rocks.hiding_state();
+      result->hiding_ = rocks.published().hiding();
     } while (!SameHidden(before.get(), result->hiding_.get()));
     RETURN_IF_ERROR(CheckFloor(rocks, oldest));
     return result;

@@ -3,8 +3,20 @@
 //
 // A table of a fixed number of slots, over all keyspaces. A key has one slot, and each commit to one of a slot's keys
 // replaces what stood there. So a slot says of the key in it what the newest version is, and of the others that share it
-// when they changed last, or later. What changes a keyspace in other ways, or in bulk, is not noted: RocksKeyspace keeps
-// the timestamp up to which nothing here counts.
+// when they changed last, or later.
+//
+// Only commits are noted, and not those in bulk. What else changes a keyspace (ingesting, hiding, a new owner) makes it
+// forget all that is noted so far (RocksKeyspace::ForgetRecent): `recent_above` is then at or above every version there is.
+//
+//   timestamps -->        recent_above                since
+//   ---------------------------|------------------------|-----------------------
+//     noted or not: nothing    |  each change is noted  |  each change is noted
+//     here is believed         |  and in the snapshot   |  and not in the snapshot
+//
+// A version in a slot is the newest of its key if it is above recent_above (Find). A row that was read at the snapshot
+// `since` is unchanged if since is not below recent_above and the newest timestamp in the key's slot is not above since
+// (UnchangedSince): no change of the right-hand stretch went to that slot. Another key of the slot may have changed, or
+// since may lie in the left-hand stretch: then it cannot be told, and the caller reads.
 #pragma once
 
 #include <array>
@@ -24,25 +36,25 @@ namespace anabranch {
 class RecentVersions {
  public:
   static constexpr size_t kSlots = 16 << 10;
-  static constexpr size_t kEntryBytesMax = 512;      // key and value; of larger ones only the timestamp is kept
-  static constexpr size_t kCommitKeysMax = 1 << 10;  // of one commit; it forgets the keyspace's versions beyond it
+  static constexpr size_t kEntryBytesMax = 512;      // of key and value; of a larger one only the timestamp is kept
+  static constexpr size_t kCommitKeysMax = 1 << 10;  // of a commit with more none is noted: its keyspace forgets the rest
 
   // A commit at `ts`, before a reader can see it. `family`: the id of the keyspace's `data`.
   void Note(uint32_t family, const WriteList& writes, Timestamp ts);
 
-  // The newest version of the key, if it is here and its timestamp is in (above, upto].
+  // The newest version of the key, if it is in its slot and its timestamp is in (above, upto]. `above`: recent_above.
   std::optional<Version> Find(uint32_t family, std::string_view key, Timestamp above, Timestamp upto);
-  // No commit to this key was noted above `since`. False if it cannot be told.
+  // True: no commit to this key was noted above `since`. False: one was, or to another key of its slot.
   bool UnchangedSince(uint32_t family, std::string_view key, Timestamp since);
   // Gives the memory of the versions back, and remembers when they changed.
   void DropVersions();
 
  private:
   struct Slot {
-    Timestamp newest;  // of all its keys
+    Timestamp newest;  // when a key of this slot changed last
     uint32_t family = 0;
     uint32_t key_bytes = 0;
-    std::string bytes;  // key, then what is stored; empty: larger than kEntryBytesMax, or nothing yet
+    std::string bytes;  // key, then what is stored; empty: larger than kEntryBytesMax, or nothing noted yet
   };
   struct Place {
     std::mutex& mutex;

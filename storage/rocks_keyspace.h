@@ -1,9 +1,9 @@
-// Internal to storage/: what stands behind Keyspace and Store. The only header of this folder with RocksDB types in it.
+// Internal to storage/: what stands behind Keyspace: its column families, the database that they belong to, and what the
+// writer and readers share. RocksDB types appear in this header and in others that are internal; no public one has any.
 #pragma once
 
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <shared_mutex>
 #include <string_view>
@@ -14,6 +14,7 @@
 #include "storage/iterator_pool.h"
 #include "storage/keyspace.h"
 #include "storage/log_check.h"
+#include "storage/published_state.h"
 #include "storage/recent_versions.h"
 #include "storage/types.h"
 
@@ -63,53 +64,29 @@ class RocksKeyspace final : public Keyspace {
   RocksKeyspace& operator=(const RocksKeyspace&) = delete;
 
   const IncarnationId& incarnation() const override { return incarnation_; }
-  std::shared_ptr<const KeyspaceState> state() const override {
-    std::lock_guard lock(mutex_);
-    return state_;
-  }
+  std::shared_ptr<const KeyspaceState> state() const override { return published_.whole(); }
+  const PublishedState& published() const { return published_; }
 
-  // What every statement asks of the state, by itself and without the lock, which they would all wait for.
+  // Writer thread only, after the change is durable (or before the keyspace is shared). Step 4b of the order of
+  // publication, which storage/published_state.h states.
+  void SetState(KeyspaceState state) { published_.Set(std::move(state)); }
+
+  // What RecentVersions says of this keyspace; storage/recent_versions.h has the picture, with `recent_above`.
   //
-  // Where the keyspace resolves; nullopt: where the store does. What state() and the methods below say after it is no
-  // older.
-  std::optional<Timestamp> resolves_at() const {
-    const Timestamp at{resolves_at_ns_.load(std::memory_order_acquire)};
-    return at == kTimestampMax ? std::nullopt : std::optional(at);
-  }
-  Timestamp floor() const { return {floor_ns_.load(std::memory_order_acquire)}; }
-  Timestamp system_newest() const { return {system_newest_ns_.load(std::memory_order_acquire)}; }
-  // Null: nothing is hidden.
-  std::shared_ptr<const KeyspaceState> hiding_state() const {
-    return hides_.load(std::memory_order_acquire) ? state() : nullptr;
-  }
-
-  // Writer thread only, after the change is durable (or before the keyspace is shared).
-  void SetState(KeyspaceState state) {
-    const auto next = std::make_shared<const KeyspaceState>(std::move(state));
-    {
-      std::lock_guard lock(mutex_);
-      state_ = next;
-    }
-    hides_.store(!next->hidden.empty(), std::memory_order_release);
-    floor_ns_.store(next->floor.ns, std::memory_order_release);
-    system_newest_ns_.store(next->system_newest.ns, std::memory_order_release);
-    resolves_at_ns_.store(next->ingesting ? next->frontier.ns : kTimestampMax.ns, std::memory_order_release);
-  }
-
-  // Writer thread only, before a reader can see it: a commit.
+  // Writer thread only, before a reader can see the commit (step 2 of the order of publication).
   void NoteCommit(const WriteList& writes, Timestamp ts) {
     if (writes.size() > RecentVersions::kCommitKeysMax) return ForgetRecent(ts);
     engine_->recent.Note(data_->GetID(), writes, ts);
   }
-  // Writer thread only, likewise: versions changed in another way. Every version, and every snapshot that does not see the
-  // change, is at or below `upto`.
+  // Writer thread only (step 4a): versions changed in another way than by a noted commit. REQUIRES: every version, and
+  // every snapshot that does not see the change, is at or below `upto`.
   void ForgetRecent(Timestamp upto) { recent_above_ns_.store(upto.ns, std::memory_order_release); }
 
-  // The newest version of the key at or below `at`, if it is at hand.
+  // The newest version of the key, if it is noted, above `recent_above`, and at or below `at`.
   std::optional<Version> FindRecent(std::string_view key, Timestamp at) const {
     return engine_->recent.Find(data_->GetID(), key, recent_above(), at);
   }
-  // False if it cannot be told without reading.
+  // True: no version of the key is above `since`. False: that cannot be told without reading.
   bool UnchangedSince(std::string_view key, Timestamp since) const {
     return since >= recent_above() && engine_->recent.UnchangedSince(data_->GetID(), key, since);
   }
@@ -144,12 +121,7 @@ class RocksKeyspace final : public Keyspace {
   std::shared_mutex erase_gate_;
   bool gone_ = false;
   std::atomic<uint64_t> recent_above_ns_{0};
-  std::atomic<bool> hides_{false};  // these four: of state_
-  std::atomic<uint64_t> floor_ns_{0};
-  std::atomic<uint64_t> system_newest_ns_{0};
-  std::atomic<uint64_t> resolves_at_ns_{0};
-  mutable std::mutex mutex_;
-  std::shared_ptr<const KeyspaceState> state_;  // guarded by mutex_
+  PublishedState published_;
 };
 
 inline RocksKeyspace& AsRocks(const Keyspace& keyspace) {

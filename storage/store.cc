@@ -170,9 +170,9 @@ absl::Status RocksStore::Erase(EraseRequest request) {
 }
 
 Timestamp RocksStore::Resolved(const Keyspace& keyspace) const {
-  // `visible` first: a keyspace that is promoted in between is then judged by its frontier, or by a timestamp from before.
+  // In this order, as storage/published_state.h says.
   const Timestamp visible = writer_->visible();
-  return AsRocks(keyspace).resolves_at().value_or(visible);
+  return AsRocks(keyspace).published().resolves_at().value_or(visible);
 }
 
 absl::Status RocksStore::WaitVisible(Timestamp ts, std::stop_token stop) {

@@ -134,8 +134,8 @@ class StoreTransaction final : public Transaction {
   bool has_writes() const override { return !writes_.empty(); }
   std::optional<Timestamp> system_version() const override {
     if (Validates() || (!writes_.empty() && writes_.begin()->first < kSystemKeysEnd)) return std::nullopt;
-    // Read after the snapshot was taken: so it covers every change that the snapshot sees.
-    const Timestamp newest = AsRocks(*context_.keyspace).system_newest();
+    // Read after the snapshot was taken (storage/published_state.h): so it covers every change that the snapshot sees.
+    const Timestamp newest = AsRocks(*context_.keyspace).published().system_newest();
     return newest <= snapshot_ ? std::optional(newest) : std::nullopt;
   }
 
@@ -287,7 +287,7 @@ class StoreTransaction final : public Transaction {
     // Whoever held the lock before has published (R3), so this reads what they wrote.
     absl::StatusOr<std::optional<Version>> newest = ReadNewest(key);
     if (!newest.ok()) return Explain(std::move(newest).status());
-    if (snapshot_ < AsRocks(*context_.keyspace).floor()) {  // a row deleted since then may have left no trace
+    if (snapshot_ < AsRocks(*context_.keyspace).published().floor()) {  // a row deleted since then may have left no trace
       return SqlError(sqlstate::kSerializationFailure,
                       "could not serialize access: history at the transaction's snapshot was garbage collected",
                       "The transaction might succeed if retried.");

@@ -96,7 +96,7 @@ class Writer {
   // On a full disk: takes writes again in the reserve's place, if there is one to give up and it is room enough.
   bool GiveUpReserve();
   void RefillReserve();
-  void AdvanceVisible();
+  void AdvanceVisible();  // step 5 of the order of publication (storage/published_state.h)
   void Notify(const std::vector<PublishedCommit>& commits);
 
   const std::shared_ptr<RocksEngine> engine_;
