@@ -57,7 +57,7 @@ std::string World::Value() {
 KeyspaceRef World::NewKeyspace() {
   KeyspaceRef keyspace = Take(store_->CreateKeyspace());
   CheckOk(store_->UpdateMeta([&](MetaUpdate& update) {
-    update.Publish(keyspace);
+    update.Stage(keyspace).Publish();
     return absl::OkStatus();
   }));
   return keyspace;

@@ -212,7 +212,7 @@ absl::Status PrepareSome(FaultStore& store) {
 // Versions up to 100 + `above` lie at 1 .. 100, `above` more at 101 and on, beyond the frontier of 100.
 absl::Status PrepareStandby(FaultStore& store, int above) {
   ASSIGN_OR_RETURN(const KeyspaceRef keyspace, store.Create("standby"));
-  RETURN_IF_ERROR(store.Update([&](MetaUpdate& update) { update.SetIngesting(keyspace, true, kTimestampZero); }));
+  RETURN_IF_ERROR(store.Update([&](MetaUpdate& update) { update.Stage(keyspace).SetIngesting(true, kTimestampZero); }));
   std::vector<Version> versions;
   for (uint64_t ts = 1; ts <= 100; ++ts) versions.push_back(PutAt(fmt::format("k{}", ts % 30), ts, fmt::format("{}", ts)));
   RETURN_IF_ERROR(store.Ingest("standby", std::move(versions), Timestamp{100}));
@@ -225,9 +225,9 @@ absl::Status PrepareStandby(FaultStore& store, int above) {
 absl::Status Promote(FaultStore& store) {
   const KeyspaceRef keyspace = store.Find("standby");
   return store.Update([&](MetaUpdate& update) {
-    update.BumpEpoch(keyspace);
-    update.Hide(keyspace, Timestamp{100});
-    update.SetIngesting(keyspace, false, Timestamp{100});
+    update.Stage(keyspace).BumpEpoch();
+    update.Stage(keyspace).Hide(Timestamp{100});
+    update.Stage(keyspace).SetIngesting(false, Timestamp{100});
     update.Put("test/record/state", "ready");
     Protect(update, keyspace->incarnation(), "failover", Timestamp{100});
   });
@@ -372,15 +372,15 @@ Scenario Revert() {
   };
   const auto back = [](FaultStore& store, Memory&) -> absl::Status {
     const KeyspaceRef keyspace = store.Find("standby");
-    return store.Update([&](MetaUpdate& update) { update.SetIngesting(keyspace, true, Timestamp{50}); });
+    return store.Update([&](MetaUpdate& update) { update.Stage(keyspace).SetIngesting(true, Timestamp{50}); });
   };
   return {.name = "revert",
           .prepare = [](FaultStore& store) -> absl::Status {
             RETURN_IF_ERROR(PrepareStandby(store, static_cast<int>(kPacedVersionsMax) + 500));
             const KeyspaceRef keyspace = store.Find("standby");
             return store.Update([&](MetaUpdate& update) {
-              update.BumpEpoch(keyspace);
-              update.SetIngesting(keyspace, false, Timestamp{200});
+              update.Stage(keyspace).BumpEpoch();
+              update.Stage(keyspace).SetIngesting(false, Timestamp{200});
             });
           },
           .steps = {{"ledger", WriteTheLedger},
@@ -398,7 +398,8 @@ Scenario Collection() {
   return {.name = "garbage collection",
           .prepare = [](FaultStore& store) -> absl::Status {
             ASSIGN_OR_RETURN(const KeyspaceRef keyspace, store.Create("standby"));
-            RETURN_IF_ERROR(store.Update([&](MetaUpdate& update) { update.SetIngesting(keyspace, true, kTimestampZero); }));
+            RETURN_IF_ERROR(
+                store.Update([&](MetaUpdate& update) { update.Stage(keyspace).SetIngesting(true, kTimestampZero); }));
             for (const uint64_t first : {1, 61, 121}) {
               std::vector<Version> versions;
               for (uint64_t ts = first; ts < first + 60; ++ts) {

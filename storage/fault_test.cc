@@ -251,7 +251,7 @@ TEST_F(ReserveTest, AFullDiskStillTakesAFailoverAndADropThatFreesIt) {
   const KeyspaceRef keyspace = store_.Find("a");
   const Epoch before = keyspace->state()->epoch;
   Must(store_.Update([&](MetaUpdate& update) {
-    update.BumpEpoch(keyspace);
+    update.Stage(keyspace).BumpEpoch();
     update.Put("test/record/state", "ready");
   }));
   EXPECT_GT(keyspace->state()->epoch, before);
@@ -308,7 +308,7 @@ TEST_F(ReserveTest, WhereNothingCanBeAllocatedItIsWritten) {
 // A disk writes what was not synced in any order, and a power failure leaves some of it.
 TEST_F(FaultTest, TornEndOfTheLogIsNoDamage) {
   Must(store_.Create("standby").status());
-  Must(store_.Update([&](MetaUpdate& update) { update.SetIngesting(store_.Find("standby"), true, kTimestampZero); }));
+  Must(store_.Update([&](MetaUpdate& update) { update.Stage(store_.Find("standby")).SetIngesting(true, kTimestampZero); }));
   Must(store_.Ingest("standby", {PutAt("k", 1, std::string(100'000, 'v'))}, Timestamp{1}));
   store_.Close();
   const FaultFileSystem::Names before = store_.disk().Save();

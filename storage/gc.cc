@@ -25,7 +25,7 @@ using NamedVersion = std::pair<std::string, Timestamp>;
 struct Work {
   std::vector<NamedVersion> keys;
   uint64_t entries = 0;
-  std::string upto;  // encoded key of the last entry
+  std::string upto;  // the encoded key of the last entry of the batch
 };
 
 // What lies below the floor is this collector's alone: its iterators do not ask for the floor.
@@ -67,8 +67,8 @@ class Collection {
     const uint64_t resolved_ns = store_->Resolved(*keyspace_).ns;
     const Timestamp wanted{resolved_ns - std::min(resolved_ns, ttl_ns)};
     RETURN_IF_ERROR(store_->UpdateMeta([&](MetaUpdate& update) -> absl::Status {
-      if (keyspace_->state()->epoch != epoch_) return FencedError("the collector no longer owns the keyspace");  // R4
-      progress_.floor = update.RaiseFloor(keyspace_, wanted);
+      if (update.Before(keyspace_)->epoch != epoch_) return FencedError("the collector no longer owns the keyspace");  // R4
+      progress_.floor = update.Stage(keyspace_).RaiseFloor(wanted);
       return absl::OkStatus();
     }));
     limit_ = progress_.floor;
@@ -169,7 +169,7 @@ class Collection {
     const RocksKeyspace& rocks = AsRocks(*keyspace_);
     const rocksdb::Slice begin("", 0);
     const rocksdb::Slice end(collected_);
-    if (HasCollectedFiles(/*level_0=*/true)) {  // files cannot be dropped there; below, they can. Moved, not rewritten
+    if (HasCollectedFiles(/*level_0=*/true)) {  // files of level 0 cannot be dropped; moved below it, they can
       rocksdb::CompactRangeOptions options;
       options.exclusive_manual_compaction = false;
       options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kSkip;
@@ -187,7 +187,7 @@ class Collection {
   Pacer pacer_;
   const std::function<void(const GcProgress&)>& on_batch_;
 
-  Timestamp limit_;        // collected up to here
+  Timestamp limit_;        // history is collected up to here
   std::string collected_;  // the last entry that was worked off
   std::vector<std::string> doomed_;
   GcProgress progress_;

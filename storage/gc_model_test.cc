@@ -106,8 +106,8 @@ class GcModelTest : public GcTest {
     ASSERT_TRUE(SweepHidden(store_.get(), keyspace_, keyspace_->state()->epoch, {}, nullptr).ok());
     last_ = std::max({last_, store_->visible().ns, keyspace_->state()->floor.ns});
     Update([&](MetaUpdate& update) {
-      update.BumpEpoch(keyspace_);
-      update.SetIngesting(keyspace_, true, Timestamp{last_});
+      update.Stage(keyspace_).BumpEpoch();
+      update.Stage(keyspace_).SetIngesting(true, Timestamp{last_});
     });
     promoted_ = false;
   }
@@ -168,7 +168,7 @@ class GcModelTest : public GcTest {
       if (i % 8 == 0) CheckReads();
     }
     CheckReads();
-    Update([&](MetaUpdate& update) { update.MarkDropping(keyspace_); });
+    Update([&](MetaUpdate& update) { update.Stage(keyspace_).MarkDropping(); });
     ASSERT_TRUE(store_->DropKeyspace(keyspace_).ok());
     keyspace_.reset();
   }

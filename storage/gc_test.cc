@@ -67,7 +67,7 @@ TEST_F(GcTest, HistoryBelowTheFloorIsRefusedToEverybody) {
   EXPECT_EQ(SqlStateOf(ComputeFingerprint(store_.get(), keyspace, std::nullopt, Timestamp{24}, {}).status()),
             sqlstate::kInvalidParameterValue);
   const absl::Status hidden = store_->UpdateMeta([&](MetaUpdate& update) {
-    update.Hide(keyspace, Timestamp{24});
+    update.Stage(keyspace).Hide(Timestamp{24});
     return absl::OkStatus();
   });
   EXPECT_EQ(SqlStateOf(hidden), sqlstate::kInvalidParameterValue);
@@ -164,7 +164,7 @@ TEST_F(GcTest, FencedRunDeletesNothingMore) {
   const auto fenced =
       CollectGarbage(store_.get(), keyspace, keyspace->state()->epoch, 0, Pacing::kFull, {}, [&](const GcProgress&) {
         ++batches;
-        Update([&](MetaUpdate& update) { update.BumpEpoch(keyspace); });
+        Update([&](MetaUpdate& update) { update.Stage(keyspace).BumpEpoch(); });
       });
   EXPECT_TRUE(IsFenced(fenced.status()));
   EXPECT_EQ(batches, 1u);
@@ -179,7 +179,7 @@ TEST_F(GcTest, FencedRunDeletesNothingMore) {
 TEST_F(GcTest, KeyspaceBeingDroppedIsLeftAlone) {
   const KeyspaceRef keyspace = NewStandby();
   IngestMany(keyspace, 1, 20, 10, 50);
-  Update([&](MetaUpdate& update) { update.MarkDropping(keyspace); });
+  Update([&](MetaUpdate& update) { update.Stage(keyspace).MarkDropping(); });
   EXPECT_TRUE(IsFenced(TryCollect(keyspace).status()));
   ASSERT_TRUE(store_->DropKeyspace(keyspace).ok());
   EXPECT_TRUE(IsFenced(TryCollect(keyspace).status()));
@@ -254,10 +254,10 @@ TEST_F(GcTest, CopiesOfACollectedKeyspaceAreWholeAndGoOn) {
   ASSERT_TRUE(clone.ok()) << clone.status();
   EXPECT_EQ((*clone)->state()->floor, Timestamp{200});
   Update([&](MetaUpdate& update) {
-    update.Publish(*imported);
-    update.SetIngesting(*imported, true, Timestamp{300});
-    update.Publish(*clone);
-    update.SetIngesting(*clone, true, Timestamp{300});
+    update.Stage(*imported).Publish();
+    update.Stage(*imported).SetIngesting(true, Timestamp{300});
+    update.Stage(*clone).Publish();
+    update.Stage(*clone).SetIngesting(true, Timestamp{300});
   });
   EXPECT_EQ(ScanAt(*imported, 250), rows);
   EXPECT_EQ(ScanAt(*clone, 250), rows);

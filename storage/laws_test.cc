@@ -58,7 +58,7 @@ class Subject {
     Must(store_.Open());
     const auto keyspace = store_.Create("standby");
     Must(keyspace.status());
-    Must(store_.Update([&](MetaUpdate& update) { update.SetIngesting(*keyspace, true, kTimestampZero); }));
+    Must(store_.Update([&](MetaUpdate& update) { update.Stage(*keyspace).SetIngesting(true, kTimestampZero); }));
     // An odd multiplier that shares no factor with the number of keys: each is written once, in no order.
     for (uint64_t i = 0; i < keys_; ++i) Add(KeyOf(i * 7'919 % keys_), 1 + i / kVersionsPerTimestamp);
     before_ = Timestamp{1 + keys_ / kVersionsPerTimestamp};
@@ -78,7 +78,7 @@ class Subject {
   Work Measure(Law law) {
     const auto clone = CloneKeyspace(store_.store(), store_.Find("standby"));
     Must(clone.status());
-    Must(store_.Publish(*clone, "subject", [&](MetaUpdate& update) { update.SetIngesting(*clone, true, after_); }));
+    Must(store_.Publish(*clone, "subject", [&](MetaUpdate& update) { update.Stage(*clone).SetIngesting(true, after_); }));
     if (law == Law::kCollect) {
       Must(store_.Update([&](MetaUpdate& update) {  // as the last run left it
         update.Put(MetaCollectedKey((*clone)->incarnation()), EncodeTimestamp(before_) + std::string(16, '\xff'));
@@ -118,9 +118,9 @@ class Subject {
     switch (law) {
       case Law::kPromote:
         return Must(store_.Update([&](MetaUpdate& update) {
-          update.BumpEpoch(keyspace);
-          EXPECT_GT(update.Hide(keyspace, before_), before_);
-          update.SetIngesting(keyspace, false, before_);
+          update.Stage(keyspace).BumpEpoch();
+          EXPECT_GT(update.Stage(keyspace).Hide(before_), before_);
+          update.Stage(keyspace).SetIngesting(false, before_);
         }));
       case Law::kUndo: {
         const auto undone = EraseRange(store, keyspace, epoch, before_, after_, {}, nullptr);

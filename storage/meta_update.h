@@ -1,4 +1,4 @@
-// Internal to storage/: MetaUpdate over a group of its own.
+// Internal to storage/: MetaUpdate, and its StagedKeyspace, over a group of its own.
 #pragma once
 
 #include <optional>
@@ -14,17 +14,11 @@ class MetaUpdateImpl final : public MetaUpdate {
   MetaUpdateImpl(RocksEngine* engine, WriteGroup* group, Timestamp visible)
       : engine_(engine), group_(group), visible_(visible) {}
 
-  absl::StatusOr<std::optional<std::string>> Get(std::string_view key) override;
+  absl::StatusOr<std::optional<std::string>> GetBefore(std::string_view key) override;
+  Timestamp visible() const override { return visible_; }
   void Put(std::string_view key, std::string_view value) override { group_->PutMeta(key, value); }
   void Delete(std::string_view key) override { group_->DeleteMeta(key); }
-  Epoch BumpEpoch(const KeyspaceRef& keyspace) override;
-  Timestamp Hide(const KeyspaceRef& keyspace, Timestamp after) override;
-  void RetireHidden(const KeyspaceRef& keyspace, Timestamp after) override;
-  void SetIngesting(const KeyspaceRef& keyspace, bool ingesting, Timestamp frontier) override;
-  void Publish(const KeyspaceRef& keyspace) override;
-  void MarkDropping(const KeyspaceRef& keyspace) override;
-  Timestamp RaiseFloor(const KeyspaceRef& keyspace, Timestamp wanted) override;
-  Timestamp visible() const override { return visible_; }
+  StagedKeyspace Stage(const KeyspaceRef& keyspace) override { return {this, keyspace}; }
 
   // For the store itself.
   void CarryHidden(const KeyspaceRef& keyspace, const std::vector<HiddenInterval>& hidden);
@@ -34,9 +28,13 @@ class MetaUpdateImpl final : public MetaUpdate {
   const absl::Status& status() const { return status_; }
 
  private:
+  friend class StagedKeyspace;
+
   // False, and the update is refused, if the keyspace was dropped: its records must not come back.
   bool IsThere(const KeyspaceRef& keyspace);
   void Refuse(absl::Status status);
+  // The least timestamp that a record of `meta` protects; kTimestampMax: none does.
+  absl::StatusOr<Timestamp> LeastProtected(const KeyspaceRef& keyspace);
 
   RocksEngine* const engine_;
   WriteGroup* const group_;

@@ -182,7 +182,7 @@ class Life {
     Must(keyspace.status());
     const bool standby = OneIn(2);
     Must(store_.Publish(*keyspace, label, [&](MetaUpdate& update) {
-      if (standby) update.SetIngesting(*keyspace, true, kTimestampZero);
+      if (standby) update.Stage(*keyspace).SetIngesting(true, kTimestampZero);
     }));
     ModelKeyspace& model = model_[label];
     model.state.epoch = Epoch(1);
@@ -347,9 +347,9 @@ class Life {
     const KeyspaceRef keyspace = store_.Find(*label);
     Timestamp newest;
     Update([&](MetaUpdate& update) {
-      EXPECT_EQ(update.BumpEpoch(keyspace).value(), model.state.epoch.value() + 1);
-      newest = update.Hide(keyspace, after);
-      update.SetIngesting(keyspace, false, after);
+      EXPECT_EQ(update.Stage(keyspace).BumpEpoch().value(), model.state.epoch.value() + 1);
+      newest = update.Stage(keyspace).Hide(after);
+      update.Stage(keyspace).SetIngesting(false, after);
     });
     if (model.Newest() > model.state.floor) {  // below it, collection may have taken it
       EXPECT_EQ(newest, model.Newest());
@@ -388,8 +388,8 @@ class Life {
     const Timestamp after = Moment(model, model.state.floor, Resolved(model));
     const KeyspaceRef keyspace = store_.Find(*label);
     Update([&](MetaUpdate& update) {
-      update.BumpEpoch(keyspace);
-      update.SetIngesting(keyspace, true, after);
+      update.Stage(keyspace).BumpEpoch();
+      update.Stage(keyspace).SetIngesting(true, after);
     });
     model.state.epoch = Epoch(model.state.epoch.value() + 1);
     model.state.ingesting = true;
@@ -407,9 +407,9 @@ class Life {
     ModelKeyspace& model = model_[*label];
     const KeyspaceRef keyspace = store_.Find(*label);
     Update([&](MetaUpdate& update) {
-      update.BumpEpoch(keyspace);
+      update.Stage(keyspace).BumpEpoch();
       model.state.frontier = update.visible();
-      update.SetIngesting(keyspace, true, update.visible());
+      update.Stage(keyspace).SetIngesting(true, update.visible());
     });
     model.state.epoch = Epoch(model.state.epoch.value() + 1);
     model.state.ingesting = true;
@@ -454,7 +454,8 @@ class Life {
     Must(imported.status());
     const std::string name = fmt::format("k{}", labels_++);
     const Timestamp frontier = copy.state.ingesting ? copy.state.frontier : manifest->copied_upto;
-    Must(store_.Publish(*imported, name, [&](MetaUpdate& update) { update.SetIngesting(*imported, true, frontier); }));
+    Must(
+        store_.Publish(*imported, name, [&](MetaUpdate& update) { update.Stage(*imported).SetIngesting(true, frontier); }));
     copy.state.ingesting = true;
     copy.state.frontier = frontier;
     copy.state.epoch = Epoch(1);
@@ -672,7 +673,8 @@ class Life {
     const auto standby = store_.store()->CreateKeyspace();
     Must(standby.status());
     const std::string name = fmt::format("k{}", labels_++);
-    Must(store_.Publish(*standby, name, [&](MetaUpdate& update) { update.SetIngesting(*standby, true, kTimestampZero); }));
+    Must(store_.Publish(*standby, name,
+                        [&](MetaUpdate& update) { update.Stage(*standby).SetIngesting(true, kTimestampZero); }));
     Stream(*label, name, kTimestampZero, upto, middle);
     Stream(*label, name, middle, upto, upto);
     ModelKeyspace& copy = model_[name];

@@ -216,7 +216,7 @@ class ModelTest : public MvccReaderTest {
     const auto swept = SweepHidden(store_.get(), keyspace_, epoch_, {}, nullptr);
     ASSERT_TRUE(swept.ok()) << swept.status();
     now_ = promoted_at_;  // timestamps above are used again, as a stream that resends them does
-    Update([&](MetaUpdate& update) { update.SetIngesting(keyspace_, true, Timestamp{now_}); });
+    Update([&](MetaUpdate& update) { update.Stage(keyspace_).SetIngesting(true, Timestamp{now_}); });
   }
 
   void CheckReads() {

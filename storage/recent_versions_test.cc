@@ -165,8 +165,8 @@ TEST_F(RecentReadTest, WhateverChangesAKeyspaceNoReadIsStale) {
         break;
       case 3: {
         Update([&](MetaUpdate& update) {
-          update.BumpEpoch(keyspace_);
-          update.SetIngesting(keyspace_, true, before);
+          update.Stage(keyspace_).BumpEpoch();
+          update.Stage(keyspace_).SetIngesting(true, before);
         });
         Ingest(keyspace_, {PutAt(key(), before.ns + 1, value), DeleteAt(key(), before.ns + 2)}, before.ns + 2);
         Promote(keyspace_, before.ns + 2);

@@ -191,7 +191,7 @@ absl::StatusOr<EraseProgress> SweepHidden(Store* store, const KeyspaceRef& keysp
       if (keyspace->state()->epoch != epoch) {
         return FencedError("the sweeper no longer owns the keyspace");
       }
-      update.RetireHidden(keyspace, interval.after);
+      update.Stage(keyspace).RetireHidden(interval.after);
       return absl::OkStatus();
     }));
   }

@@ -146,7 +146,7 @@ TEST_F(RevertTest, OwnerLostBetweenErasingAndRetiringLeavesTheIntervalToTheNextO
   const Epoch sweeper = Promote(keyspace, 20);
   Epoch next;
   const auto swept = SweepHidden(store_.get(), keyspace, sweeper, {}, [&](const EraseProgress&) {
-    Update([&](MetaUpdate& update) { next = update.BumpEpoch(keyspace); });
+    Update([&](MetaUpdate& update) { next = update.Stage(keyspace).BumpEpoch(); });
   });
   EXPECT_TRUE(IsFenced(swept.status())) << swept.status();
   EXPECT_EQ(keyspace->state()->hidden.size(), 1u);
@@ -160,7 +160,7 @@ TEST_F(RevertTest, SweepErasesHiddenVersionsAndRetiresTheirIntervals) {
   const Epoch epoch = Promote(keyspace, 20);
   const Timestamp kept = CommitPut(keyspace, "c", "kept");
   const Timestamp hidden = CommitPut(keyspace, "d", "hidden");
-  Update([&](MetaUpdate& update) { update.Hide(keyspace, kept); });
+  Update([&](MetaUpdate& update) { update.Stage(keyspace).Hide(kept); });
   ASSERT_EQ(keyspace->state()->hidden.size(), 2u);
   const std::string before = ScanAt(keyspace, hidden.ns);
   EraseProgress reported;

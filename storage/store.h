@@ -20,6 +20,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -91,33 +92,55 @@ class CommitObserver {
   virtual void OnPublished(const std::vector<PublishedCommit>& commits, Timestamp resolved) = 0;
 };
 
+class MetaUpdateImpl;
+
+// A keyspace as a MetaUpdate will leave it: the changes are called here. Each acts on what those before it in the same
+// update left, and becomes visible with the update as a whole. A handle, good within UpdateMeta's callback. Where a change
+// cannot be made, the whole update is refused with the first such reason.
+class StagedKeyspace {
+ public:
+  // Ends the present owner's writes and returns the epoch of the next one (R4).
+  Epoch BumpEpoch();
+  // Hides every version above `after` and returns U, the newest version present at this moment; no other write comes in
+  // between. The store's clock moves above U, so later commits are never inside. U <= after: nothing to hide, no interval
+  // is made. Refused (22023) if `after` is below the staged floor.
+  Timestamp Hide(Timestamp after);
+  // Removes the interval that begins at `after`. REQUIRES: it was swept (nothing is left in it).
+  void RetireHidden(Timestamp after);
+  void SetIngesting(bool ingesting, Timestamp frontier);
+  void Publish();  // makes an unpublished keyspace live
+  void MarkDropping();
+  // Raises the floor towards `wanted`, not beyond what is resolved, protected or hidden (R6, R8, R11), and returns it:
+  // staged intervals and frontiers count, protections count as they were before the update. Versions below the floor may be
+  // deleted once this update is durable.
+  Timestamp RaiseFloor(Timestamp wanted);
+
+ private:
+  friend class MetaUpdateImpl;
+  StagedKeyspace(MetaUpdateImpl* update, KeyspaceRef keyspace) : update_(update), keyspace_(std::move(keyspace)) {}
+
+  MetaUpdateImpl* update_;
+  KeyspaceRef keyspace_;
+};
+
 // The change of `meta` being built by UpdateMeta's callback: on the writer thread, atomic, durable when UpdateMeta returns
-// OK. Reads see the state before this update.
+// OK. What is decided is read as it was before this update; what is changed is staged, and nothing of it shows in the
+// former.
 class MetaUpdate {
  public:
   virtual ~MetaUpdate() = default;
 
+  // --- Before this update: durable and published, and all of one moment. ---
   // Records of the layers above, under their own key prefixes (tenant/catalog.h).
-  virtual absl::StatusOr<std::optional<std::string>> Get(std::string_view key) = 0;
+  virtual absl::StatusOr<std::optional<std::string>> GetBefore(std::string_view key) = 0;
+  std::shared_ptr<const KeyspaceState> Before(const KeyspaceRef& keyspace) const { return keyspace->state(); }
+  // The newest timestamp below which all commits are published.
+  virtual Timestamp visible() const = 0;
+
+  // --- Staged by this update. ---
   virtual void Put(std::string_view key, std::string_view value) = 0;
   virtual void Delete(std::string_view key) = 0;
-
-  // Ends the present owner's writes and returns the epoch of the next one (R4).
-  virtual Epoch BumpEpoch(const KeyspaceRef& keyspace) = 0;
-  // Hides every version above `after` and returns U, the newest version present at this moment, after any BumpEpoch of this
-  // update. The store's clock moves above U, so later commits are never inside. U <= after: nothing to hide, no interval is
-  // made.
-  virtual Timestamp Hide(const KeyspaceRef& keyspace, Timestamp after) = 0;
-  // Removes the interval that begins at `after`. REQUIRES: it was swept (nothing is left in it).
-  virtual void RetireHidden(const KeyspaceRef& keyspace, Timestamp after) = 0;
-  virtual void SetIngesting(const KeyspaceRef& keyspace, bool ingesting, Timestamp frontier) = 0;
-  virtual void Publish(const KeyspaceRef& keyspace) = 0;  // makes an unpublished keyspace live
-  virtual void MarkDropping(const KeyspaceRef& keyspace) = 0;
-  // Raises the floor towards `wanted`, not beyond what is resolved, protected or hidden (R6, R8, R11), and returns it.
-  // Versions below it may be deleted once this update is durable.
-  virtual Timestamp RaiseFloor(const KeyspaceRef& keyspace, Timestamp wanted) = 0;
-  // The newest timestamp below which all commits are published. What a decision made in this update may rely on.
-  virtual Timestamp visible() const = 0;
+  virtual StagedKeyspace Stage(const KeyspaceRef& keyspace) = 0;
 };
 
 class Store {
@@ -164,8 +187,8 @@ class Store {
   virtual Timestamp visible() const = 0;
   // What reads of this keyspace may rely on: `visible`, or the frontier of a keyspace under ingestion (R2).
   virtual Timestamp Resolved(const Keyspace& keyspace) const = 0;
-  // Returns when visible() >= ts. DeadlineExceeded/Cancelled when `stop` is requested first; OutOfRange (22023) at once if
-  // ts is further ahead of the clock than kCeilingLeadNs.
+  // Returns when visible() >= ts. Cancelled when `stop` is requested first; 22023 at once if ts is further ahead of the
+  // clock than kCeilingLeadNs.
   virtual absl::Status WaitVisible(Timestamp ts, std::stop_token stop) = 0;
   // A timestamp never handed out before and never to be again, restarts included; under the ceiling. For row ids.
   virtual absl::StatusOr<Timestamp> ReserveTimestamp() = 0;

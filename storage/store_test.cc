@@ -224,7 +224,7 @@ TEST_F(StoreTest, OldOwnersWritesAreRefusedByStorage) {
   const KeyspaceRef keyspace = NewKeyspace();
   const Epoch old_epoch = keyspace->state()->epoch;
   Epoch new_epoch;
-  Update([&](MetaUpdate& update) { new_epoch = update.BumpEpoch(keyspace); });
+  Update([&](MetaUpdate& update) { new_epoch = update.Stage(keyspace).BumpEpoch(); });
   EXPECT_EQ(new_epoch.value(), old_epoch.value() + 1);
   const absl::Status commit = TryPut(keyspace, old_epoch, "k", "v").status();
   EXPECT_EQ(SqlStateOf(commit), "55000");
@@ -260,8 +260,8 @@ TEST_F(StoreTest, NothingOfTheOldOwnerFollowsABumpUnderLoad) {
   for (int seen = 0; seen < 100; seen = acknowledged) acknowledged.wait(seen);
   Timestamp present;
   Update([&](MetaUpdate& update) {
-    update.BumpEpoch(keyspace);
-    present = update.Hide(keyspace, update.visible());
+    update.Stage(keyspace).BumpEpoch();
+    present = update.Stage(keyspace).Hide(update.visible());
   });
   threads.clear();
   EXPECT_LE(newest_acknowledged.load(), present.ns);
@@ -274,12 +274,36 @@ TEST_F(StoreTest, RefusedUpdateLeavesNothing) {
   const KeyspaceRef keyspace = NewKeyspace();
   const absl::Status status = store_->UpdateMeta([&](MetaUpdate& update) {
     update.Put("test/a", "1");
-    update.BumpEpoch(keyspace);
+    update.Stage(keyspace).BumpEpoch();
     return SqlError("55000", "no");
   });
   EXPECT_EQ(MessageOf(status), "no");
   EXPECT_EQ(keyspace->state()->epoch, Epoch(1));
   EXPECT_FALSE(store_->GetMeta("test/a")->has_value());
+}
+
+TEST_F(StoreTest, AnUpdateReadsWhatWasBeforeItAndStagesChangesOneOnAnother) {
+  const KeyspaceRef keyspace = NewKeyspace();
+  const Timestamp kept = CommitPut(keyspace, "k", "1");
+  CommitPut(keyspace, "k", "2");
+  Update([&](MetaUpdate& update) {
+    update.Put("test/a", "1");
+    EXPECT_FALSE(update.GetBefore("test/a")->has_value());
+    StagedKeyspace staged = update.Stage(keyspace);
+    EXPECT_EQ(staged.BumpEpoch(), Epoch(2));
+    EXPECT_EQ(update.Stage(keyspace).BumpEpoch(), Epoch(3));
+    staged.Hide(kept);
+    EXPECT_EQ(staged.RaiseFloor(update.visible()), kept);  // the floor stops at the interval that was staged just now
+    EXPECT_EQ(update.Before(keyspace)->epoch, Epoch(1));
+    EXPECT_EQ(update.Before(keyspace)->floor, kTimestampZero);
+    EXPECT_TRUE(update.Before(keyspace)->hidden.empty());
+  });
+  const std::shared_ptr<const KeyspaceState> state = keyspace->state();
+  EXPECT_EQ(state->epoch, Epoch(3));
+  EXPECT_EQ(state->floor, kept);
+  ASSERT_EQ(state->hidden.size(), 1u);
+  EXPECT_EQ(state->hidden[0].after, kept);
+  EXPECT_EQ(**store_->GetMeta("test/a"), "1");
 }
 
 TEST_F(StoreTest, UpdatesSeeTheOnesBeforeThem) {
@@ -290,7 +314,7 @@ TEST_F(StoreTest, UpdatesSeeTheOnesBeforeThem) {
     threads.emplace_back([&] {
       for (int i = 0; i < kUpdates; ++i) {
         Update([&](MetaUpdate& update) {
-          const auto value = update.Get("test/n");
+          const auto value = update.GetBefore("test/n");
           ASSERT_TRUE(value.ok());
           update.Put("test/n", std::to_string(value->has_value() ? std::stoi(**value) + 1 : 1));
         });
@@ -376,7 +400,7 @@ TEST_F(StoreTest, UnsweptIntervalIsNotRetired) {
   Promote(keyspace, 10);
   const auto retire = [&] {
     return store_->UpdateMeta([&](MetaUpdate& update) {
-      update.RetireHidden(keyspace, {10});
+      update.Stage(keyspace).RetireHidden({10});
       return absl::OkStatus();
     });
   };
@@ -585,7 +609,7 @@ TEST_F(StoreTest, StartDropsWhatWasNeverPublishedOrWasBeingDropped) {
   KeyspaceRef unpublished = *store_->CreateKeyspace();
   Ingest(unpublished, {PutAt("k", 10, "v")}, 10);
   Update([&](MetaUpdate& update) {
-    update.MarkDropping(dropping);
+    update.Stage(dropping).MarkDropping();
     Protect(update, dropping->incarnation(), "failover", {1});
     Protect(update, live->incarnation(), "failover", {1});
   });
@@ -613,14 +637,14 @@ TEST_F(StoreTest, DroppedKeyspaceTakesNoMoreWrites) {
     });
   }
   Update([&](MetaUpdate& update) {
-    update.MarkDropping(keyspace);
+    update.Stage(keyspace).MarkDropping();
     Protect(update, keyspace->incarnation(), "failover", {1});
   });
   ASSERT_TRUE(store_->DropKeyspace(keyspace).ok());
   writers.clear();
   EXPECT_TRUE(IsFenced(TryPut(keyspace, Epoch(1), "k", "v").status()));
   EXPECT_TRUE(IsFenced(store_->UpdateMeta([&](MetaUpdate& update) {
-    update.Publish(keyspace);
+    update.Stage(keyspace).Publish();
     return absl::OkStatus();
   })));
   EXPECT_TRUE(IsFenced(store_->DropKeyspace(keyspace)));

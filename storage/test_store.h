@@ -45,13 +45,13 @@ class StoreFixture : public testing::Test {
   KeyspaceRef NewKeyspace() {
     auto keyspace = store_->CreateKeyspace();
     CHECK(keyspace.ok(), keyspace.status().ToString().c_str());
-    Update([&](MetaUpdate& update) { update.Publish(*keyspace); });
+    Update([&](MetaUpdate& update) { update.Stage(*keyspace).Publish(); });
     return *keyspace;
   }
   // Published, and under ingestion: the test chooses the timestamps.
   KeyspaceRef NewStandby() {
     KeyspaceRef keyspace = NewKeyspace();
-    Update([&](MetaUpdate& update) { update.SetIngesting(keyspace, true, kTimestampZero); });
+    Update([&](MetaUpdate& update) { update.Stage(keyspace).SetIngesting(true, kTimestampZero); });
     return keyspace;
   }
 
@@ -73,9 +73,9 @@ class StoreFixture : public testing::Test {
   Epoch Promote(const KeyspaceRef& keyspace, uint64_t after) {
     Epoch epoch;
     Update([&](MetaUpdate& update) {
-      epoch = update.BumpEpoch(keyspace);
-      update.Hide(keyspace, Timestamp{after});
-      update.SetIngesting(keyspace, false, Timestamp{after});
+      epoch = update.Stage(keyspace).BumpEpoch();
+      update.Stage(keyspace).Hide(Timestamp{after});
+      update.Stage(keyspace).SetIngesting(false, Timestamp{after});
     });
     return epoch;
   }

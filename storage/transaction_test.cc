@@ -418,7 +418,7 @@ TEST_F(TransactionTest, ASavepointCostsWhatIsWrittenAfterIt) {
 TEST_F(TransactionTest, ServiceStoppedMeanwhileEndsTheTransaction) {
   const auto transaction = Begin();
   LockAndPut(*transaction, "a", "1");
-  Update([&](MetaUpdate& update) { update.BumpEpoch(keyspace_); });
+  Update([&](MetaUpdate& update) { update.Stage(keyspace_).BumpEpoch(); });
   const absl::Status stopped = transaction->Commit().status();
   EXPECT_EQ(SqlStateOf(stopped), sqlstate::kAdminShutdown);
   EXPECT_EQ(MessageOf(stopped), "terminating connection because the virtual cluster's service was stopped");

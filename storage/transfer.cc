@@ -24,7 +24,7 @@ const char* FolderOf(TransferFile::Family family) { return family == TransferFil
 class ScratchFolder {
  public:
   ScratchFolder(rocksdb::Env* env, std::string path) : env_(env), path_(std::move(path)) {}
-  ~ScratchFolder() { (void)RemoveTree(env_, path_); }  // or the next start does
+  ~ScratchFolder() { (void)RemoveTree(env_, path_); }  // what stays after an error the next start removes
   ScratchFolder(const ScratchFolder&) = delete;
   ScratchFolder& operator=(const ScratchFolder&) = delete;
   const std::string& path() const { return path_; }
@@ -73,7 +73,7 @@ absl::StatusOr<TransferManifest> ExportFiles(RocksStore* store, const KeyspaceRe
   RETURN_IF_ERROR(store->writer().Run([&] {
     const std::shared_ptr<const KeyspaceState> state = keyspace->state();
     manifest.copied_upto = state->ingesting ? std::max(state->newest, state->frontier) : store->visible();
-    manifest.floor = state->floor;  // R8: after the export
+    manifest.floor = state->floor;  // R8: the floor is read after the export
     return absl::OkStatus();
   }));
   return manifest;
@@ -140,7 +140,7 @@ absl::StatusOr<KeyspaceRef> Adopt(RocksStore* store, const TransferManifest& man
           live.largestkey = file.largest_key;
           metadata.files.push_back(std::move(live));
         }
-        if (metadata.files.empty()) return store->MakeEmptyFamily(name, options);  // RocksDB refuses to import nothing
+        if (metadata.files.empty()) return store->MakeEmptyFamily(name, options);  // RocksDB refuses to import no files
         return store->MakeImportedFamily(name, options, metadata);
       });
 }
@@ -184,7 +184,7 @@ absl::StatusOr<KeyspaceRef> CloneKeyspace(Store* store, const KeyspaceRef& keysp
   const std::vector<HiddenInterval> hidden = keyspace->state()->hidden;
   RETURN_IF_ERROR(rocks->writer().Update([&](MetaUpdateImpl& update) {
     update.CarryHidden(clone, hidden);
-    update.Hide(clone, manifest.copied_from);
+    update.Stage(clone).Hide(manifest.copied_from);
     return absl::OkStatus();
   }));
   return clone;

@@ -71,7 +71,7 @@ TEST_F(TransferTest, CopyHoldsHistoryAndIndex) {
 
   CommitPut(keyspace, "after", "v");
   const absl::Status published = other_->UpdateMeta([&](MetaUpdate& update) {
-    update.Publish(*copy);
+    update.Stage(*copy).Publish();
     return absl::OkStatus();
   });
   EXPECT_TRUE(published.ok());

@@ -28,18 +28,19 @@ WriteGroup::WriteGroup(RocksEngine* engine, HybridClock* clock) : engine_(engine
 }
 
 WriteGroup::Staged& WriteGroup::Stage(const KeyspaceRef& keyspace) {
+  CHECK(!sealed_, "a group grew after it was written");
   const auto [it, inserted] = staged_.try_emplace(keyspace.get());
   if (inserted) it->second = {keyspace, *keyspace->state()};
   return it->second;
 }
 
-const KeyspaceState& WriteGroup::StateOf(const KeyspaceRef& keyspace) { return Stage(keyspace).state; }
+KeyspaceState WriteGroup::StateOf(const KeyspaceRef& keyspace) { return Stage(keyspace).state; }
 
-KeyspaceState& WriteGroup::ChangeState(const KeyspaceRef& keyspace) {
+void WriteGroup::Change(const KeyspaceRef& keyspace, absl::FunctionRef<void(KeyspaceState&)> change) {
   Staged& staged = Stage(keyspace);
   staged.record_changed = true;
   staged.changed_otherwise = true;
-  return staged.state;
+  change(staged.state);
 }
 
 void WriteGroup::ChangeFrontier(const KeyspaceRef& keyspace, Timestamp frontier) {
@@ -57,11 +58,13 @@ void WriteGroup::Forget(const KeyspaceRef& keyspace) {
 }
 
 void WriteGroup::PutMeta(std::string_view key, std::string_view value) {
+  CHECK(!sealed_, "a group grew after it was written");
   batch_.Put(engine_->meta, rocksdb::Slice(key), rocksdb::Slice(value));
   ++puts_;
 }
 
 void WriteGroup::DeleteMeta(std::string_view key) {
+  CHECK(!sealed_, "a group grew after it was written");
   batch_.Delete(engine_->meta, rocksdb::Slice(key));
   ++deletes_;
 }
@@ -74,7 +77,7 @@ void WriteGroup::RaiseClock(Timestamp ts) {
 }
 
 absl::Status WriteGroup::CheckOwner(const KeyspaceRef& keyspace, Epoch epoch) {
-  const KeyspaceState& state = StateOf(keyspace);
+  const KeyspaceState state = StateOf(keyspace);
   if (state.dropping) {  // R12: a batch that names a dropped family would put the whole store into its error state
     return FencedError(fmt::format("keyspace {} is being dropped", keyspace->incarnation().value()));
   }
@@ -95,7 +98,7 @@ absl::Status WriteGroup::Validate(const CommitRequest& request) {
       if (read.Contains(write.key)) return SerializationFailure();
     }
   }
-  const KeyspaceState& state = StateOf(request.keyspace);
+  const KeyspaceState state = StateOf(request.keyspace);
   if (request.validate_after < state.floor) return SerializationFailure();  // R8: entries may be missing
   const std::unique_ptr<rocksdb::Iterator> it(keyspace.db()->NewIterator(rocksdb::ReadOptions(), keyspace.changes()));
   it->Seek(EncodeTimestamp(request.validate_after.Next()));
@@ -123,7 +126,7 @@ void WriteGroup::PutVersion(const RocksKeyspace& keyspace, std::string_view key,
 }
 
 void WriteGroup::PutChange(const RocksKeyspace& keyspace, Timestamp ts, const std::vector<std::string_view>& keys) {
-  for (const auto& [key, value] : EncodeChange(ts, keys)) {  // K1: in the batch of the versions it names
+  for (const auto& [key, value] : EncodeChange(ts, keys)) {  // K1: an entry is in the batch of the versions that it names
     batch_.Put(keyspace.changes(), key, value);
     ++puts_;
   }
@@ -164,8 +167,8 @@ absl::StatusOr<Timestamp> WriteGroup::AddCommit(const CommitRequest& request) {
 
 absl::Status WriteGroup::AddIngest(const IngestRequest& request) {
   RETURN_IF_ERROR(CheckOwner(request.keyspace, request.epoch));
-  const KeyspaceState& state = StateOf(request.keyspace);
-  if (!state.hidden.empty()) {  // R5: versions that are rightly sent again would be hidden, and swept
+  const KeyspaceState state = StateOf(request.keyspace);
+  if (!state.hidden.empty()) {  // R5: versions that a source rightly sends again would be hidden, and swept
     return SqlError(sqlstate::kObjectNotInPrerequisiteState,
                     fmt::format("keyspace {} still has {} hidden interval(s) to sweep before it can ingest",
                                 request.keyspace->incarnation().value(), state.hidden.size()));
@@ -177,7 +180,8 @@ absl::Status WriteGroup::AddIngest(const IngestRequest& request) {
   std::sort(versions.begin(), versions.end(), [](const Version* a, const Version* b) {
     return std::tie(a->timestamp, a->key) < std::tie(b->timestamp, b->key);
   });
-  if (!versions.empty() && versions.front()->timestamp <= state.floor) {  // R8: what superseded it may be collected already
+  if (!versions.empty() &&
+      versions.front()->timestamp <= state.floor) {  // R8: what superseded the version may be collected already
     return SqlError(sqlstate::kObjectNotInPrerequisiteState,
                     fmt::format("a version at {} came after history up to {} was garbage collected",
                                 FormatHlc(versions.front()->timestamp), FormatHlc(state.floor)));
@@ -188,7 +192,7 @@ absl::Status WriteGroup::AddIngest(const IngestRequest& request) {
     size_t end = begin;
     for (; end < versions.size() && versions[end]->timestamp == ts; ++end) {
       const Version& version = *versions[end];
-      if (!keys.empty() && keys.back() == version.key) continue;  // sent twice
+      if (!keys.empty() && keys.back() == version.key) continue;  // the version was sent twice
       const char kind = static_cast<char>(version.write.kind);
       const rocksdb::Slice stored[] = {rocksdb::Slice(&kind, 1), rocksdb::Slice(version.write.value)};
       PutVersion(keyspace, version.key, ts, {stored, 2});
@@ -222,12 +226,17 @@ bool WriteGroup::empty() const {
          std::none_of(staged_.begin(), staged_.end(), [](const auto& entry) { return entry.second.record_changed; });
 }
 
-rocksdb::Status WriteGroup::WriteBatch() {
-  for (auto& [key, staged] : staged_) {
+void WriteGroup::Seal() {
+  for (const auto& [key, staged] : staged_) {
     if (!staged.record_changed || staged.forgotten) continue;
     PutMeta(MetaKeyspaceKey(staged.keyspace->incarnation()), EncodeKeyspaceState(staged.state));
-    staged.record_changed = false;
   }
+  sealed_ = true;
+}
+
+rocksdb::Status WriteGroup::WriteBatch() {
+  CHECK(!sealed_ || !files_, "the files of a commit were to be adopted twice");
+  if (!sealed_) Seal();
   rocksdb::WriteOptions options;
   options.sync = sync_;
   const rocksdb::Status status = files_ ? files_->Adopt() : engine_->db->Write(options, &batch_);
@@ -241,6 +250,7 @@ rocksdb::Status WriteGroup::WriteBatch() {
   return status;
 }
 
+// Steps 2 to 4 of the order of publication (storage/published_state.h).
 void WriteGroup::Publish() {
   for (size_t i = 0; i < commits_.size(); ++i) committed_to_[i]->NoteCommit(*commits_[i].writes, commits_[i].timestamp);
   if (new_ceiling_) clock_->SetCeiling(*new_ceiling_);

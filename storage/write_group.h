@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "rocksdb/write_batch.h"
 #include "storage/commit_files.h"
 #include "storage/hybrid_clock.h"
@@ -26,19 +27,22 @@ class WriteGroup {
   absl::Status AddIngest(const IngestRequest& request);
   absl::Status AddErase(const Store::EraseRequest& request);
 
-  // For MetaUpdate. Staged states are what later members of the group are checked against; they become the keyspaces'
-  // states when the group is published.
-  const KeyspaceState& StateOf(const KeyspaceRef& keyspace);
-  KeyspaceState& ChangeState(const KeyspaceRef& keyspace);  // its durable fields: a record is written
+  // For MetaUpdate. A keyspace's state is staged here from the first member that names it: later members are checked
+  // against what earlier ones left, and it becomes the keyspace's state when the group is published.
+  KeyspaceState StateOf(const KeyspaceRef& keyspace);  // a copy: what is staged changes under later calls
+  // Of the durable fields: a record is written. `change` is called at once.
+  void Change(const KeyspaceRef& keyspace, absl::FunctionRef<void(KeyspaceState&)> change);
   void ChangeFrontier(const KeyspaceRef& keyspace, Timestamp frontier);
-  void Forget(const KeyspaceRef& keyspace);  // its records go, and it is marked gone
+  void Forget(const KeyspaceRef& keyspace);  // the keyspace's records go, and it is marked gone
   void PutMeta(std::string_view key, std::string_view value);
   void DeleteMeta(std::string_view key);
   void RaiseClock(Timestamp ts);  // the clock is at or above `ts` once the group is published
   void RequireSync() { sync_ = true; }
 
   bool empty() const;
-  // Writes, and syncs if a member asks for it. On an error nothing of the group took place.
+  // Writes, and syncs if a member asks for it. On an error nothing of the group took place, and this may be called again,
+  // as the writer does once it has made room on a full disk: it writes the same batch. Nothing is added after the first
+  // call. Files that a commit is written as are adopted once: REQUIRES that there are none at a second call.
   rocksdb::Status WriteBatch();
   // After a successful WriteBatch: the states, and the clock if the group raised it.
   void Publish();
@@ -49,11 +53,12 @@ class WriteGroup {
     KeyspaceRef keyspace;
     KeyspaceState state;
     bool record_changed = false;
-    bool changed_otherwise = false;  // than by commits
+    bool changed_otherwise = false;  // its versions or state changed, in other ways than by commits
     bool forgotten = false;
   };
 
   Staged& Stage(const KeyspaceRef& keyspace);
+  void Seal();
   absl::Status CheckOwner(const KeyspaceRef& keyspace, Epoch epoch);
   absl::Status Validate(const CommitRequest& request);
   // `stored`: kind byte and value, in parts.
@@ -65,16 +70,17 @@ class WriteGroup {
   RocksEngine* const engine_;
   HybridClock* const clock_;
   rocksdb::WriteBatch batch_;
-  std::string version_key_;  // kept for its memory
+  std::string version_key_;  // of PutVersion; kept for its memory
   std::optional<CommitFiles> files_;
   std::map<const Keyspace*, Staged> staged_;
   std::vector<PublishedCommit> commits_;
-  std::vector<RocksKeyspace*> committed_to_;  // by each of commits_
+  std::vector<RocksKeyspace*> committed_to_;  // the keyspace of each of commits_
   std::optional<Timestamp> new_ceiling_;
   Timestamp raise_to_;
   uint64_t puts_ = 0;
   uint64_t deletes_ = 0;
   bool sync_ = false;
+  bool sealed_ = false;  // the batch is complete: WriteBatch was called
 };
 
 // The newest version present, from the last entry of the change index; zero if empty. One step.

@@ -68,8 +68,8 @@ class StreamTest : public StoreFixture {
     start_at_ = manifest.copied_from;
     first_frontier_ = manifest.copied_upto;
     const absl::Status status = standby_store_->UpdateMeta([&](MetaUpdate& update) {
-      update.Publish(standby_);
-      update.SetIngesting(standby_, true, kTimestampZero);
+      update.Stage(standby_).Publish();
+      update.Stage(standby_).SetIngesting(true, kTimestampZero);
       return absl::OkStatus();
     });
     ASSERT_TRUE(status.ok()) << status;
@@ -89,7 +89,7 @@ class StreamTest : public StoreFixture {
   IngestionOptions Ingestion(std::string uri = "") {
     Epoch epoch;
     const absl::Status status = standby_store_->UpdateMeta([&](MetaUpdate& update) {
-      epoch = update.BumpEpoch(standby_);
+      epoch = update.Stage(standby_).BumpEpoch();
       return absl::OkStatus();
     });
     EXPECT_TRUE(status.ok()) << status;
@@ -218,7 +218,7 @@ TEST_F(StreamTest, AFencedAttemptWritesNothingMore) {
   ExpectEqualAt(CommitMany(1, "y"));
   ASSERT_TRUE(standby_store_
                   ->UpdateMeta([&](MetaUpdate& update) {
-                    update.BumpEpoch(standby_);
+                    update.Stage(standby_).BumpEpoch();
                     return absl::OkStatus();
                   })
                   .ok());
@@ -279,7 +279,7 @@ TEST_F(StreamTest, ACatchUpBelowTheFloorSaysThatHistoryIsGone) {
   manifest->floor = manifest->copied_from;
   auto imported = ImportKeyspace(store_.get(), *manifest, dir_ + "/export");
   ASSERT_TRUE(imported.ok()) << imported.status();
-  Update([&](MetaUpdate& update) { update.Publish(*imported); });
+  Update([&](MetaUpdate& update) { update.Stage(*imported).Publish(); });
   source_ = *imported;
   wire::SubscribeRequest request;
   request.set_after(manifest->floor.ns - 1);
@@ -295,11 +295,11 @@ TEST_F(StreamTest, SubscriptionsThatCannotBeRightAreRefused) {
   wire::SubscribeRequest ahead;
   ahead.set_after(store_->visible().ns + 60'000'000'000);
   EXPECT_EQ(SqlStateOf(Refusal(ahead)), "55000");
-  Update([&](MetaUpdate& update) { update.SetIngesting(source_, true, Timestamp{1}); });
+  Update([&](MetaUpdate& update) { update.Stage(source_).SetIngesting(true, Timestamp{1}); });
   EXPECT_EQ(SqlStateOf(Refusal({})), "55000");
   Update([&](MetaUpdate& update) {
-    update.SetIngesting(source_, false, Timestamp{1});
-    update.MarkDropping(source_);
+    update.Stage(source_).SetIngesting(false, Timestamp{1});
+    update.Stage(source_).MarkDropping();
   });
   EXPECT_EQ(SqlStateOf(Refusal({})), "55000");
 }
@@ -310,8 +310,8 @@ TEST_F(StreamTest, AChangeOfHistoryEndsTheStream) {
   auto connection = Connect();
   ExpectEqualAt(CommitMany(3, "undone"));
   Update([&](MetaUpdate& update) {
-    update.BumpEpoch(source_);
-    update.Hide(source_, fork);
+    update.Stage(source_).BumpEpoch();
+    update.Stage(source_).Hide(fork);
   });
   EXPECT_EQ(SqlStateOf(connection->producing.get()), "55000");
 }
@@ -321,8 +321,8 @@ TEST_F(StreamTest, HiddenVersionsAreNotCaughtUpWith) {
   CopyToStandby();
   CommitMany(3, "undone");
   Update([&](MetaUpdate& update) {
-    update.BumpEpoch(source_);
-    update.Hide(source_, kept);
+    update.Stage(source_).BumpEpoch();
+    update.Stage(source_).Hide(kept);
   });
   const auto connection = Connect();
   ExpectEqualAt(CommitMany(1, "new"));

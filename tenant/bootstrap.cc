@@ -74,7 +74,7 @@ absl::Status VirtualClustersImpl::Bootstrap() {
   }
   RETURN_IF_ERROR(store_->UpdateMeta([&](MetaUpdate& update) -> absl::Status {
     for (const auto& [keyspace, record] : tenants) {
-      update.Publish(keyspace);
+      update.Stage(keyspace).Publish();
       update.Put(TenantNameKey(record.name()), fmt::format("{}", record.id()));
       PutTenant(update, record);
     }

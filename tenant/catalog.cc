@@ -11,7 +11,9 @@ namespace {
 
 // Reads of the store and of an update in progress look alike.
 absl::StatusOr<std::optional<std::string>> Read(Store& store, const std::string& key) { return store.GetMeta(key); }
-absl::StatusOr<std::optional<std::string>> Read(MetaUpdate& update, const std::string& key) { return update.Get(key); }
+absl::StatusOr<std::optional<std::string>> Read(MetaUpdate& update, const std::string& key) {
+  return update.GetBefore(key);
+}
 
 absl::Status Damaged(std::string_view key) {
   return SqlError(sqlstate::kDataCorrupted, fmt::format("catalog record {} does not decode", key));
@@ -145,9 +147,9 @@ absl::Status UpdateStream(Store* store, StreamId id,
 }
 
 absl::Status AddTenant(MetaUpdate& update, catalog::TenantRecord* record) {
-  ASSIGN_OR_RETURN(const std::optional<std::string> taken, update.Get(TenantNameKey(record->name())));
+  ASSIGN_OR_RETURN(const std::optional<std::string> taken, update.GetBefore(TenantNameKey(record->name())));
   if (taken) return TenantExists(record->name());
-  ASSIGN_OR_RETURN(const std::optional<std::string> newest, update.Get(kTenantCounterKey));
+  ASSIGN_OR_RETURN(const std::optional<std::string> newest, update.GetBefore(kTenantCounterKey));
   record->set_id(newest ? std::strtoull(newest->c_str(), nullptr, 10) + 1 : 1);
   const std::string id = fmt::format("{}", record->id());
   update.Put(kTenantCounterKey, id);

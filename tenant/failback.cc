@@ -66,13 +66,13 @@ absl::Status JournalFailback(Store* store, const catalog::TenantRecord& record, 
   const absl::Status status =
       UpdateTenant(store, TenantId(record.id()), [&](MetaUpdate& update, catalog::TenantRecord& now) -> absl::Status {
         RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kStartReplication, now.name(), StateOf(now), ModeOf(now)));
-        RETURN_IF_ERROR(CheckAnswer(now, *keyspace->state(), response));
-        if (keyspace->state()->epoch != before->epoch) {
+        RETURN_IF_ERROR(CheckAnswer(now, *update.Before(keyspace), response));
+        if (update.Before(keyspace)->epoch != before->epoch) {
           return SqlError(sqlstate::kObjectInUse,
                           fmt::format("tenant \"{}\" changed while its failback was prepared", now.name()));
         }
-        update.BumpEpoch(keyspace);
-        update.SetIngesting(keyspace, true, kTimestampZero);
+        update.Stage(keyspace).BumpEpoch();
+        update.Stage(keyspace).SetIngesting(true, kTimestampZero);
         Unprotect(update, incarnation, kFailoverHolder);
         Protect(update, incarnation, kRetentionHolder, point);
         *now.mutable_ancestry() = response.ancestry();  // R10: in the write that ends the old branch

@@ -76,19 +76,19 @@ absl::StatusOr<PublishedFailover> PublishFailover(Store* store, TenantId tenant,
   Failpoint("failover.before_publish");
   RETURN_IF_ERROR(UpdateTenant(store, tenant, [&](MetaUpdate& update, catalog::TenantRecord& record) -> absl::Status {
     // Nothing between here and the write can move the frontier: T is pinned before it is judged (R8).
-    const Timestamp frontier = result.keyspace == nullptr ? kTimestampZero : result.keyspace->state()->frontier;
+    const Timestamp frontier = result.keyspace == nullptr ? kTimestampZero : update.Before(result.keyspace)->frontier;
     ASSIGN_OR_RETURN(const FailoverPlan plan, JudgeFailover(record, frontier, target));
     if (!plan.reached || result.keyspace == nullptr || record.incarnation() != incarnation.value()) {
       return absl::OutOfRangeError("the failover target is not reached");
     }
-    if (plan.at < result.keyspace->state()->floor) {
+    if (plan.at < update.Before(result.keyspace)->floor) {
       return SqlError(sqlstate::kInvalidParameterValue,
                       fmt::format("history at {} was garbage collected", FormatHlc(plan.at)));
     }
     result.at = plan.at;
-    update.BumpEpoch(result.keyspace);  // R4: U below is final
-    update.Hide(result.keyspace, plan.at);
-    update.SetIngesting(result.keyspace, false, plan.at);
+    update.Stage(result.keyspace).BumpEpoch();  // R4: U below is final
+    update.Stage(result.keyspace).Hide(plan.at);
+    update.Stage(result.keyspace).SetIngesting(false, plan.at);
     ToWire(Fork(FromWire(record.ancestry()), branch, plan.at), record.mutable_ancestry());  // R10
     Protect(update, incarnation, kFailoverHolder, plan.at);
     Unprotect(update, incarnation, kRetentionHolder);

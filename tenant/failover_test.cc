@@ -84,7 +84,7 @@ class FailoverTest : public testing::Test {
     }
     EXPECT_TRUE(store
                     ->UpdateMeta([&](MetaUpdate& update) {
-                      update.SetIngesting(keyspace, true, kTimestampZero);
+                      update.Stage(keyspace).SetIngesting(true, kTimestampZero);
                       return absl::OkStatus();
                     })
                     .ok());
@@ -100,8 +100,8 @@ class FailoverTest : public testing::Test {
     ToWire({{BranchId("a"), kTimestampZero}}, record.mutable_ancestry());
     EXPECT_TRUE(cluster_.store()
                     ->UpdateMeta([&](MetaUpdate& update) -> absl::Status {
-                      update.Publish(keyspace);
-                      update.SetIngesting(keyspace, true, Timestamp{base + versions});
+                      update.Stage(keyspace).Publish();
+                      update.Stage(keyspace).SetIngesting(true, Timestamp{base + versions});
                       return AddTenant(update, &record);
                     })
                     .ok());
@@ -123,7 +123,7 @@ TEST_F(FailoverTest, PromotionDoesTheSameWorkWhateverLiesAbove) {
     const KeyspaceRef model = MakeKeyspace(base, 100 + above);
     ASSERT_TRUE(cluster_.store()
                     ->UpdateMeta([&](MetaUpdate& update) {
-                      update.SetIngesting(model, false, kTimestampZero);
+                      update.Stage(model).SetIngesting(false, kTimestampZero);
                       return absl::OkStatus();
                     })
                     .ok());

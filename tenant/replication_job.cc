@@ -191,8 +191,8 @@ absl::Status ReplicationJob::Adopt(const catalog::TenantRecord& record, const wi
       UpdateTenant(store_, options_.tenant, [&](MetaUpdate& update, catalog::TenantRecord& now) -> absl::Status {
         RETURN_IF_ERROR(CheckPhase(now, catalog::Replication::COPYING));
         catalog::Replication* replication = now.mutable_replication();
-        update.Publish(*keyspace);
-        update.SetIngesting(*keyspace, true, kTimestampZero);
+        update.Stage(*keyspace).Publish();
+        update.Stage(*keyspace).SetIngesting(true, kTimestampZero);
         Protect(update, incarnation, kRetentionHolder, manifest.copied_from);
         now.set_incarnation(incarnation.value());
         *now.mutable_ancestry() = response.ancestry();
@@ -220,7 +220,7 @@ absl::StatusOr<Epoch> ReplicationJob::TakeOver(const KeyspaceRef& keyspace, cata
   RETURN_IF_ERROR(
       UpdateTenant(store_, options_.tenant, [&](MetaUpdate& update, catalog::TenantRecord& record) -> absl::Status {
         RETURN_IF_ERROR(CheckPhase(record, phase));
-        epoch = update.BumpEpoch(keyspace);
+        epoch = update.Stage(keyspace).BumpEpoch();
         return absl::OkStatus();
       }));
   return epoch;
@@ -245,8 +245,8 @@ ReplicationJob::Attempt ReplicationJob::Revert(const catalog::TenantRecord& reco
   absl::Status status =
       UpdateTenant(store_, options_.tenant, [&](MetaUpdate& update, catalog::TenantRecord& now) -> absl::Status {
         RETURN_IF_ERROR(CheckPhase(now, catalog::Replication::REVERTING));
-        if ((*keyspace)->state()->epoch != *epoch) return FencedError("the revert no longer owns the keyspace");
-        update.SetIngesting(*keyspace, true, point);
+        if (update.Before(*keyspace)->epoch != *epoch) return FencedError("the revert no longer owns the keyspace");
+        update.Stage(*keyspace).SetIngesting(true, point);
         now.mutable_replication()->set_phase(catalog::Replication::STREAMING);
         return absl::OkStatus();
       });
@@ -279,9 +279,9 @@ absl::Status ReplicationJob::FollowBranches(const catalog::TenantRecord& record,
   if (ancestry == FromWire(record.ancestry())) return absl::OkStatus();
   CheckAncestry(ancestry);
   RETURN_IF_ERROR(EraseRange(store_, keyspace, epoch, held, kTimestampMax.Prev(), stop, nullptr).status());
-  return UpdateTenant(store_, options_.tenant, [&](MetaUpdate&, catalog::TenantRecord& now) -> absl::Status {
+  return UpdateTenant(store_, options_.tenant, [&](MetaUpdate& update, catalog::TenantRecord& now) -> absl::Status {
     RETURN_IF_ERROR(CheckPhase(now, catalog::Replication::STREAMING));
-    if (keyspace->state()->epoch != epoch) return FencedError("the stream no longer owns the keyspace");
+    if (update.Before(keyspace)->epoch != epoch) return FencedError("the stream no longer owns the keyspace");
     *now.mutable_ancestry() = response.ancestry();
     return absl::OkStatus();
   });
@@ -324,7 +324,7 @@ void ReplicationJob::JournalFrontier(const KeyspaceRef& keyspace, Epoch epoch, T
   const absl::Status status =
       UpdateTenant(store_, options_.tenant, [&](MetaUpdate& update, catalog::TenantRecord& record) -> absl::Status {
         RETURN_IF_ERROR(CheckPhase(record, catalog::Replication::STREAMING));
-        if (keyspace->state()->epoch != epoch) return FencedError("the stream no longer owns the keyspace");
+        if (update.Before(keyspace)->epoch != epoch) return FencedError("the stream no longer owns the keyspace");
         catalog::Replication* replication = record.mutable_replication();
         consistent = ReplicatedTime(*replication, frontier).has_value();
         if (consistent && StateOf(record) == DataState::kInitializing) SetState(record, DataState::kReplicating);

@@ -126,7 +126,7 @@ absl::Status VirtualClustersImpl::PauseReplication(const VirtualClusterSpec& spe
         RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kPause, now.name(), StateOf(now), ModeOf(now)));
         SetState(now, DataState::kPaused);
         // R4. The initial copy may have been adopted since: then its job stops at the state, before it writes.
-        if (keyspace != nullptr) update.BumpEpoch(keyspace);
+        if (keyspace != nullptr) update.Stage(keyspace).BumpEpoch();
         return absl::OkStatus();
       }));
   statement.runtime->job.reset();

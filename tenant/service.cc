@@ -13,7 +13,7 @@ absl::Status VirtualClustersImpl::Serve(const catalog::TenantRecord& record) {
   RETURN_IF_ERROR(UpdateTenant(store_, id, [&](MetaUpdate& update, catalog::TenantRecord& now) -> absl::Status {
     RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kStartService, now.name(), StateOf(now), ModeOf(now)));
     SetMode(now, ServiceMode::kShared);
-    epoch = update.BumpEpoch(keyspace);
+    epoch = update.Stage(keyspace).BumpEpoch();
     return absl::OkStatus();
   }));
   std::shared_ptr<LockTable> locks = LockTable::Create();
@@ -43,7 +43,7 @@ absl::Status VirtualClustersImpl::StopService(const VirtualClusterSpec& spec) {
   ASSIGN_OR_RETURN(const KeyspaceRef keyspace, store_->FindKeyspace(IncarnationId(record.incarnation())));
   RETURN_IF_ERROR(UpdateTenant(store_, statement.runtime->id, [&](MetaUpdate& update, catalog::TenantRecord& now) {
     SetMode(now, ServiceMode::kStopping);
-    update.BumpEpoch(keyspace);  // R4: no commit of a session gets in from here on
+    update.Stage(keyspace).BumpEpoch();  // R4: no commit of a session gets in from here on
     return absl::OkStatus();
   }));
   {

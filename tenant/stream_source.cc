@@ -98,7 +98,7 @@ absl::Status StreamSource::ExpireSilent() {
 absl::Status StreamSource::Forget(StreamId stream) {
   registry_.EndStream(stream);
   RETURN_IF_ERROR(store_->UpdateMeta([&](MetaUpdate& update) -> absl::Status {
-    ASSIGN_OR_RETURN(const std::optional<std::string> there, update.Get(StreamKey(stream)));
+    ASSIGN_OR_RETURN(const std::optional<std::string> there, update.GetBefore(StreamKey(stream)));
     if (!there) return absl::OkStatus();
     ASSIGN_OR_RETURN(const catalog::StreamRecord record, LoadStream(update, stream));
     update.Delete(StreamKey(stream));
@@ -176,7 +176,7 @@ absl::Status StreamSource::AddStream(const Source& source, const wire::OpenReque
   record.set_exporting(exporting);
   return store_->UpdateMeta([&](MetaUpdate& update) -> absl::Status {
     RETURN_IF_ERROR(CheckSame(update, source.tenant));
-    const Timestamp floor = source.keyspace->state()->floor;
+    const Timestamp floor = update.Before(source.keyspace)->floor;
     if (protect < floor) return HistoryReleased(source.tenant.name(), protect, floor);  // R8
     PutStream(update, record);
     Protect(update, source.keyspace->incarnation(), StreamKey(stream), protect);

@@ -22,7 +22,7 @@ TEST(SweeperTest, TellsHowMuchItRemoved) {
     });
     ASSERT_TRUE(status.ok()) << status;
   };
-  update([&](MetaUpdate& meta) { meta.SetIngesting(*keyspace, true, kTimestampZero); });
+  update([&](MetaUpdate& meta) { meta.Stage(*keyspace).SetIngesting(true, kTimestampZero); });
   constexpr uint64_t kCommits = 6000;  // more than one paced batch
   std::vector<Version> versions;
   for (uint64_t ts = 1; ts <= kCommits; ++ts) {
@@ -35,9 +35,9 @@ TEST(SweeperTest, TellsHowMuchItRemoved) {
                             .frontier = Timestamp{kCommits}})
                   .ok());
   update([&](MetaUpdate& meta) {
-    meta.BumpEpoch(*keyspace);
-    meta.Hide(*keyspace, Timestamp{1000});
-    meta.SetIngesting(*keyspace, false, Timestamp{1000});
+    meta.Stage(*keyspace).BumpEpoch();
+    meta.Stage(*keyspace).Hide(Timestamp{1000});
+    meta.Stage(*keyspace).SetIngesting(false, Timestamp{1000});
   });
   Sweeper sweeper(store, "it");
   EXPECT_EQ(sweeper.progress().versions, 0u);

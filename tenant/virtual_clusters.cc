@@ -80,7 +80,7 @@ absl::Status VirtualClustersImpl::Create(const std::string& name, CreateOptions 
   ToWire({{BranchId(store_->random()->NextHex(kBranchHexDigits)), kTimestampZero}}, record.mutable_ancestry());
   const absl::Status status = store_->UpdateMeta([&](MetaUpdate& update) -> absl::Status {
     RETURN_IF_ERROR(AddTenant(update, &record));
-    update.Publish(keyspace);
+    update.Stage(keyspace).Publish();
     return absl::OkStatus();
   });
   if (!status.ok()) {
@@ -103,8 +103,8 @@ absl::Status VirtualClustersImpl::Drop(const VirtualClusterSpec& spec, bool if_e
     RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kDrop, record.name(), StateOf(record), ModeOf(record)));
     if (!record.incarnation().empty()) {
       ASSIGN_OR_RETURN(const KeyspaceRef keyspace, store_->FindKeyspace(IncarnationId(record.incarnation())));
-      update.BumpEpoch(keyspace);  // R12
-      update.MarkDropping(keyspace);
+      update.Stage(keyspace).BumpEpoch();  // R12
+      update.Stage(keyspace).MarkDropping();
     }
     SetState(record, DataState::kDropping);
     update.Delete(TenantNameKey(record.name()));  // the name is free from here on

@@ -108,8 +108,8 @@ TEST(VirtualClustersTest, KilledInTheMiddleOfADropIsDroppedByTheNextStart) {
   ASSERT_TRUE(
       UpdateTenant(cluster.store(), TenantId(2), [&](MetaUpdate& update, catalog::TenantRecord& record) -> absl::Status {
         ASSIGN_OR_RETURN(const KeyspaceRef keyspace, cluster.store()->FindKeyspace(IncarnationId(record.incarnation())));
-        update.BumpEpoch(keyspace);
-        update.MarkDropping(keyspace);
+        update.Stage(keyspace).BumpEpoch();
+        update.Stage(keyspace).MarkDropping();
         update.Delete(TenantNameKey(record.name()));
         SetState(record, DataState::kDropping);
         return absl::OkStatus();

@@ -108,7 +108,7 @@ absl::StatusOr<KeyspaceRef> FaultStore::Create(const std::string& label) {
 absl::Status FaultStore::Publish(const KeyspaceRef& keyspace, const std::string& label,
                                  const std::function<void(MetaUpdate&)>& also) {
   return Update([&](MetaUpdate& update) {
-    update.Publish(keyspace);
+    update.Stage(keyspace).Publish();
     update.Put(LabelKey(label), keyspace->incarnation().value());
     also(update);
   });
@@ -117,8 +117,8 @@ absl::Status FaultStore::Publish(const KeyspaceRef& keyspace, const std::string&
 absl::Status FaultStore::MarkDropping(const std::string& label) {
   const KeyspaceRef keyspace = Find(label);
   return Update([&](MetaUpdate& update) {
-    update.BumpEpoch(keyspace);
-    update.MarkDropping(keyspace);
+    update.Stage(keyspace).BumpEpoch();
+    update.Stage(keyspace).MarkDropping();
     update.Delete(LabelKey(label));
   });
 }

@@ -28,8 +28,8 @@ inline absl::StatusOr<std::vector<KeyspaceRef>> MakeBusyKeyspaces(Store* store, 
   for (int i = 0; i < count; ++i) {
     ASSIGN_OR_RETURN(keyspaces.emplace_back(), store->CreateKeyspace());
     RETURN_IF_ERROR(store->UpdateMeta([&](MetaUpdate& update) {
-      update.Publish(keyspaces.back());
-      update.SetIngesting(keyspaces.back(), true, kTimestampZero);
+      update.Stage(keyspaces.back()).Publish();
+      update.Stage(keyspaces.back()).SetIngesting(true, kTimestampZero);
       return absl::OkStatus();
     }));
   }
