@@ -6,6 +6,7 @@
 
 #include "base/coding.h"
 #include "base/crc32c.h"
+#include "base/disk_error.h"
 #include "base/serving_thread.h"
 #include "base/status.h"
 #include "base/timestamp.h"
@@ -83,6 +84,25 @@ TEST(CodingTest, TruncatedInputIsLeftAsItWas) {
   std::string_view overlong_in = overlong;
   uint64_t value = 0;
   EXPECT_FALSE(TakeVarint(&overlong_in, &value));
+}
+
+TEST(DiskErrorTest, SaysWhatTheSystemSaidAndThatAFullDiskIsOne) {
+  const absl::Status full = DiskError(ENOSPC, "writing", "/store/x");
+  EXPECT_EQ(SqlStateOf(full), sqlstate::kDiskFull);
+  EXPECT_EQ(MessageOf(full), "writing /store/x: No space left on device");
+  EXPECT_FALSE(HintOf(full).empty());
+  EXPECT_EQ(SqlStateOf(DiskError(EDQUOT, "writing", "/store/x")), sqlstate::kDiskFull);
+  const absl::Status broken = DiskError(std::error_code(EIO, std::generic_category()), "linking", "y");
+  EXPECT_EQ(SqlStateOf(broken), sqlstate::kIoError);
+  EXPECT_EQ(MessageOf(broken), "linking y: Input/output error");
+  EXPECT_TRUE(DiskError(std::error_code(), "linking", "y").ok());
+}
+
+TEST(DiskErrorTest, AFolderThatIsNotThereCannotBeSynced) {
+  EXPECT_TRUE(SyncFolder(testing::TempDir()).ok());
+  const absl::Status missing = SyncFolder(testing::TempDir() + "/missing");
+  EXPECT_EQ(SqlStateOf(missing), sqlstate::kIoError);
+  EXPECT_EQ(MessageOf(missing), "opening " + testing::TempDir() + "/missing: No such file or directory");
 }
 
 class EndEventTest : public testing::Test {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <system_error>
 
+#include "base/disk_error.h"
 #include "base/status.h"
 #include "fmt/format.h"
 #include "node/commands.h"
@@ -29,8 +30,7 @@ absl::Status WriteSqlUrl(const std::string& store_dir, const std::string& url) {
   }
   std::error_code error;
   std::filesystem::rename(draft, path, error);  // readers see the whole file or the one before
-  if (error) return SqlError(sqlstate::kIoError, fmt::format("cannot write {}: {}", path.string(), error.message()));
-  return absl::OkStatus();
+  return DiskError(error, "writing", path.string());
 }
 
 void RemoveSqlUrl(const std::string& store_dir) {

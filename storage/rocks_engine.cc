@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/disk_error.h"
 #include "base/status.h"
 #include "storage/rocks_keyspace.h"
 
@@ -15,11 +16,8 @@ RocksEngine::~RocksEngine() {
 absl::Status FromRocks(const rocksdb::Status& status, std::string_view context) {
   if (status.ok()) return absl::OkStatus();
   const std::string message = fmt::format("{}: {}", context, status.ToString());
-  if (status.IsNoSpace()) {
-    return SqlError(sqlstate::kDiskFull, message,
-                    "Free space on the store's disk; the store takes writes again by itself.");
-  }
-  if (status.IsIOError()) return SqlError(sqlstate::kIoError, message);
+  if (status.IsNoSpace()) return DiskError(DiskFault::kFull, message);
+  if (status.IsIOError()) return DiskError(DiskFault::kOther, message);
   if (status.IsCorruption()) return absl::DataLossError(message);
   return absl::InternalError(message);
 }

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/disk_error.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "rocksdb/env.h"
@@ -35,24 +36,18 @@ class ResumeByHand final : public rocksdb::EventListener {
   }
 };
 
-std::error_code SyncFolder(const std::filesystem::path& folder) {
-  const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return errno == EACCES ? std::error_code() : std::error_code(errno, std::generic_category());
-  const int failed = fsync(fd) == 0 ? 0 : errno;
-  close(fd);
-  return {failed, std::generic_category()};
-}
-
 absl::Status MakeFolder(const std::string& dir) {
   const std::filesystem::path parent = std::filesystem::absolute(dir).parent_path();
   std::error_code error;
   std::filesystem::create_directories(parent, error);
   if (!error && mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST) error.assign(errno, std::generic_category());
   if (!error && access(dir.c_str(), R_OK | W_OK | X_OK) != 0) error.assign(errno, std::generic_category());
-  if (!error) error = SyncFolder(parent);  // or a power failure takes the whole store, acknowledged writes and all
-  if (!error) return absl::OkStatus();
-  return SqlError(sqlstate::kIoError, fmt::format("store folder {} is not writable: {}", dir, error.message()),
-                  "Give the process a folder that it may write to.");
+  if (error) {
+    return SqlError(sqlstate::kIoError, fmt::format("store folder {} is not writable: {}", dir, error.message()),
+                    "Give the process a folder that it may write to.");
+  }
+  if (access(parent.c_str(), R_OK) != 0) return absl::OkStatus();  // a parent that may not be opened cannot be synced
+  return SyncFolder(parent);  // without it a power failure could take the whole store, acknowledged writes and all
 }
 
 // The process that holds the lock, asked of the kernel. 0 if it cannot be found.

@@ -3,9 +3,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <memory>
 
+#include "base/disk_error.h"
 #include "base/failpoint.h"
 #include "base/status.h"
 #include "stream/file_name.h"
@@ -23,10 +23,6 @@ struct CloseFile {
   const int fd;
 };
 
-absl::Status IoError(std::string_view what, const std::string& path) {
-  return SqlError(sqlstate::kIoError, fmt::format("{} {}: {}", what, path, std::strerror(errno)));
-}
-
 // Up to kFileChunkBytes from `offset`; less only at the end of the file.
 absl::Status ReadChunk(int fd, const std::string& path, uint64_t offset, std::string* chunk) {
   chunk->resize(kFileChunkBytes);
@@ -34,7 +30,7 @@ absl::Status ReadChunk(int fd, const std::string& path, uint64_t offset, std::st
   while (filled < chunk->size()) {
     const ssize_t got = pread(fd, chunk->data() + filled, chunk->size() - filled, static_cast<off_t>(offset + filled));
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return IoError("reading", path);
+    if (got < 0) return DiskError(errno, "reading", path);
     if (got == 0) break;
     filled += static_cast<size_t>(got);
   }
@@ -53,9 +49,9 @@ absl::Status ServeCopy(const std::string& dir, const wire::CopyRequest& request,
   named.name = request.name();
   const std::string path = TransferPath(dir, named);
   const CloseFile file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.fd < 0) return IoError("opening", path);
+  if (file.fd < 0) return DiskError(errno, "opening", path);
   const off_t size = lseek(file.fd, 0, SEEK_END);
-  if (size < 0) return IoError("measuring", path);
+  if (size < 0) return DiskError(errno, "measuring", path);
   if (request.offset() > static_cast<uint64_t>(size)) {
     return SqlError(sqlstate::kInvalidParameterValue,
                     fmt::format("{} ends at {}, asked for {}", path, size, request.offset()));

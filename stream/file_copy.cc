@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <mutex>
 #include <thread>
@@ -18,6 +17,7 @@
 
 #include "base/coding.h"
 #include "base/crc32c.h"
+#include "base/disk_error.h"
 #include "base/status.h"
 #include "stream/file_name.h"
 #include "stream/frame.h"
@@ -29,17 +29,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-absl::Status IoError(std::string_view what, const std::string& path, int error) {
-  return SqlError(error == ENOSPC ? sqlstate::kDiskFull : sqlstate::kIoError,
-                  fmt::format("{} {}: {}", what, path, std::strerror(error)));
-}
-
 // A descriptor opened for reading and writing, created if it is missing.
 class File {
  public:
   static absl::StatusOr<File> Open(const std::string& path) {
     const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0) return IoError("opening", path, errno);
+    if (fd < 0) return DiskError(errno, "opening", path);
     return File(fd, path);
   }
   File(File&& other) noexcept : fd_(std::exchange(other.fd_, -1)), path_(std::move(other.path_)) {}
@@ -52,7 +47,7 @@ class File {
     while (!bytes.empty()) {
       const ssize_t wrote = pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
       if (wrote < 0 && errno == EINTR) continue;
-      if (wrote < 0) return IoError("writing", path_, errno);
+      if (wrote < 0) return DiskError(errno, "writing", path_);
       bytes.remove_prefix(static_cast<size_t>(wrote));
       offset += static_cast<uint64_t>(wrote);
     }
@@ -65,7 +60,7 @@ class File {
     while (filled < size) {
       const ssize_t got = pread(fd_, bytes.data() + filled, size - filled, static_cast<off_t>(offset + filled));
       if (got < 0 && errno == EINTR) continue;
-      if (got < 0) return IoError("reading", path_, errno);
+      if (got < 0) return DiskError(errno, "reading", path_);
       if (got == 0) break;
       filled += static_cast<size_t>(got);
     }
@@ -74,7 +69,7 @@ class File {
   }
   absl::StatusOr<uint64_t> Size() {
     const off_t size = lseek(fd_, 0, SEEK_END);
-    if (size < 0) return IoError("measuring", path_, errno);
+    if (size < 0) return DiskError(errno, "measuring", path_);
     return static_cast<uint64_t>(size);
   }
   absl::StatusOr<bool> Holds(const std::string& expected) {
@@ -84,9 +79,9 @@ class File {
     return bytes == expected;
   }
   absl::Status Truncate(uint64_t size) {
-    return ftruncate(fd_, static_cast<off_t>(size)) == 0 ? absl::OkStatus() : IoError("truncating", path_, errno);
+    return ftruncate(fd_, static_cast<off_t>(size)) == 0 ? absl::OkStatus() : DiskError(errno, "truncating", path_);
   }
-  absl::Status Sync() { return fsync(fd_) == 0 ? absl::OkStatus() : IoError("syncing", path_, errno); }
+  absl::Status Sync() { return fsync(fd_) == 0 ? absl::OkStatus() : DiskError(errno, "syncing", path_); }
 
  private:
   File(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
@@ -94,15 +89,6 @@ class File {
   int fd_;
   std::string path_;
 };
-
-absl::Status SyncFolder(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return IoError("opening", path, errno);
-  const int failed = fsync(fd);
-  const int error = errno;
-  close(fd);
-  return failed == 0 ? absl::OkStatus() : IoError("syncing", path, error);
-}
 
 // Shared by the connections of one copy.
 class Copy {
@@ -154,14 +140,14 @@ absl::Status Copy::Prepare() {
   const std::string manifest = stream_.manifest().SerializeAsString();
   std::error_code error;
   fs::create_directories(dir_, error);
-  if (error) return IoError("creating", dir_, error.value());
+  if (error) return DiskError(error, "creating", dir_);
   {
     ASSIGN_OR_RETURN(File known, File::Open(path));
     ASSIGN_OR_RETURN(const bool same, known.Holds(manifest));
     if (!same) {
       fs::remove_all(dir_ + "/data", error);
       if (!error) fs::remove_all(dir_ + "/changes", error);
-      if (error) return IoError("clearing", dir_, error.value());
+      if (error) return DiskError(error, "clearing", dir_);
       RETURN_IF_ERROR(known.Truncate(0));
       RETURN_IF_ERROR(known.Write(manifest, 0));
       RETURN_IF_ERROR(known.Sync());
@@ -169,7 +155,7 @@ absl::Status Copy::Prepare() {
   }
   for (const char* family : {"/data", "/changes"}) {
     fs::create_directories(dir_ + family, error);
-    if (error) return IoError("creating", dir_ + family, error.value());
+    if (error) return DiskError(error, "creating", dir_ + family);
   }
   return absl::OkStatus();
 }
@@ -227,7 +213,8 @@ absl::Status Copy::CopyFile(const wire::TransferFile& file, SourceClient& client
   const std::string dir = FamilyDir(dir_, file);
   const std::string path = dir + "/" + file.name();
   std::error_code error;
-  if (fs::exists(path, error) && fs::file_size(path, error) == file.size()) {  // renamed only when complete and synced
+  if (fs::exists(path, error) &&
+      fs::file_size(path, error) == file.size()) {  // a file is renamed only when it is complete and synced
     Progress(file.size(), 0);
     return absl::OkStatus();
   }
@@ -247,7 +234,7 @@ absl::Status Copy::CopyFile(const wire::TransferFile& file, SourceClient& client
     RETURN_IF_ERROR(part.Truncate(file.size()));
     RETURN_IF_ERROR(part.Sync());
   }
-  if (std::rename((path + ".part").c_str(), path.c_str()) != 0) return IoError("renaming", path, errno);
+  if (std::rename((path + ".part").c_str(), path.c_str()) != 0) return DiskError(errno, "renaming", path);
   fs::remove(path + ".journal", error);
   return absl::OkStatus();
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/disk_error.h"
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "base/status.h"
@@ -36,12 +37,6 @@ absl::Status CheckPhase(const catalog::TenantRecord& record, catalog::Replicatio
   return FencedError(fmt::format("replication into tenant \"{}\" was stopped or changed", record.name()));
 }
 
-absl::Status FromErrorCode(const std::error_code& error, const std::string& what) {
-  if (!error) return absl::OkStatus();
-  const bool full = error == std::errc::no_space_on_device;
-  return SqlError(full ? sqlstate::kDiskFull : sqlstate::kIoError, fmt::format("{}: {}", what, error.message()));
-}
-
 // A second name for every file, for the store to take away: should it die before the adoption is durable, the first ones
 // are still there and nothing has to be copied again.
 absl::Status LinkFiles(const TransferManifest& manifest, const std::string& from, const std::string& to) {
@@ -49,10 +44,10 @@ absl::Status LinkFiles(const TransferManifest& manifest, const std::string& from
   fs::remove_all(to, error);
   fs::create_directories(to + "/data", error);
   if (!error) fs::create_directories(to + "/changes", error);
-  RETURN_IF_ERROR(FromErrorCode(error, fmt::format("create {}", to)));
+  RETURN_IF_ERROR(DiskError(error, "creating", to));
   for (const TransferFile& file : manifest.files) {
     fs::create_hard_link(TransferPath(from, file), TransferPath(to, file), error);
-    RETURN_IF_ERROR(FromErrorCode(error, fmt::format("link {}", file.name)));
+    RETURN_IF_ERROR(DiskError(error, "linking", file.name));
   }
   return absl::OkStatus();
 }
@@ -158,7 +153,7 @@ ReplicationJob::Attempt ReplicationJob::Copy(const catalog::TenantRecord& record
       StreamText(StreamId(response->stream_id())), response->manifest().files_size());
   std::error_code error;
   fs::create_directories(dir, error);
-  absl::Status status = FromErrorCode(error, fmt::format("create {}", dir));
+  absl::Status status = DiskError(error, "creating", dir);
   CopyProgress copied;
   const auto on_progress = [&](const CopyProgress& progress) {
     copied = progress;
