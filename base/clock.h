@@ -28,7 +28,7 @@ class ManualClock : public Clock {
     wall_ns_ += ns;
     monotonic_ns_ += ns;
   }
-  void SetWall(uint64_t wall_ns) { wall_ns_ = wall_ns; }  // a step of the wall clock
+  void SetWall(uint64_t wall_ns) { wall_ns_ = wall_ns; }  // as a step of the wall clock does
 
  private:
   uint64_t wall_ns_;

@@ -47,7 +47,7 @@ bool TakeVarint(std::string_view* in, uint64_t* value) {
   uint64_t result = 0;
   for (size_t i = 0; i < in->size() && i < 10; ++i) {
     const uint64_t byte = static_cast<uint8_t>((*in)[i]);
-    if (i == 9 && byte > 1) return false;  // would not fit 64 bits
+    if (i == 9 && byte > 1) return false;  // the value would not fit 64 bits
     result |= (byte & 0x7f) << (7 * i);
     if (byte < 0x80) {
       *value = result;

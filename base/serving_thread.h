@@ -16,7 +16,7 @@ namespace anabranch {
 // Used by one thread, for itself.
 class ServingThread {
  public:
-  static constexpr uint32_t kRequests = 100;  // without a wait, before it waits for its turns
+  static constexpr uint32_t kRequests = 100;  // so many without a wait, and the thread waits for its turns
 
   // A request is done.
   void Served(bool waited) {

@@ -47,7 +47,7 @@ std::optional<int64_t> TakeFraction(std::string_view* in, int64_t unit_ns) {
   __int128 denominator = 1;
   size_t digits = 0;
   while (!in->empty() && IsDigit(in->front())) {
-    if (digits < 18) {  // what comes after is below a nanosecond of any unit
+    if (digits < 18) {  // digits after these are below a nanosecond of any unit
       numerator = numerator * 10 + (in->front() - '0');
       denominator *= 10;
     }
@@ -186,7 +186,7 @@ std::optional<int64_t> ParseZone(std::string_view zone) {
   int64_t minutes = 0;
   if (!hours) {
     digits = zone;
-    const auto packed = TakeDigits(&digits, 4);  // +0530
+    const auto packed = TakeDigits(&digits, 4);  // as in +0530
     if (!packed) return std::nullopt;
     hours = *packed / 100;
     minutes = *packed % 100;

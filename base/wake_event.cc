@@ -21,7 +21,7 @@ constexpr auto kAwake = std::chrono::microseconds(50);
 // woken takes tens of microseconds.
 constexpr auto kSoon = 2 * kAwake;
 
-std::atomic<bool> one_is_awake = false;  // a thread of this process looks for bytes
+std::atomic<bool> one_is_awake = false;  // a thread of this process looks for bytes again and again
 
 // recv(), for bytes that come before `deadline`; else -1 and EAGAIN.
 ssize_t ReceiveAwake(int socket, char* bytes, size_t size, SteadyClock::time_point deadline) {

@@ -34,7 +34,7 @@ class WakeEvent {
 class EndEvent {
  public:
   void Signal();
-  WakeEvent* wake() { return &wake_; }  // set with it
+  WakeEvent* wake() { return &wake_; }  // is set when this event is
 
   // recv() of a blocking socket; -1 and ECANCELED once this is set. One thread at a time.
   ssize_t Receive(int socket, char* bytes, size_t size);
@@ -43,10 +43,10 @@ class EndEvent {
   ssize_t ReceiveAsleep(int socket, char* bytes, size_t size);
 
   WakeEvent wake_;
-  bool answers_soon_ = false;  // the peer; of the reading thread
+  bool answers_soon_ = false;  // the peer does; used by the reading thread
   std::mutex mutex_;
   std::atomic<bool> set_{false};  // changed under mutex_
-  int read_from_ = -1;            // guarded by mutex_
+  int read_from_ = -1;            // the socket of a read that sleeps; guarded by mutex_
 };
 
 }  // namespace anabranch

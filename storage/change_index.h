@@ -23,7 +23,7 @@ inline constexpr size_t kChangeEntryBytesMax = 256 << 10;
 
 struct ChangeEntry {
   Timestamp timestamp;
-  std::string encoded_key;  // in `changes`; what Erase takes
+  std::string encoded_key;  // the entry's key in `changes`, as Erase takes it
   std::vector<std::string> keys;
 };
 

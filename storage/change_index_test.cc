@@ -105,7 +105,7 @@ TEST_F(ChangeIndexTest, PartsOfACommitAreReadAsAUnion) {
   const KeyspaceRef keyspace = NewStandby();
   Ingest(keyspace, {PutAt("a", 10, "1"), PutAt("b", 10, "2")});
   Ingest(keyspace, {PutAt("c", 10, "3")});
-  Ingest(keyspace, {PutAt("b", 10, "2"), PutAt("c", 10, "3")}, 10);  // the same, divided otherwise
+  Ingest(keyspace, {PutAt("b", 10, "2"), PutAt("c", 10, "3")}, 10);  // the same versions, divided otherwise
   EXPECT_EQ(EntryCount(keyspace), 3u);
   EXPECT_EQ(Changes(keyspace, 0, 10, ChangeFilter::kVisible), "10:a,b,c ");
   const Fingerprint versions = FingerprintOf(keyspace, 0, 10);

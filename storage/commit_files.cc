@@ -34,7 +34,8 @@ CommitFiles::CommitFiles(RocksEngine* engine, const RocksKeyspace* keyspace, Tim
       changes_path_(fmt::format("{}/commit-{}-changes", ScratchRoot(engine->db->GetName()), ts.ns)) {}
 
 CommitFiles::~CommitFiles() {
-  for (const std::string& path : {data_path_, changes_path_}) (void)engine_->env->DeleteFile(path);  // perhaps not there
+  // A file that was adopted, or never made, is not there.
+  for (const std::string& path : {data_path_, changes_path_}) (void)engine_->env->DeleteFile(path);
 }
 
 rocksdb::Status CommitFiles::Write(const WriteList& writes) {
@@ -56,7 +57,7 @@ rocksdb::Status CommitFiles::Write(const WriteList& writes) {
   if (status.ok()) status = changes.Open(changes_path_);
   entries_ = writes.size();
   std::vector<std::pair<std::string, std::string>> entries = EncodeChange(timestamp_, keys);
-  std::sort(entries.begin(), entries.end());  // several of one timestamp come by their hash
+  std::sort(entries.begin(), entries.end());  // entries of one timestamp are ordered by their hash
   for (const auto& [key, change] : entries) {
     if (!status.ok()) return status;
     status = changes.Put(key, change);
@@ -68,7 +69,7 @@ rocksdb::Status CommitFiles::Write(const WriteList& writes) {
 rocksdb::Status CommitFiles::Adopt() {
   rocksdb::IngestExternalFileOptions options;
   options.move_files = true;
-  options.write_global_seqno = false;    // the files stay as they were written
+  options.write_global_seqno = false;    // RocksDB leaves the files as they were written
   options.snapshot_consistency = false;  // no reader looks above `visible`
   std::vector<rocksdb::IngestExternalFileArg> families(2);
   families[0].column_family = keyspace_->data();

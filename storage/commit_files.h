@@ -13,7 +13,7 @@ namespace anabranch {
 class CommitFiles {
  public:
   CommitFiles(RocksEngine* engine, const RocksKeyspace* keyspace, Timestamp ts);
-  ~CommitFiles();  // removes what was not adopted; after a crash the next start does
+  ~CommitFiles();  // removes the files that were not adopted; after a crash the next start does
   CommitFiles(const CommitFiles&) = delete;
   CommitFiles& operator=(const CommitFiles&) = delete;
 

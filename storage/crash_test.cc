@@ -121,7 +121,7 @@ class Runner {
   }
 
   void Recover(const std::string& where, size_t done, const Memory& memory) {
-    store_.clock().SetWall(kWallNs - 3600 * kSecondNs);  // it steps back over the restart (R1)
+    store_.clock().SetWall(kWallNs - 3600 * kSecondNs);  // the wall clock steps back over the restart (R1)
     const absl::Status opened = store_.Open();
     ASSERT_TRUE(opened.ok()) << where << ": " << opened;
     EXPECT_GE(store_.store()->visible(), memory.told) << where << ": the clock went back (R1)";
@@ -169,7 +169,7 @@ class Runner {
   const Scenario& scenario_;
   FaultStore store_;
   FaultFileSystem::Names before_;
-  std::vector<std::string> views_;  // [i]: after i steps
+  std::vector<std::string> views_;  // views_[i]: the view after i steps
   std::string final_bytes_;
   uint64_t points_ = 0;
   uint64_t crashes_ = 0;

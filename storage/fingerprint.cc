@@ -66,7 +66,7 @@ absl::StatusOr<Fingerprint> OfChanges(Store* store, const KeyspaceRef& keyspace,
 
 absl::StatusOr<Fingerprint> ComputeFingerprint(Store* store, const KeyspaceRef& keyspace, std::optional<Timestamp> start,
                                                Timestamp at, std::stop_token stop) {
-  RETURN_IF_ERROR(MvccReader::Open(store, keyspace, at).status());  // refused as a read is
+  RETURN_IF_ERROR(MvccReader::Open(store, keyspace, at).status());  // a timestamp is refused as a read at it is
   if (start) return OfChanges(store, keyspace, *start, at, stop);
   return OfLiveVersions(keyspace, at, stop);
 }

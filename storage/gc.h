@@ -28,8 +28,8 @@ inline constexpr size_t kGcBatchVersions = kPacedVersionsMax;
 
 struct GcProgress {
   Timestamp floor;        // history from here on is kept
-  uint64_t entries = 0;   // of the change index that were worked off
-  uint64_t versions = 0;  // deleted
+  uint64_t entries = 0;   // entries of the change index that were worked off
+  uint64_t versions = 0;  // versions that were deleted
 };
 
 // Collects what was superseded `ttl_ns` or longer before the keyspace's resolved timestamp, as far as protections and

@@ -133,7 +133,7 @@ TEST_F(GcCrashTest, KilledBeforeTheIndexIsDroppedItDropsItNextTime) {
     EXPECT_LT(store_->counts().iterator_steps - floor_entries, 10u);
     rocksdb::ColumnFamilyMetaData metadata;
     AsRocks(*keyspace).db()->GetColumnFamilyMetaData(AsRocks(*keyspace).changes(), &metadata);
-    EXPECT_EQ(metadata.file_count, 1u);  // of three: the one that reaches above the floor
+    EXPECT_EQ(metadata.file_count, 1u);  // of three files, the one that reaches above the floor is left
   }
   EXPECT_EQ(VersionsPresent(), versions);
   Check();

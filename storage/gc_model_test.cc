@@ -102,7 +102,7 @@ class GcModelTest : public GcTest {
     model_.Undo(at);
     promoted_ = true;
   }
-  void FailBack() {  // or rather on: the same keyspace ingests again, above what it holds
+  void FailBack() {  // the same keyspace ingests again, above what it holds
     ASSERT_TRUE(SweepHidden(store_.get(), keyspace_, keyspace_->state()->epoch, {}, nullptr).ok());
     last_ = std::max({last_, store_->visible().ns, keyspace_->state()->floor.ns});
     Update([&](MetaUpdate& update) {
@@ -176,7 +176,7 @@ class GcModelTest : public GcTest {
   std::optional<Random> seeded_;
   KeyspaceRef keyspace_;
   GcModel model_;
-  uint64_t last_ = 0;  // newest timestamp written
+  uint64_t last_ = 0;  // the newest timestamp written
   bool promoted_ = false;
   uint64_t collections_ = 0;
 };

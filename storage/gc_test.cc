@@ -21,13 +21,13 @@ TEST_F(GcTest, KeepsTheNewestVersionBelowTheFloorAndNoTombstone) {
          30);
   const GcProgress progress = Collect(keyspace, 8);
   EXPECT_EQ(progress.floor, Timestamp{22});
-  EXPECT_EQ(progress.versions, 4u);  // a@10, b@20-, b@10, e@5-
+  EXPECT_EQ(progress.versions, 4u);  // gone: a@10, b@20-, b@10, e@5-
   EXPECT_EQ(progress.entries, 3u);
   EXPECT_EQ(Present(keyspace), (std::set<std::string>{"a@20", "a@30", "c@10", "c@25-", "c@30", "d@20"}));
   EXPECT_EQ(ScanAt(keyspace, 22), "a=2@20 c=1@10 d=1@20");
   EXPECT_EQ(SqlStateOf(MvccReader::Open(store_.get(), keyspace, Timestamp{21}).status()), sqlstate::kInvalidParameterValue);
   EXPECT_EQ(Collect(keyspace, 8).entries, 0u);
-  EXPECT_EQ(Collect(keyspace, 0).versions, 3u);  // a@20, c@25-, c@10
+  EXPECT_EQ(Collect(keyspace, 0).versions, 3u);  // gone: a@20, c@25-, c@10
   EXPECT_EQ(Present(keyspace), (std::set<std::string>{"a@30", "c@30", "d@20"}));
 }
 
@@ -42,7 +42,7 @@ TEST_F(GcTest, FloorStopsAtWhatIsProtectedHiddenOrUnresolved) {
   EXPECT_EQ(Present(keyspace).size(), 4u);
   Update([&](MetaUpdate& update) { Unprotect(update, keyspace->incarnation(), "stream/2"); });
   EXPECT_EQ(Collect(keyspace).floor, Timestamp{25});
-  EXPECT_EQ(Collect(keyspace, 30).floor, Timestamp{25});  // never back
+  EXPECT_EQ(Collect(keyspace, 30).floor, Timestamp{25});  // the floor never goes back
   EXPECT_EQ(Present(keyspace), (std::set<std::string>{"a@20", "a@30", "a@50"}));
   Update([&](MetaUpdate& update) { Unprotect(update, keyspace->incarnation(), "stream/1"); });
   EXPECT_EQ(Collect(keyspace).floor, Timestamp{40});  // the frontier: 50 is not complete
@@ -84,7 +84,7 @@ TEST_F(GcTest, ReadersThatWereOpenKeepWhatTheySaw) {
   const KeyspaceRef keyspace = NewStandby();
   Ingest(keyspace, {PutAt("a", 10, "1"), PutAt("b", 10, "1"), PutAt("a", 20, "2"), DeleteAt("b", 20)}, 30);
   auto reader = ReaderAt(keyspace, Timestamp{15});
-  ASSERT_TRUE(reader->Get("a").ok());  // its iterator is open now
+  ASSERT_TRUE(reader->Get("a").ok());  // the reader's iterator is open now
   const auto scan = reader->Scan({});
   ASSERT_TRUE(*scan->Next());
   EXPECT_EQ(Collect(keyspace).versions, 3u);
@@ -209,7 +209,7 @@ TEST_F(GcTest, CostFollowsTheChangeNotTheData) {
     EXPECT_NEAR(costs[0].iterator_steps, costs[1].iterator_steps, 0.1 * costs[0].iterator_steps);
     EXPECT_NEAR(costs[0].gets, costs[1].gets, 1);
     EXPECT_NEAR(costs[0].puts, costs[1].puts, 1);
-    EXPECT_GE(costs[0].iterator_steps, 4000u);  // each key: to the newest version, then over what it superseded
+    EXPECT_GE(costs[0].iterator_steps, 4000u);  // for each key: to the newest version, then over what that superseded
     EXPECT_LE(costs[1].iterator_steps, 6500u);
   }
 }
@@ -229,7 +229,7 @@ TEST_F(GcTest, DiskIsFreed) {
   const uint64_t data_bytes = FileBytes(keyspace, false);
   EXPECT_GT(FileBytes(keyspace, true), 100'000u);
   EXPECT_EQ(Collect(keyspace).versions, 15'000u);
-  EXPECT_EQ(FileBytes(keyspace, true), 0u);  // the stretch went as files, nothing waits for a compaction
+  EXPECT_EQ(FileBytes(keyspace, true), 0u);  // the stretch of entries went as files, nothing waits for a compaction
   Flush(keyspace);
   Compact(keyspace);
   EXPECT_LT(FileBytes(keyspace, false), data_bytes * 2 / 5);

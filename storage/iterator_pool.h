@@ -18,7 +18,7 @@ namespace anabranch {
 
 class IteratorPool final : public rocksdb::EventListener {
  public:
-  static constexpr size_t kAtRestMax = 64;  // of one family
+  static constexpr size_t kAtRestMax = 64;  // iterators of one family
 
   // Thread-safe, all of it. `family`: the id of a column family, whose iterators are all made with the same options.
 
@@ -34,7 +34,7 @@ class IteratorPool final : public rocksdb::EventListener {
 
  private:
   std::mutex mutex_;
-  uint64_t generation_ = 0;  // counts what replaced memtables or files; guarded by mutex_
+  uint64_t generation_ = 0;  // counts flushes and compactions; guarded by mutex_
   std::map<uint32_t, std::vector<std::unique_ptr<rocksdb::Iterator>>> at_rest_;  // guarded by mutex_
 };
 

@@ -35,7 +35,7 @@ TEST_F(IteratorPoolTest, AnIteratorAtRestIsTakenAgainAndShowsWhatWasWrittenSince
   std::unique_ptr<rocksdb::Iterator> taken = rocks().TakePointIterator(&generation);
   const rocksdb::Iterator* const at_rest = taken.get();
   ASSERT_NE(at_rest, nullptr);
-  EXPECT_EQ(rocks().TakePointIterator(&generation), nullptr);  // there was one
+  EXPECT_EQ(rocks().TakePointIterator(&generation), nullptr);  // the one iterator at rest was taken before
   rocks().GivePointIterator(std::move(taken), generation);
 
   CommitPut(keyspace_, "a", "2");
@@ -64,7 +64,7 @@ TEST_F(IteratorPoolTest, OneInUseDuringAFlushIsNotKept) {
     const auto reader = ReaderAt(keyspace_, store_->Resolved(*keyspace_));
     ASSERT_TRUE(reader->Get("a").ok());
     Flush();
-    EXPECT_GT(MemtableBytes(), 1u << 20);  // the reader still needs it
+    EXPECT_GT(MemtableBytes(), 1u << 20);  // the reader still needs the memtable
   }
   EXPECT_LT(MemtableBytes(), 1u << 20);
   uint64_t generation = 0;

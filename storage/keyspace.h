@@ -33,13 +33,14 @@ using KeyspaceRef = std::shared_ptr<Keyspace>;
 // What `meta` keeps of a keyspace, as of one moment.
 struct KeyspaceState {
   Epoch epoch;
-  bool published = false;  // false: being built (import, clone); a start drops it
+  bool published = false;  // false: the keyspace is being built (import, clone), and the next start drops it
   bool dropping = false;
-  bool ingesting = false;   // resolves at `frontier` instead of the store's visible timestamp (R2)
-  Timestamp floor;          // reads below it are refused; deletions happen only below it (R8)
-  Timestamp frontier;       // under ingestion: complete and durable up to here; zero before the first checkpoint
-  Timestamp newest;         // newest version present, hidden or not; zero if empty
-  Timestamp system_newest;  // of those of the system tables; perhaps later than that, never earlier. Not on disk
+  bool ingesting = false;  // the keyspace resolves at `frontier` instead of the store's visible timestamp (R2)
+  Timestamp floor;         // reads below the floor are refused; deletions happen only below it (R8)
+  Timestamp frontier;  // under ingestion, the keyspace is complete and durable up to here; zero before the first checkpoint
+  Timestamp newest;    // of the newest version present, hidden or not; zero if there is none
+  // Not on disk. The system tables' versions are all at or below it; it may be above the newest of them.
+  Timestamp system_newest;
   std::vector<HiddenInterval> hidden;
 
   // The interval that hides versions of this timestamp; null: none does.

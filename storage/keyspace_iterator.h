@@ -46,7 +46,7 @@ class KeyspaceIterator {
     rocksdb::ReadOptions options;
     options.prefix_same_as_start = access == Access::kPoint;
     options.total_order_seek = access == Access::kRange;
-    options.ignore_range_deletions = true;  // there are none: nothing is ever deleted by range
+    options.ignore_range_deletions = true;  // range deletions do not occur: nothing is ever deleted by range
     result->pooled_ = family == Family::kData && access == Access::kPoint && result->upper_bound_.empty();
     if (!result->upper_bound_.empty()) options.iterate_upper_bound = &result->upper_slice_;
     rocksdb::ColumnFamilyHandle* handle = family == Family::kData ? rocks.data() : rocks.changes();
@@ -115,7 +115,7 @@ class KeyspaceIterator {
   std::shared_ptr<const KeyspaceState> hiding_;  // null: nothing was hidden
   std::unique_ptr<rocksdb::Iterator> iterator_;
   bool pooled_ = false;      // iterator_ is one of the keyspace's point iterators, and goes back to them
-  uint64_t generation_ = 0;  // of the pool, when it was taken
+  uint64_t generation_ = 0;  // of the pool, when iterator_ was taken
   bool valid_ = false;
   std::string_view key_;
   uint64_t steps_ = 0;

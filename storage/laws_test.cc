@@ -28,9 +28,9 @@ constexpr double kTolerance = 0.1;
 
 struct Work {
   OperationCounts counts;
-  uint64_t log_bytes = 0;       // written
-  uint64_t read_bytes = 0;      // keys and values that seeks and gets found
-  uint64_t skipped_inside = 0;  // what RocksDB stepped over to find them: overwritten and deleted entries
+  uint64_t log_bytes = 0;       // bytes written to the log
+  uint64_t read_bytes = 0;      // of keys and values that seeks and gets found
+  uint64_t skipped_inside = 0;  // overwritten and deleted entries that RocksDB stepped over
 
   std::vector<std::pair<const char*, uint64_t>> Parts() const {
     return {{"iterator steps", counts.iterator_steps},
@@ -80,7 +80,7 @@ class Subject {
     Must(clone.status());
     Must(store_.Publish(*clone, "subject", [&](MetaUpdate& update) { update.Stage(*clone).SetIngesting(true, after_); }));
     if (law == Law::kCollect) {
-      Must(store_.Update([&](MetaUpdate& update) {  // as the last run left it
+      Must(store_.Update([&](MetaUpdate& update) {  // the keyspace as the last run left it
         update.Put(MetaCollectedKey((*clone)->incarnation()), EncodeTimestamp(before_) + std::string(16, '\xff'));
       }));
     }
@@ -155,7 +155,7 @@ class Subject {
   const uint64_t keys_;
   FaultStore store_;
   std::vector<Version> request_;
-  Timestamp before_;  // of the change
+  Timestamp before_;  // when the change began
   Timestamp after_;
 };
 

@@ -17,14 +17,14 @@ struct Waiter;
 
 // What an owner took, once: a lock, or kExclusive where it held kShared.
 struct Taken {
-  std::string_view key;  // the table's own
+  std::string_view key;  // into the table's own copy
   bool upgrade = false;
 };
 
 struct Owner {
-  std::vector<Taken> taken;  // in this order
+  std::vector<Taken> taken;  // in the order of taking
   Waiter* waiting = nullptr;
-  uint64_t visited = 0;  // number of the last deadlock search that came here
+  uint64_t visited = 0;  // the number of the last deadlock search that came to this owner
 };
 
 struct Holder {
@@ -34,7 +34,7 @@ struct Holder {
 
 struct Entry {
   absl::InlinedVector<Holder, 1> holders;
-  Waiter* first = nullptr;  // first come, first served; an upgrade goes to the front
+  Waiter* first = nullptr;  // the queue: first come, first served; an upgrade goes to the front
   Waiter* last = nullptr;
 };
 
@@ -177,7 +177,7 @@ class Table final : public LockTable {
     waiter.owner->waiting = nullptr;
     if (!status.ok()) {
       Dequeue(waiter);
-      GrantWaiters(waiter.entry);  // those behind it may go on
+      GrantWaiters(waiter.entry);  // those behind this waiter may go on
     }
     return status;
   }
@@ -254,7 +254,7 @@ class Table final : public LockTable {
   }
 
   mutable std::mutex mutex_;  // guards everything below, and what it points to
-  Entries entries_;           // held or waited for
+  Entries entries_;           // of keys that are held or waited for
   std::unordered_map<LockOwner, Owner> owners_;
   uint64_t searches_ = 0;
   size_t held_count_ = 0;

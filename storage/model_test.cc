@@ -69,7 +69,7 @@ class Life {
  private:
   struct Operation {
     const char* name;
-    bool (Life::*run)();  // false: nothing to do it on
+    bool (Life::*run)();  // false: there was nothing to run on
     int weight;
   };
 
@@ -240,7 +240,7 @@ class Life {
     const bool was_read = inner_key >= read.start && (read.end.empty() || inner_key < read.end);
     const absl::StatusOr<Timestamp> ts = outer->Commit();
     EXPECT_EQ(locks->held_count(), 0u);
-    if (writes.empty()) {  // all of them rolled back
+    if (writes.empty()) {  // every write was rolled back
       EXPECT_EQ(*ts, outer->snapshot());
       return true;
     }
@@ -315,7 +315,7 @@ class Life {
       Version version{Key(), {from.ns + 1 + Below(20)}, SomeWrite()};
       ModelKeyspace::History& history = model.keys[version.key];
       const auto [there, inserted] = history.emplace(version.timestamp, version.write);
-      version.write = there->second;  // a version is what it is
+      version.write = there->second;  // a version never changes
       versions.push_back(version);
       if (OneIn(5)) versions.push_back(version);
     }
@@ -351,7 +351,7 @@ class Life {
       newest = update.Stage(keyspace).Hide(after);
       update.Stage(keyspace).SetIngesting(false, after);
     });
-    if (model.Newest() > model.state.floor) {  // below it, collection may have taken it
+    if (model.Newest() > model.state.floor) {  // below the floor, collection may have taken the newest
       EXPECT_EQ(newest, model.Newest());
     }
     model.state.epoch = Epoch(model.state.epoch.value() + 1);
@@ -724,11 +724,11 @@ class Life {
     Must(CheckIndexMatchesData(*store_.Find(label), model.state.floor, kTimestampMax.Prev()));
   }
 
-  std::vector<std::string> done_;  // for whoever reads about a failure
+  std::vector<std::string> done_;  // the steps so far, for whoever reads about a failure
   std::mt19937_64 random_;
   mutable FaultStore store_;
   std::map<std::string, ModelKeyspace> model_;
-  std::map<std::string, ModelKeyspace> synced_;  // as it was at the last sync
+  std::map<std::string, ModelKeyspace> synced_;  // the keyspaces as they were at the last sync
   uint64_t labels_ = 0;
   uint64_t values_ = 0;
 };

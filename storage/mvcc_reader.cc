@@ -139,7 +139,7 @@ class Reader final : public MvccReader {
   const KeyspaceRef keyspace_;
   const Timestamp at_;
   std::optional<VersionWalker> point_;  // opened by the first point read
-  std::string prefix_;                  // kept for its memory
+  std::string prefix_;                  // the encoded key of the last point read; kept for its memory
 };
 
 }  // namespace

@@ -34,7 +34,7 @@ TEST(KeyEncodingTest, RoundTripsAnyBytes) {
 
 TEST(KeyEncodingTest, OrdersByUserKeyThenNewestFirst) {
   Random random(2);
-  std::vector<std::pair<std::string, uint64_t>> versions;  // with the inverted timestamp: sorts as it should
+  std::vector<std::pair<std::string, uint64_t>> versions;  // key and inverted timestamp: their order is wanted
   for (int i = 0; i < 3000; ++i) versions.emplace_back(RandomKey(random), random.Next() >> (random.Next() % 64));
   std::sort(versions.begin(), versions.end());
   std::vector<std::string> encoded;
@@ -151,7 +151,7 @@ TEST_F(MvccReaderTest, RefusesUnresolvedAndCollectedTimestamps) {
 
   const auto early = ReaderAt(keyspace, Timestamp{20});
   KeyspaceState state = *keyspace->state();
-  state.floor = Timestamp{30};  // as garbage collection raises it
+  state.floor = Timestamp{30};  // as garbage collection raises the floor
   AsRocks(*keyspace).SetState(state);
   const absl::Status collected = MvccReader::Open(store_.get(), keyspace, Timestamp{29}).status();
   EXPECT_EQ(SqlStateOf(collected), sqlstate::kInvalidParameterValue);

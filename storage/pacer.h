@@ -29,7 +29,7 @@ class Pacer {
   const Pacing pacing_;
   const std::stop_token stop_;
   uint64_t batch_began_ns_;
-  std::mutex mutex_;  // only to wait on
+  std::mutex mutex_;  // guards nothing; a wait needs one
   std::condition_variable_any stopped_;
 };
 

@@ -37,7 +37,7 @@ class RecentVersions {
  public:
   static constexpr size_t kSlots = 16 << 10;
   static constexpr size_t kEntryBytesMax = 512;      // of key and value; of a larger one only the timestamp is kept
-  static constexpr size_t kCommitKeysMax = 1 << 10;  // of a commit with more none is noted: its keyspace forgets the rest
+  static constexpr size_t kCommitKeysMax = 1 << 10;  // a commit of more is not noted: its keyspace forgets
 
   // A commit at `ts`, before a reader can see it. `family`: the id of the keyspace's `data`.
   void Note(uint32_t family, const WriteList& writes, Timestamp ts);

@@ -28,7 +28,7 @@ TEST(RecentVersionsTest, FindsTheNewestVersionWhereItIsTheAnswer) {
   recent.Note(kFamily, Puts({"a"}, "2"), {20});
   EXPECT_EQ(Found(recent.Find(kFamily, "a", {0}, {20})), "a=2@20");
   EXPECT_EQ(Found(recent.Find(kFamily, "a", {19}, {99})), "a=2@20");
-  EXPECT_EQ(Found(recent.Find(kFamily, "a", {0}, {19})), "unknown");  // an older one is
+  EXPECT_EQ(Found(recent.Find(kFamily, "a", {0}, {19})), "unknown");  // the answer is an older version
   EXPECT_EQ(Found(recent.Find(kFamily, "a", {20}, {99})), "unknown");
   EXPECT_EQ(Found(recent.Find(kFamily + 1, "a", {0}, {99})), "unknown");
   EXPECT_EQ(Found(recent.Find(kFamily, "b", {0}, {99})), "unknown");

@@ -42,7 +42,7 @@ class Reserve {
   const std::string path_;
   const uint64_t bytes_;
   bool stands_ = false;
-  bool must_write_ = false;  // the file system cannot allocate
+  bool must_write_ = false;  // the file system cannot allocate: the reserve is written
 };
 
 }  // namespace anabranch

@@ -27,7 +27,7 @@ void Rest::GiveBack() {
   engine_->recent.DropVersions();
   rocksdb::FlushOptions in_background;
   in_background.wait = false;
-  in_background.allow_write_stall = true;  // or it waits until there is none
+  in_background.allow_write_stall = true;  // without it a flush waits until nothing would stall
   for (const KeyspaceRef& keyspace : keyspaces_()) {
     for (rocksdb::ColumnFamilyHandle* family : {AsRocks(*keyspace).data(), AsRocks(*keyspace).changes()}) {
       uint64_t bytes = 0;

@@ -75,7 +75,7 @@ TEST_F(RestTest, AStoreAtRestWritesOutAndForgetsAndReadsTheSame) {
   EXPECT_LE(CacheBytes(), Rest::kCacheBytes);
 
   EXPECT_EQ(Rows(), kRows);
-  EXPECT_GT(CacheBytes(), Rest::kCacheBytes);  // it may hold as much as before
+  EXPECT_GT(CacheBytes(), Rest::kCacheBytes);  // the cache may hold as much as before
 }
 
 TEST_F(RestTest, AStoreInUseKeepsWhatItHas) {

@@ -18,7 +18,7 @@
 namespace anabranch {
 
 inline constexpr size_t kEraseVersionsMax =
-    50'000;  // per batch; sorted by key before deletion (3x faster than in time order)
+    50'000;  // a batch is sorted by key before deletion (3x faster than in time order)
 
 struct EraseProgress {
   uint64_t versions = 0;

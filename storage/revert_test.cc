@@ -180,7 +180,7 @@ TEST_F(RevertTest, LedgerHoldsEveryVersionThatWillBeErased) {
   const KeyspaceRef keyspace = NewStandby();
   Ingest(keyspace, {PutAt("a", 10, "kept"), PutAt("a", 30, "lost"), DeleteAt(std::string("b\0", 2), 30)});
   Ingest(keyspace, {PutAt("a", 30, "lost"), PutAt("c", 31, std::string(3 << 20, 'x'))}, 40);
-  Promote(keyspace, 20);  // hidden or not
+  Promote(keyspace, 20);  // a version is undone whether it is hidden or not
   const std::string path = dir_ + "/ledger";
   const auto written = WriteLedger(store_.get(), keyspace, Timestamp{20}, Timestamp{40}, path);
   ASSERT_TRUE(written.ok()) << written.status();

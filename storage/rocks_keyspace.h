@@ -40,12 +40,12 @@ struct RocksEngine {
 
   std::shared_ptr<rocksdb::Env> env;  // outlives `db`
   std::unique_ptr<rocksdb::DB> db;
-  rocksdb::ColumnFamilyHandle* default_family = nullptr;  // owned; empty, RocksDB insists on it
+  rocksdb::ColumnFamilyHandle* default_family = nullptr;  // owned; an empty family that RocksDB insists on
   rocksdb::ColumnFamilyHandle* meta = nullptr;            // owned
   OperationCounter counter;
   const std::shared_ptr<IteratorPool> point_iterators = std::make_shared<IteratorPool>();  // over the `data` families
   RecentVersions recent;
-  SyncedMark synced;  // of the next record; changed on the writer thread only
+  SyncedMark synced;  // the mark that the next record carries; changed on the writer thread only
 };
 
 class RocksKeyspace final : public Keyspace {

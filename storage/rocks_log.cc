@@ -8,7 +8,7 @@
 namespace anabranch {
 namespace {
 
-constexpr size_t kMessageBytesMax = 2048;  // longer ones are cut
+constexpr size_t kMessageBytesMax = 2048;  // a longer message is cut
 
 class RocksLog final : public rocksdb::Logger {
  public:
@@ -20,7 +20,7 @@ class RocksLog final : public rocksdb::Logger {
     if (level < GetInfoLogLevel() || level == rocksdb::HEADER_LEVEL) return;
     Write(level == rocksdb::WARN_LEVEL ? LogLevel::kWarning : LogLevel::kError, format, arguments);
   }
-  void LogHeader(const char*, va_list) override {}  // the options, at each start
+  void LogHeader(const char*, va_list) override {}  // the header lists the options, at each start: not logged
 
  private:
   static void Write(LogLevel level, const char* format, va_list arguments) {

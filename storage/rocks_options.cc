@@ -65,7 +65,7 @@ rocksdb::BlockBasedTableOptions TableOptions(const std::shared_ptr<rocksdb::Cach
   table.block_cache = cache;
   table.block_size = kBlockBytes;
   table.format_version = 5;
-  table.cache_index_and_filter_blocks = true;  // or their memory would grow with the data
+  table.cache_index_and_filter_blocks = true;  // outside the cache these blocks would take memory as the data grow
   table.pin_l0_filter_and_index_blocks_in_cache = true;
   return table;
 }

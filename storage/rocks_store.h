@@ -92,7 +92,7 @@ class RocksStore final : public Store {
 
   std::mutex mutex_;
   std::map<IncarnationId, KeyspaceRef> keyspaces_;  // guarded by mutex_
-  int being_made_ = 0;                              // guarded by mutex_; they count towards kKeyspacesMax
+  int being_made_ = 0;                              // guarded by mutex_; these count towards kKeyspacesMax, too
 };
 
 // Store::Open over another file system, for tests. `env` outlives the store; the folder above options.dir exists in it.

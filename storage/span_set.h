@@ -1,4 +1,4 @@
-// Internal to storage/: "is this key in any of these spans?" in logarithmic time.
+// "Is this key in any of these spans?" in logarithmic time: for what a transaction read, and for what a stream carries.
 #pragma once
 
 #include <algorithm>

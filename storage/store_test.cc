@@ -117,7 +117,7 @@ TEST_F(StoreTest, ACommitAsFilesIsACommitLikeAnyOther) {
   EXPECT_EQ(GetValue(keyspace, committed->Prev(), "b"), "before");
   EXPECT_EQ(GetValue(keyspace, *committed, "b"), "during");
   EXPECT_EQ(GetValue(keyspace, *committed, "key/59999"), "59999");
-  EXPECT_EQ(IndexEntries(keyspace), 4u);  // its keys fill three entries of one timestamp
+  EXPECT_EQ(IndexEntries(keyspace), 4u);  // the commit's keys fill three entries of one timestamp
   const Timestamp after = CommitPut(keyspace, "b", "after");
   EXPECT_EQ(GetValue(keyspace, after, "b"), "after");
   EXPECT_EQ(GetValue(keyspace, *committed, "b"), "during");
@@ -473,7 +473,7 @@ TEST_F(StoreTest, CleanRestartDoesNotJumpAhead) {
   KeyspaceRef keyspace = NewKeyspace();
   for (int i = 0; i < 5; ++i) {
     const Timestamp last = *store_->ReserveTimestamp();
-    ManualClock stopped(last.ns - kSecondNs);  // whatever passes, the store added
+    ManualClock stopped(last.ns - kSecondNs);  // the clock stands: whatever time passes, the store added
     keyspace.reset();
     Reopen(&stopped);
     EXPECT_LT(store_->visible().ns - last.ns, kTickIntervalNs * 50);
@@ -627,7 +627,7 @@ TEST_F(StoreTest, StartDropsWhatWasNeverPublishedOrWasBeingDropped) {
 TEST_F(StoreTest, DroppedKeyspaceTakesNoMoreWrites) {
   const KeyspaceRef keyspace = NewKeyspace();
   CommitPut(keyspace, "k", "v");
-  EXPECT_EQ(SqlStateOf(store_->DropKeyspace(keyspace)), "55000");  // live
+  EXPECT_EQ(SqlStateOf(store_->DropKeyspace(keyspace)), "55000");  // the keyspace is live
   const auto scan = ReaderAt(keyspace, store_->visible())->Scan({});
   std::vector<std::jthread> writers;
   for (int t = 0; t < 4; ++t) {

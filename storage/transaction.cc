@@ -233,7 +233,7 @@ class StoreTransaction final : public Transaction {
       return snapshot_;
     }
     auto writes = std::make_shared<const WriteList>(writes_);
-    writes_.clear();  // or all of it would be held twice until it is published
+    writes_.clear();  // else the writes would be held twice until they are published
     CommitRequest request{.keyspace = context_.keyspace,
                           .epoch = context_.epoch,
                           .writes = std::move(writes),
@@ -287,7 +287,8 @@ class StoreTransaction final : public Transaction {
     // Whoever held the lock before has published (R3), so this reads what they wrote.
     absl::StatusOr<std::optional<Version>> newest = ReadNewest(key);
     if (!newest.ok()) return Explain(std::move(newest).status());
-    if (snapshot_ < AsRocks(*context_.keyspace).published().floor()) {  // a row deleted since then may have left no trace
+    // A row that was deleted after the snapshot may have left no trace.
+    if (snapshot_ < AsRocks(*context_.keyspace).published().floor()) {
       return SqlError(sqlstate::kSerializationFailure,
                       "could not serialize access: history at the transaction's snapshot was garbage collected",
                       "The transaction might succeed if retried.");
@@ -377,7 +378,7 @@ class StoreTransaction final : public Transaction {
   const bool read_only_;
   const LockOwner owner_;
   Timestamp snapshot_;
-  bool started_ = false;  // a statement began; later ones keep the snapshot above kReadCommitted
+  bool started_ = false;  // a statement began; above kReadCommitted, later ones keep its snapshot
   bool over_ = false;
   bool may_hold_locks_ = false;
   std::chrono::milliseconds lock_timeout_ = kNoLockTimeout;

@@ -2,9 +2,10 @@
 // the keyspace interface that the SQL executor sees (begin, get, scan, put, commit at a timestamp); it never sees RocksDB.
 //
 // Isolation, as PostgreSQL documents it:
-//   kReadCommitted    each statement takes a new snapshot (BeginStatement); a writer locks, then re-reads the newest
-//   version. kRepeatableRead   one snapshot; locking a row changed since it is 40001. kSerializable     as above, and what
-//   was read is validated at commit (R3).
+//   kReadCommitted    each statement takes a new snapshot (BeginStatement); a writer locks a row, then re-reads its newest
+//                     version
+//   kRepeatableRead   one snapshot for all statements; locking a row that changed after it is 40001
+//   kSerializable     as kRepeatableRead, and what was read is validated at commit (R3)
 //
 // Used by one thread. Destroying an open transaction rolls it back.
 #pragma once
@@ -32,7 +33,7 @@ enum class IsolationLevel { kReadCommitted, kRepeatableRead, kSerializable };
 struct TransactionContext {
   Store* store = nullptr;
   KeyspaceRef keyspace;
-  Epoch epoch;  // of the service that these sessions belong to; commits fail (57P01) once it ended
+  Epoch epoch;  // of the service that these sessions belong to; commits fail (57P01) once that service ended
   LockTable* locks = nullptr;
 };
 

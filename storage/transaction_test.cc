@@ -299,7 +299,7 @@ TEST_F(TransactionTest, LimitsAreRefusedByNameAndAcceptedAtTheirBound) {
   EXPECT_EQ(MessageOf(key), "key of 16385 bytes exceeds the limit of 16384 bytes");
   EXPECT_EQ(SqlStateOf(transaction->Put("a", std::string(kValueBytesMax + 1, 'v'))), sqlstate::kProgramLimitExceeded);
   for (int i = 0; i < 7; ++i) EXPECT_TRUE(transaction->Put(std::to_string(i), std::string(kValueBytesMax, 'v')).ok());
-  EXPECT_TRUE(transaction->Put("0", std::string(kValueBytesMax, 'w')).ok());  // replaced, not added
+  EXPECT_TRUE(transaction->Put("0", std::string(kValueBytesMax, 'w')).ok());  // the value is replaced, not added
   const size_t left = kTransactionBytesMax - kKeyBytesMax - 7 * (kValueBytesMax + 1);
   const absl::Status whole = transaction->Put("7", std::string(left, 'v'));
   EXPECT_EQ(SqlStateOf(whole), sqlstate::kProgramLimitExceeded);
@@ -324,7 +324,7 @@ TEST_F(TransactionTest, RollbackToPutsBackWhatWasBufferedBefore) {
   transaction->RollbackTo(1);
   EXPECT_EQ(Rows(*transaction->Scan({})), "a=first committed=1 ");
   LockAndPut(*transaction, "a", "third");
-  transaction->RollbackTo(1);  // it is still there
+  transaction->RollbackTo(1);  // the savepoint is still there
   EXPECT_EQ(transaction->savepoints(), 1u);
   ASSERT_TRUE(transaction->Commit().ok());
   EXPECT_EQ(Rows(*Begin()->Scan({})), "a=first committed=1 ");
@@ -392,7 +392,8 @@ TEST_F(TransactionTest, BytesKeptForASavepointCountAndGoWithIt) {
   EXPECT_EQ(SqlStateOf(put(kRows)), sqlstate::kProgramLimitExceeded);
   transaction->RollbackTo(1);
   const size_t left = kTransactionBytesMax - kRows * (kValueBytesMax + 1) - 1;
-  EXPECT_EQ(SqlStateOf(transaction->Put("x", std::string(left, 'v'))), sqlstate::kProgramLimitExceeded);  // "x" twice
+  EXPECT_EQ(SqlStateOf(transaction->Put("x", std::string(left, 'v'))),
+            sqlstate::kProgramLimitExceeded);  // the key counts twice
   EXPECT_TRUE(transaction->Put("x", std::string(left - 1, 'v')).ok());
   transaction->RollbackTo(1);
   EXPECT_TRUE(transaction->Put("0", "small").ok());

@@ -31,8 +31,8 @@ struct TransferManifest {
   std::string comparator_name;
   std::vector<TransferFile> files;
   Timestamp floor;        // the source keyspace's floor, read after the export (R8)
-  Timestamp copied_from;  // S: visible before the export. The files hold everything at or below S ...
-  Timestamp copied_upto;  // E: visible after it, taken on the writer thread. ... and perhaps some of (S, E]
+  Timestamp copied_from;  // S: `visible` before the export; the files hold everything at or below S
+  Timestamp copied_upto;  // E: `visible` after the export, taken on the writer thread; the files may hold some of (S, E]
 };
 
 std::string TransferPath(const std::string& dir, const TransferFile& file);

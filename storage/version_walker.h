@@ -22,7 +22,7 @@ inline constexpr size_t kTerminatorBytes = 2;
 
 // REQUIRES: encoded.size() >= kTimestampBytes
 inline Timestamp VersionTimestamp(std::string_view encoded) {
-  uint64_t inverted = 0;  // read for every version that a scan passes: no byte by byte decoding
+  uint64_t inverted = 0;  // the timestamp as stored; loaded whole, as every version that a scan passes comes here
   std::memcpy(&inverted, encoded.data() + encoded.size() - kTimestampBytes, kTimestampBytes);
   static_assert(std::endian::native == std::endian::little);
   return {~__builtin_bswap64(inverted)};
@@ -90,7 +90,7 @@ class VersionWalker {
 
   const std::unique_ptr<KeyspaceIterator> iterator_;
   const Timestamp at_;
-  std::string seek_key_;  // kept for its memory
+  std::string seek_key_;  // the target of the last seek; kept for its memory
 };
 
 // The live versions of a range, one per key, in key order.
@@ -135,7 +135,7 @@ class SpanWalker {
 
   VersionWalker walker_;
   const std::string start_;
-  std::string prefix_;  // of the key last stood on; empty before the first
+  std::string prefix_;  // of the key that the walker stood on last; empty before the first key
   std::string_view stored_;
   absl::Status status_;
 };

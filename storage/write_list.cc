@@ -12,7 +12,7 @@ WriteList::WriteList(const WriteSet& writes) {
 }
 
 void WriteList::Reserve(size_t keys, size_t payload_bytes) {
-  bytes_.reserve(payload_bytes + keys);  // and the kind bytes
+  bytes_.reserve(payload_bytes + keys);  // one kind byte for each key
   places_.reserve(keys);
 }
 

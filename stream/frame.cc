@@ -30,7 +30,7 @@ std::string Compress(const std::string& flat) {
   const size_t size = ZSTD_compressCCtx(context.get(), packed.data(), packed.size(), flat.data(), flat.size(), kZstdLevel);
   if (ZSTD_isError(size) || size > flat.size() - flat.size() / 8) return "";
   packed.resize(size);
-  packed.shrink_to_fit();  // it may wait in a queue
+  packed.shrink_to_fit();  // a frame may wait in a queue for long
   return packed;
 }
 

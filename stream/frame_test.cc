@@ -92,8 +92,9 @@ TEST(FrameTest, LargeBatchesAreCompressedWhenThatPays) {
   ASSERT_EQ(decoded->size(), versions.size());
   for (size_t i = 0; i < versions.size(); ++i) EXPECT_TRUE(Same((*decoded)[i], versions[i])) << i;
 
-  EXPECT_EQ(MakeBatch(Flat({Put("k", 1, std::string(400, 'a'))})).compression(), wire::Batch::NONE);  // too small
-  EXPECT_EQ(MakeBatch(Flat({Put("k", 1, Noise(4000))})).compression(), wire::Batch::NONE);            // does not shrink
+  EXPECT_EQ(MakeBatch(Flat({Put("k", 1, std::string(400, 'a'))})).compression(),
+            wire::Batch::NONE);                                                             // the batch is too small
+  EXPECT_EQ(MakeBatch(Flat({Put("k", 1, Noise(4000))})).compression(), wire::Batch::NONE);  // noise does not shrink
 }
 
 TEST(FrameTest, TheLargestVersionTravelsInPieces) {
@@ -134,7 +135,7 @@ TEST(FrameTest, BatchesThatLieAreRefused) {
 
   wire::Batch bomb = MakeBatch(std::string(100'000, 'a'));
   ASSERT_EQ(bomb.compression(), wire::Batch::ZSTD);
-  bomb.set_raw_bytes(1000);  // says less than it unpacks to
+  bomb.set_raw_bytes(1000);  // fewer bytes than the batch unpacks to
   EXPECT_TRUE(refused(bomb));
   bomb.set_raw_bytes(kFlatBytesMax + 1);
   EXPECT_TRUE(refused(bomb));

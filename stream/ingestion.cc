@@ -14,7 +14,7 @@
 namespace anabranch {
 namespace {
 
-constexpr size_t kDrainBytesMax = 4 << 20;  // taken in one go when it is here already: saves syncs, bounds memory
+constexpr size_t kDrainBytesMax = 4 << 20;  // so much of what has arrived is taken in one go: saves syncs, bounds memory
 
 std::vector<std::vector<Span>> SpansOf(const wire::OpenResponse& stream) {
   std::vector<std::vector<Span>> partitions;

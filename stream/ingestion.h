@@ -18,9 +18,9 @@ namespace anabranch {
 struct IngestionOptions {
   Store* store = nullptr;
   KeyspaceRef keyspace;
-  Epoch epoch;  // minted for this attempt
+  Epoch epoch;  // of the keyspace's owner; minted for this attempt
   std::string uri;
-  wire::OpenResponse stream;  // its partitions are subscribed to, all from `after`
+  wire::OpenResponse stream;  // all of its partitions are subscribed to, from `after`
   Timestamp after;            // the keyspace's frontier, or start_at before the first checkpoint
   Timestamp first_frontier;   // no frontier below this is made durable: E of the initial copy; zero otherwise
   bool copy_finished = false;
@@ -39,7 +39,7 @@ absl::Status RunIngestion(IngestionOptions options, std::stop_token stop);
 struct CopyProgress {
   uint64_t bytes_done = 0;
   uint64_t bytes_total = 0;
-  uint64_t bytes_resent = 0;  // received twice because of restarts; at most one chunk per connection and restart
+  uint64_t bytes_resent = 0;  // bytes that restarts made come twice; at most one chunk per connection and restart
 };
 inline constexpr int kCopyConnections = 2;
 

@@ -79,8 +79,7 @@ absl::Status IngestionSession::Tick(SessionTime now) const {
 }
 
 std::optional<std::string> IngestionSession::Stored(Timestamp durable, Timestamp retained, SessionTime now) {
-  heard_at_ns_ =
-      std::max(heard_at_ns_, now.monotonic_ns);  // while we stored, nobody listened: that was not the source's silence
+  heard_at_ns_ = std::max(heard_at_ns_, now.monotonic_ns);  // while we stored, nobody listened: the source was not silent
   const bool credit_due = received_bytes_ - acknowledged_bytes_ >= options_.credit_bytes / 2;
   if (!credit_due && !checkpoint_unacknowledged_) return std::nullopt;
   checkpoint_unacknowledged_ = false;

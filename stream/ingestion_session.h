@@ -33,8 +33,8 @@ namespace anabranch {
 class IngestionSession {
  public:
   struct Options {
-    Timestamp after;           // what was subscribed from
-    Timestamp first_frontier;  // see IngestionOptions
+    Timestamp after;           // the timestamp that was subscribed from
+    Timestamp first_frontier;  // as in IngestionOptions
     uint64_t credit_bytes = kCreditWindowBytes;
     uint64_t checkpoint_interval_ns = kCheckpointIntervalMs * 1'000'000;
   };
@@ -65,7 +65,7 @@ class IngestionSession {
   const Options options_;
   const uint64_t silence_ns_;
 
-  wire::Batch partial_;  // pieces of a version larger than a frame
+  wire::Batch partial_;  // the pieces so far of a version larger than a frame
   Timestamp resolved_;   // of the newest checkpoint
   Timestamp frontier_;   // of the newest checkpoint given out (I2)
   uint64_t received_sequence_ = 0;

@@ -68,7 +68,7 @@ TEST(IngestionSessionTest, NoFrontierBelowTheEndOfTheCopy) {
 
 TEST(IngestionSessionTest, AFrontierNeverGoesBackAndIsNotRepeated) {
   IngestionSession session = Resumed();
-  EXPECT_FALSE(Receive(session, CheckpointFrame(1, 10)).frontier);  // durable already
+  EXPECT_FALSE(Receive(session, CheckpointFrame(1, 10)).frontier);  // 10 is durable already
   EXPECT_EQ(Receive(session, CheckpointFrame(2, 20)).frontier, Ts(20));
   const Effects repeated = Receive(session, CheckpointFrame(3, 20));
   EXPECT_FALSE(repeated.frontier);
@@ -132,7 +132,7 @@ TEST(IngestionSessionTest, EachCheckpointIsAcknowledgedWithWhatIsDurable) {
   IngestionSession session = Resumed();
   const std::string batch = BatchFrame(1, {{"a", 11}});
   Receive(session, batch);
-  EXPECT_FALSE(session.Stored(Ts(10), Ts(5), At(0)));  // small, no checkpoint: nothing is due
+  EXPECT_FALSE(session.Stored(Ts(10), Ts(5), At(0)));  // little came and no checkpoint: nothing is due
   const std::string checkpoint = CheckpointFrame(2, 20);
   Receive(session, checkpoint);
   auto ack = session.Stored(Ts(20), Ts(7), At(0));

@@ -37,7 +37,7 @@ class IngestionSink {
   absl::Status Ingest(std::vector<Version> versions, std::optional<Timestamp> frontier);
 
   const IngestionOptions options_;
-  std::mutex mutex_;   // also held while a frontier is made durable: they must not overtake each other (K4)
+  std::mutex mutex_;   // also held while a frontier is made durable: frontiers must not overtake each other (K4)
   Frontier frontier_;  // guarded by mutex_
   Durable durable_;    // guarded by mutex_
 };

@@ -31,7 +31,7 @@ TEST(LineageTest, OldPrimaryComesBackToThePromotedStandby) {
   const absl::Status judged = JudgeResume(promoted, kPrimary, Ts(90));
   EXPECT_EQ(SqlStateOf(judged), "55000");
   EXPECT_NE(HintOf(judged).find("START REPLICATION OF"), std::string::npos);
-  EXPECT_TRUE(JudgeResume(promoted, kPrimary, Ts(70)).ok());  // nothing of it lies beyond
+  EXPECT_TRUE(JudgeResume(promoted, kPrimary, Ts(70)).ok());  // nothing up to 70 lies beyond the fork
 }
 
 TEST(LineageTest, PromotedStandbyMayNotResumeFromItsOldSourceOnceItHasWritten) {
@@ -45,7 +45,7 @@ TEST(LineageTest, TwoStandbysOfOnePrimaryPromotedApart) {
   const Ancestry c = Fork(kPrimary, BranchId("c"), Ts(60));
   EXPECT_EQ(*CommonPoint(b, c, Ts(100)), Ts(60));
   EXPECT_EQ(*CommonPoint(c, b, Ts(100)), Ts(60));
-  EXPECT_EQ(*CommonPoint(c, b, Ts(40)), Ts(40));  // it never got that far
+  EXPECT_EQ(*CommonPoint(c, b, Ts(40)), Ts(40));  // 40 lies before both forks
 }
 
 TEST(LineageTest, ThereAndBackTwice) {

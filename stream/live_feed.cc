@@ -15,8 +15,8 @@ struct Entry {
 };
 
 struct ReaderState {
-  uint64_t next;           // index of the entry that Take gives next
-  Timestamp joined_at;     // see LiveReader
+  uint64_t next;           // the index of the entry that Take gives next
+  Timestamp joined_at;     // as LiveReader::joined_at says
   bool signalled = false;  // one signal per Take, not per commit
   WakeEvent* wake;
 };
@@ -51,7 +51,7 @@ class Feed final : public LiveFeed {
   std::unique_ptr<LiveReader> Subscribe(const KeyspaceRef& keyspace, WakeEvent* wake) override;
 
   void OnPublished(const std::vector<PublishedCommit>& commits, Timestamp resolved) override {
-    std::vector<PublishedCommit> dropped;  // freed after the mutex
+    std::vector<PublishedCommit> dropped;  // outlives the lock: commits are freed without the mutex
     std::lock_guard lock(mutex_);
     resolved_ = resolved;
     if (rings_.empty()) return;
@@ -86,7 +86,7 @@ class Feed final : public LiveFeed {
   Store* const store_;
   std::mutex mutex_;
   Timestamp resolved_;                   // guarded by mutex_; of the last OnPublished
-  std::map<IncarnationId, Ring> rings_;  // guarded by mutex_; only keyspaces with readers
+  std::map<IncarnationId, Ring> rings_;  // guarded by mutex_; of the keyspaces that have readers
 };
 
 class Reader final : public LiveReader {
@@ -101,7 +101,7 @@ class Reader final : public LiveReader {
  private:
   Feed* const feed_;
   const IncarnationId incarnation_;
-  const std::unique_ptr<ReaderState> state_;  // guarded by the feed's mutex, joined_at apart
+  const std::unique_ptr<ReaderState> state_;  // guarded by the feed's mutex, all but joined_at
 };
 
 std::unique_ptr<LiveReader> Feed::Subscribe(const KeyspaceRef& keyspace, WakeEvent* wake) {
@@ -135,7 +135,7 @@ LiveChunk Feed::Take(const IncarnationId& incarnation, ReaderState* reader, size
   if (reader->next == ring.end()) {
     chunk.resolved = resolved_;
   } else {
-    chunk.resolved = chunk.commits.back().timestamp;  // the rest of the ring is above it
+    chunk.resolved = chunk.commits.back().timestamp;  // the rest of the ring is above the last commit of this chunk
     reader->signalled = true;
     reader->wake->Signal();
   }

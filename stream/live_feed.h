@@ -11,12 +11,12 @@
 
 namespace anabranch {
 
-inline constexpr size_t kLiveFeedBytesMax = 32 << 20;  // per keyspace
+inline constexpr size_t kLiveFeedBytesMax = 32 << 20;  // of commits kept for one keyspace's readers
 
 // What a reader takes in one go. If `lost`, everything in (after, resolved] must be read from the change index instead.
 struct LiveChunk {
   std::vector<PublishedCommit> commits;  // ascending, bounded by the caller's max_bytes
-  Timestamp resolved;                    // every commit at or below it is in this chunk or an earlier one (or lost)
+  Timestamp resolved;                    // every commit at or below this is in this chunk or an earlier one (or lost)
   bool lost = false;
 };
 

@@ -99,7 +99,7 @@ TEST_F(LiveFeedTest, ABoundedTakeResolvesOnlyWhatItGave) {
   const LiveChunk chunk = reader->Take(1);
   EXPECT_EQ(KeysOf(chunk), "a ");
   EXPECT_EQ(chunk.resolved, first);
-  EXPECT_TRUE(IsSet(wake_));  // the rest is there already
+  EXPECT_TRUE(IsSet(wake_));  // the rest of the ring is there already
   EXPECT_EQ(KeysOf(reader->Take(1)), "b ");
 }
 
@@ -132,7 +132,7 @@ TEST_F(LiveFeedTest, AReaderFallsOffAtTheBoundAndRejoins) {
   const auto fast = feed_->Subscribe(keyspace_, &other_wake);
   const std::string value(1 << 20, 'x');
   for (size_t i = 0; i + 1 < kLiveFeedBytesMax / value.size(); ++i) {
-    CommitPut(keyspace_, "k", value);  // no writer waits, with nobody taking
+    CommitPut(keyspace_, "k", value);  // no writer waits though nobody takes
     Settle();
     EXPECT_EQ(fast->Take(SIZE_MAX).commits.size(), 1u);
   }
@@ -144,7 +144,7 @@ TEST_F(LiveFeedTest, AReaderFallsOffAtTheBoundAndRejoins) {
   EXPECT_TRUE(lost.lost);
   EXPECT_TRUE(lost.commits.empty());
   EXPECT_GT(lost.resolved, over_the_bound);
-  EXPECT_FALSE(fast->Take(SIZE_MAX).lost);  // it kept up
+  EXPECT_FALSE(fast->Take(SIZE_MAX).lost);  // the fast reader kept up
   EXPECT_EQ(watcher->Take(SIZE_MAX).commits.size(), 2u);
 
   CommitPut(keyspace_, "again", "1");

@@ -42,7 +42,7 @@ class CatchUp {
 
   struct Part {
     std::vector<Version> versions;
-    Timestamp upto;  // with earlier parts, everything up to here
+    Timestamp upto;  // this part and earlier ones hold everything up to here
   };
   absl::StatusOr<Part> Next(const ProducerSession::Read& read);
 
@@ -70,7 +70,7 @@ absl::StatusOr<CatchUp::Part> CatchUp::Next(const ProducerSession::Read& read) {
     ASSIGN_OR_RETURN(std::vector<Version> versions, ReadVersions(store_, keyspace_, entry));
     for (const Version& version : versions) bytes += version.key.size() + version.write.value.size();
     std::move(versions.begin(), versions.end(), std::back_inserter(part.versions));
-    part.upto = entry.timestamp.Prev();  // more entries of this timestamp may follow
+    part.upto = entry.timestamp.Prev();  // more entries of the same timestamp may follow
   }
   return part;
 }
@@ -105,7 +105,7 @@ class Subscription {
   WakeEvent wake_;       // ends Receive: something was published, or stop
   WakeEvent stop_wake_;  // ends Send: stop only
   const std::stop_callback<std::function<void()>> on_stop_;
-  const std::unique_ptr<LiveReader> reader_;  // joined before anything is read, so that nothing falls between
+  const std::unique_ptr<LiveReader> reader_;  // it joins before anything is read, so that no commit falls between
   CatchUp catch_up_;
   const std::shared_ptr<const KeyspaceState> state_at_start_;
 };
@@ -190,7 +190,7 @@ absl::Status Subscription::Run() {
       effects = session.Receive(**received, Now(options_.store));
       continue;
     }
-    wake_.Clear();  // before Take, which arms it again
+    wake_.Clear();  // before Take, which arms the event again
     if (effects.read.source == ProducerSession::Source::kNothing) {
       effects = session.Tick(Now(options_.store));
     } else {

@@ -158,7 +158,7 @@ ProducerSession::Read ProducerSession::NextRead(SessionTime now) const {
 
 uint64_t ProducerSession::NextTick() const {
   uint64_t at_ns = heard_at_ns_ + kPeerSilentNsMax;
-  if (!queue_.empty()) return at_ns;  // only an acknowledgement helps
+  if (!queue_.empty()) return at_ns;  // only an acknowledgement moves what waits
   at_ns = std::min(at_ns, checkpoint_at_ns_);
   if (live_available_) at_ns = std::min(at_ns, live_at_ns_);
   return at_ns;

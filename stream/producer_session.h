@@ -34,14 +34,15 @@ namespace anabranch {
 inline constexpr size_t kReadBytesMax = 4 << 20;  // of one chunk from the change index or the live feed
 // Commits are gathered this long into a batch; checkpoints are ten times rarer.
 inline constexpr uint64_t kGatherNs = 10'000'000;
-inline constexpr uint64_t kPeerSilentNsMax = 60'000'000'000;  // without any acknowledgement: end the stream
+inline constexpr uint64_t kPeerSilentNsMax =
+    60'000'000'000;  // a peer that acknowledges nothing for so long: end the stream
 static_assert(kGatherNs < kCheckpointIntervalMs * 1'000'000);
 
 class ProducerSession {
  public:
   struct Options {
     Timestamp after;      // the peer has everything up to here
-    Timestamp joined_at;  // of the live reader. REQUIRES: joined_at >= after
+    Timestamp joined_at;  // when the live reader joined. REQUIRES: joined_at >= after
     std::vector<Span> spans;
     uint64_t credit_bytes = kCreditWindowBytes;  // REQUIRES: holds one frame
     uint64_t checkpoint_interval_ns = kCheckpointIntervalMs * 1'000'000;
@@ -93,13 +94,13 @@ class ProducerSession {
   Timestamp target_;
 
   std::string flat_;               // the batch being gathered; empty between inputs
-  std::deque<wire::Frame> queue_;  // waits for credit (P3)
+  std::deque<wire::Frame> queue_;  // frames that wait for credit (P3)
   bool checkpoint_queued_ = false;
 
-  bool live_available_ = true;     // there may be something to take
-  uint64_t live_at_ns_ = 0;        // the live feed is not read again before
+  bool live_available_ = true;     // the live feed may have something to take
+  uint64_t live_at_ns_ = 0;        // the live feed is not read again before this
   uint64_t refreshed_at_ns_ = 0;   // when complete_ was last learned
-  uint64_t checkpoint_at_ns_ = 0;  // when the next one is due
+  uint64_t checkpoint_at_ns_ = 0;  // when the next checkpoint is due
 
   uint64_t sent_sequence_ = 0;
   uint64_t sent_bytes_ = 0;

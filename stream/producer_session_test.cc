@@ -116,14 +116,14 @@ TEST(ProducerSessionTest, IdleStreamSendsOneSmallCheckpointAnInterval) {
     effects = after;
   }
   EXPECT_EQ(checkpoints, 100u);
-  EXPECT_EQ(steps, 100u);       // nothing else wakes it
+  EXPECT_EQ(steps, 100u);       // nothing else wakes the session
   EXPECT_LT(bytes, 100u * 64);  // 0.6 KB/s
 }
 
 TEST(ProducerSessionTest, CommitsAreGatheredBrieflyThenSent) {
   ProducerSession session = Live();
   Effects effects = session.OfferLive(Chunk({}, 11), At(0));
-  effects = session.Tick(At(2));  // woken
+  effects = session.Tick(At(2));  // the live feed has woken the shell
   EXPECT_EQ(effects.read.source, Source::kNothing);
   EXPECT_EQ(effects.tick_at_ns, At(10).monotonic_ns);
   effects = session.Tick(At(10));
@@ -135,7 +135,7 @@ TEST(ProducerSessionTest, FallingOffTheRingGoesThroughTheIndexAndBack) {
   ProducerSession session = Live();
   session.OfferLive(Chunk({}, 20), At(0));
   Effects effects = session.OfferLive({{}, Ts(90), /*lost=*/true}, At(100));
-  EXPECT_EQ(Show(effects), "cp 20");  // not 90: nothing of it is sent yet
+  EXPECT_EQ(Show(effects), "cp 20");  // not 90: nothing of that commit is sent yet
   EXPECT_EQ(effects.read.source, Source::kChangeIndex);
   EXPECT_EQ(effects.read.after, Ts(20));
   EXPECT_EQ(effects.read.upto, Ts(90));
@@ -235,7 +235,7 @@ TEST(ProducerSessionTest, AcknowledgementsAreChecked) {
   ASSERT_TRUE(effects.acknowledged.has_value());
   EXPECT_EQ(effects.acknowledged->frontier, Ts(15));
   EXPECT_EQ(effects.acknowledged->retained, Ts(5));
-  EXPECT_EQ(SqlStateOf(session.Receive(Ack(2, 14, 10), At(102)).failure), "08P01");  // went back
+  EXPECT_EQ(SqlStateOf(session.Receive(Ack(2, 14, 10), At(102)).failure), "08P01");  // durable went back
   std::string damaged = Ack(2, 15, 10);
   damaged[6] ^= 1;
   EXPECT_EQ(SqlStateOf(session.Receive(damaged, At(102)).failure), "XX001");

@@ -7,7 +7,7 @@
 namespace anabranch {
 
 struct SessionTime {
-  uint64_t monotonic_ns = 0;  // intervals and deadlines
+  uint64_t monotonic_ns = 0;  // for intervals and deadlines
   uint64_t clock_ns = 0;      // this cluster's clock, as it goes into frames
 };
 

@@ -146,7 +146,7 @@ class Simulation {
     }
     std::string frame = std::move(to_standby_.front());
     to_standby_.pop_front();
-    if (faults && OneIn(100)) return;  // lost
+    if (faults && OneIn(100)) return;  // the frame is lost
     if (faults && OneIn(100)) frame[random_() % frame.size()] ^= 1 << random_() % 8;
     standby_->Receive(frame, Now(), &received_);
     if (!received_.failure.ok()) {
@@ -198,7 +198,7 @@ class Simulation {
   std::unique_ptr<IngestionSession> standby_;
   IngestionSession::Effects received_;
   Contents written_;
-  std::vector<Contents::key_type> unsynced_;  // of written_: lost in a crash
+  std::vector<Contents::key_type> unsynced_;  // versions of written_ that a crash loses
   Timestamp durable_{kStartNs};
 
   int reconnects_ = 0;

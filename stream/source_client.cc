@@ -94,7 +94,7 @@ class Client final : public SourceClient, public FrameTransport {
   const std::stop_callback<std::function<void()>> on_stop_;
   std::string password_;
   std::unique_ptr<PGconn, FreeConnection> connection_;
-  bool copying_ = false;  // in COPY BOTH
+  bool copying_ = false;  // the connection is in COPY BOTH
 };
 
 std::string Client::WithoutSecrets(std::string text) const {

@@ -118,7 +118,7 @@ TEST(SourceClientTest, StopEndsAHangingConnect) {
   std::thread source([&] {
     const int fd = port.Accept();
     char request[1024];
-    EXPECT_GT(read(fd, request, sizeof(request)), 0);  // it is waiting for our answer now
+    EXPECT_GT(read(fd, request, sizeof(request)), 0);  // the client is waiting for our answer now
     stop.request_stop();
     EXPECT_EQ(read(fd, request, sizeof(request)), 0);
     close(fd);

@@ -45,7 +45,7 @@ class FaultStore {
   bool is_open() const { return store_ != nullptr; }
 
   absl::Status Open();
-  void Close();  // drops the keyspace references first
+  void Close();  // drops the store's keyspace references first
 
   // --- Keyspaces ---
   absl::StatusOr<KeyspaceRef> Create(const std::string& label);
@@ -56,7 +56,7 @@ class FaultStore {
   // In one update: the label goes, the keyspace is marked.
   absl::Status MarkDropping(const std::string& label);
   bool Has(const std::string& label);
-  KeyspaceRef Find(const std::string& label);  // REQUIRES: Has
+  KeyspaceRef Find(const std::string& label);  // REQUIRES: Has(label)
   std::vector<std::string> Labels();
 
   // --- Writing, by the present owner ---

@@ -15,9 +15,9 @@
 namespace anabranch {
 
 struct IndexWrites {
-  double flushed = 0;   // bytes
-  double written = 0;   // flushed and compacted; moving a file writes nothing
-  int moved_files = 0;  // below level 0
+  double flushed = 0;   // bytes that flushes wrote
+  double written = 0;   // bytes that flushes and compactions wrote; moving a file writes none
+  int moved_files = 0;  // files that were moved below level 0
 
   double amplification() const { return flushed == 0 ? 0 : written / flushed; }
 };

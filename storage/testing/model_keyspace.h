@@ -22,7 +22,7 @@ namespace anabranch {
 struct ModelKeyspace {
   using History = std::map<Timestamp, Write>;
   std::map<std::string, History, std::less<>> keys;
-  KeyspaceState state;  // but `newest`
+  KeyspaceState state;  // all of it but `newest`, which is not kept here
   std::optional<Timestamp> protected_at;
 
   const Write* VersionAt(const History& history, Timestamp at, Timestamp* ts) const {
