@@ -15,7 +15,7 @@
 #include "node/commands.h"
 #include "node/health.h"
 #include "node/sql_url_file.h"
-#include "sql/control/statement.h"
+#include "sql/control/executor.h"
 #include "sql/wire/server.h"
 #include "storage/store.h"
 #include "stream/live_feed.h"

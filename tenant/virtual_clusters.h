@@ -1,9 +1,9 @@
 // The virtual clusters of this physical cluster: catalog, lifecycle, replication jobs, failover, failback. Every VIRTUAL
 // CLUSTER statement is one method here; sql/ parses and prints.
 //
-// Each method returns when what it promises is durable (docs/promises.md), and either does all of it or nothing: refusals are
-// decided before the first change, decisions are re-checked inside the UpdateMeta that makes them durable. After a crash
-// the catalog record alone says how to go on (docs/formats.md).
+// Each method returns when what it promises is durable (docs/promises.md), and either does all of it or nothing: refusals
+// are decided before the first change, decisions are re-checked inside the UpdateMeta that makes them durable. After a
+// crash the catalog record alone says how to go on (docs/formats.md).
 //
 // Thread-safe. Statements on one virtual cluster run one after the other; statements on different ones do not wait for each
 // other.
@@ -14,7 +14,6 @@
 #include <optional>
 #include <stop_token>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -27,6 +26,7 @@
 #include "stream/transport.h"
 #include "stream/wire.pb.h"
 #include "tenant/lifecycle.h"
+#include "tenant/spec.h"
 
 namespace anabranch {
 
@@ -35,9 +35,6 @@ inline constexpr uint64_t kDefaultRetentionNs = 4ull * 3600 * 1'000'000'000;
 inline constexpr uint64_t kExpirationWindowNs = 24ull * 3600 * 1'000'000'000;
 inline constexpr TenantId kSystemTenantId{1};
 inline constexpr std::string_view kSystemTenantName = "system";
-
-// A virtual cluster as a statement names it: `name`, `'name'` or `[id]`.
-using VirtualClusterSpec = std::variant<std::string, TenantId>;
 
 enum class Virtualization { kUnspecified, kVirtualized, kVirtualizedEmpty };
 
@@ -61,21 +58,6 @@ struct VirtualClusterInfo {
   ServiceMode service_mode;
   std::optional<ReplicationStatus> replication;
 };
-
-struct CreateOptions {
-  bool if_not_exists = false;
-};
-
-struct ReplicationOptions {
-  std::optional<uint64_t> retention_ns;
-};
-
-// COMPLETE REPLICATION TO LATEST | TO SYSTEM TIME '<expression>'. Resolved in the source's time domain.
-struct ToLatest {};
-struct ToSystemTime {
-  std::string expression;
-};
-using FailoverTarget = std::variant<ToLatest, ToSystemTime>;
 
 // What a session needs to run statements in a virtual cluster. Alive as long as any session holds it.
 struct ServedVirtualCluster {

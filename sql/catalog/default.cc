@@ -2,6 +2,7 @@
 #include "base/status.h"
 #include "sql/catalog/object.h"
 #include "sql/expression/stored_expression.h"
+#include "sql/parse/tree.h"
 
 namespace anabranch {
 namespace {

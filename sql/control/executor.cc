@@ -1,5 +1,8 @@
+#include "sql/control/executor.h"
+
 #include "base/status.h"
 #include "sql/control/statement.h"
+#include "tenant/virtual_clusters.h"
 
 namespace anabranch {
 namespace {
@@ -81,8 +84,10 @@ class Executor : public SystemStatements {
     return {};
   }
 
-  absl::StatusOr<std::string> Run(const SystemStatement& statement, ResultSink& sink, std::stop_token stop) override {
-    return std::visit([&](const auto& shape) { return RunOne(statement, shape, sink, stop); }, statement);
+  absl::StatusOr<std::string> Run(const SystemStatement& statement, const SessionContext&, ResultSink& sink,
+                                  std::stop_token stop) override {
+    return std::visit([&](const auto& shape) { return RunOne(statement, shape, sink, stop); },
+                      static_cast<const SystemStatement::variant&>(statement));
   }
 
  private:

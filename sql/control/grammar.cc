@@ -442,12 +442,13 @@ bool MayBeOurs(std::string_view text) {
 
 }  // namespace
 
-absl::StatusOr<std::optional<SystemStatement>> ParseSystemStatement(std::string_view text) {
-  if (!MayBeOurs(text)) return std::optional<SystemStatement>();
+absl::StatusOr<SystemStatementRef> ParseSystemStatement(std::string_view text) {
+  if (!MayBeOurs(text)) return SystemStatementRef();
   const std::string owned(text);
   const std::optional<std::vector<SystemToken>> tokens = TokenizeSystemStatement(owned);
-  if (!tokens.has_value()) return std::optional<SystemStatement>();
-  return Parser(*tokens).Parse();
+  if (!tokens.has_value()) return SystemStatementRef();
+  ASSIGN_OR_RETURN(std::optional<SystemStatement> statement, Parser(*tokens).Parse());
+  return statement ? std::make_shared<const SystemStatement>(*std::move(statement)) : nullptr;
 }
 
 bool ReturnsRows(const SystemStatement& statement) {

@@ -4,15 +4,13 @@
 
 #include <memory>
 #include <optional>
-#include <stop_token>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "sql/value/result.h"
-#include "tenant/virtual_clusters.h"
+#include "tenant/spec.h"
 
 namespace anabranch {
 
@@ -54,25 +52,18 @@ struct ShowFingerprints {
   std::optional<std::string> as_of;
 };
 
-using SystemStatement = std::variant<CreateVirtualCluster, AlterVirtualCluster, DropVirtualCluster, ShowVirtualClusters,
-                                     ShowSetting, ShowFingerprints>;
+// A struct and not an alias, so that those who only pass it on need not know what it can be.
+struct SystemStatement : std::variant<CreateVirtualCluster, AlterVirtualCluster, DropVirtualCluster, ShowVirtualClusters,
+                                      ShowSetting, ShowFingerprints> {
+  using variant::variant;
+};
+using SystemStatementRef = std::shared_ptr<const SystemStatement>;
 
-// nullopt: the text does not begin like a statement of ours, and is PostgreSQL's business. 42601 with the position for a
+// Null: the text does not begin like a statement of ours, and is PostgreSQL's business. 42601 with the position for a
 // mistake in ours; 0A000 naming the clause for what is announced and this version does not do.
-absl::StatusOr<std::optional<SystemStatement>> ParseSystemStatement(std::string_view text);
+absl::StatusOr<SystemStatementRef> ParseSystemStatement(std::string_view text);
 
 // True for SHOW statements, whose rows may be selected from: SELECT ... FROM [SHOW ...].
 bool ReturnsRows(const SystemStatement& statement);
-
-// Runs them. Thread-safe; one per process.
-class SystemStatements {
- public:
-  static std::unique_ptr<SystemStatements> Create(VirtualClusters* clusters);
-  virtual ~SystemStatements() = default;
-  // The columns, without running anything.
-  virtual std::vector<ColumnDescription> Describe(const SystemStatement& statement) = 0;
-  // Streams rows to the sink and returns the command tag.
-  virtual absl::StatusOr<std::string> Run(const SystemStatement& statement, ResultSink& sink, std::stop_token stop) = 0;
-};
 
 }  // namespace anabranch

@@ -6,6 +6,7 @@
 
 #include "base/quote.h"
 #include "base/status.h"
+#include "sql/parse/tree.h"
 
 namespace anabranch {
 namespace {
@@ -51,6 +52,14 @@ void NoteZoned(const Expression& bound, std::map<int, std::string>* literals) {
 }
 
 }  // namespace
+
+ParsedExpression::ParsedExpression() : tree_(std::make_unique<pg_query::ParseResult>()) {}
+ParsedExpression::ParsedExpression(ParsedExpression&&) noexcept = default;
+ParsedExpression::~ParsedExpression() = default;
+
+const pg_query::Node& ParsedExpression::node() const {
+  return tree_->stmts(0).stmt().select_stmt().target_list(0).res_target().val();
+}
 
 absl::StatusOr<ParsedExpression> ParsedExpression::Parse(std::string_view sql) {
   ParsedExpression parsed;

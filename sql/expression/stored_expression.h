@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
-#include "pg_query/pg_query.pb.h"
 #include "sql/expression/expression.h"
+#include "sql/parse/tree_types.h"
 
 namespace anabranch {
 
@@ -17,11 +17,16 @@ class ParsedExpression {
  public:
   static absl::StatusOr<ParsedExpression> Parse(std::string_view sql);
 
-  const pg_query::Node& node() const { return tree_->stmts(0).stmt().select_stmt().target_list(0).res_target().val(); }
+  ParsedExpression(ParsedExpression&&) noexcept;
+  ~ParsedExpression();
+
+  const pg_query::Node& node() const;
   pg_query::Node* mutable_node();
 
  private:
-  std::unique_ptr<pg_query::ParseResult> tree_ = std::make_unique<pg_query::ParseResult>();
+  ParsedExpression();
+
+  std::unique_ptr<pg_query::ParseResult> tree_;
 };
 
 // The text of an expression, as PostgreSQL would print it.

@@ -7,6 +7,7 @@
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/wire_format_lite.h"
 #include "pg_query.h"
+#include "sql/control/statement.h"
 #include "sql/parse/show_query.h"
 #include "sql/parse/statement.h"
 #include "sql/parse/tree.h"
@@ -263,10 +264,12 @@ class StatementParser {
 
   // SELECT ... FROM [SHOW ...] AS OF SYSTEM TIME: what is shown as of then, where that can be had.
   static absl::Status MoveAsOfIntoBracket(Statement* statement) {
-    auto* fingerprints = std::get_if<ShowFingerprints>(&*statement->bracket);
-    if (fingerprints == nullptr) return UnsupportedError("AS OF SYSTEM TIME with this SHOW statement");
-    if (fingerprints->as_of) return SyntaxError("AS OF SYSTEM TIME is given twice");
-    fingerprints->as_of = std::exchange(statement->as_of, std::nullopt);
+    const auto* given = std::get_if<ShowFingerprints>(statement->bracket.get());
+    if (given == nullptr) return UnsupportedError("AS OF SYSTEM TIME with this SHOW statement");
+    if (given->as_of) return SyntaxError("AS OF SYSTEM TIME is given twice");
+    ShowFingerprints fingerprints = *given;
+    fingerprints.as_of = std::exchange(statement->as_of, std::nullopt);
+    statement->bracket = std::make_shared<const SystemStatement>(std::move(fingerprints));
     return absl::OkStatus();
   }
 

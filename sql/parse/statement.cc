@@ -1,5 +1,6 @@
 #include "sql/parse/statement.h"
 
+#include "sql/parse/tree.h"
 #include "sql/value/error_field.h"
 #include "sql/value/utf8.h"
 

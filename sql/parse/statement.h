@@ -2,6 +2,7 @@
 // executions. Internal to sql/; only .cc files include it, for the parse tree's classes are large.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,10 +10,12 @@
 
 #include "absl/status/status.h"
 #include "google/protobuf/arena.h"
-#include "pg_query/pg_query.pb.h"
-#include "sql/control/statement.h"
+#include "sql/parse/tree_types.h"
 
 namespace anabranch {
+
+struct SystemStatement;
+using SystemStatementRef = std::shared_ptr<const SystemStatement>;
 
 // What a FROM [SHOW ...] bracket is replaced by before PostgreSQL's grammar sees the statement.
 inline constexpr std::string_view kBracketRelation = "[show]";
@@ -44,10 +47,10 @@ class Statement {
   // kPostgres. Owned by the arena.
   google::protobuf::Arena arena;
   const pg_query::Node* tree = nullptr;
-  std::optional<std::string> as_of;        // the expression of AS OF SYSTEM TIME, unquoted
-  std::optional<SystemStatement> bracket;  // what stands for kBracketRelation
+  std::optional<std::string> as_of;  // the expression of AS OF SYSTEM TIME, unquoted
+  SystemStatementRef bracket;        // what stands for kBracketRelation
 
-  std::optional<SystemStatement> system;  // kSystem
+  SystemStatementRef system;  // kSystem
 };
 
 // CREATE, ALTER and DROP of roles, GRANT and REVOKE.

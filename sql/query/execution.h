@@ -6,7 +6,6 @@
 
 #include "absl/status/status.h"
 #include "base/stop.h"
-#include "sql/control/statement.h"
 #include "sql/expression/expression.h"
 #include "sql/stored/session_context.h"
 #include "sql/value/memory.h"
@@ -15,6 +14,8 @@
 namespace anabranch {
 
 class Binder;
+class SystemStatements;
+struct SystemStatement;
 class StatementRun;
 class UnpublishedIds;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/status.h"
+#include "sql/control/executor.h"
 #include "sql/expression/set_function.h"
 #include "sql/parse/statement.h"
 #include "sql/parse/tree.h"

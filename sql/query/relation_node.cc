@@ -1,6 +1,7 @@
 #include "sql/query/relation_node.h"
 
 #include "base/status.h"
+#include "sql/control/executor.h"
 #include "sql/expression/text.h"
 #include "sql/query/select.h"
 #include "sql/query/statement_run.h"
@@ -217,7 +218,7 @@ absl::StatusOr<RowSourceRef> TableNode::DoOpen(const Execution& execution, const
 
 absl::StatusOr<RowSourceRef> SystemNode::DoOpen(const Execution& execution, const Row&) const {
   auto rows = std::make_unique<ShownRows>(slots_, execution);
-  RETURN_IF_ERROR(system_->Run(*statement_, *rows, execution.stop).status());
+  RETURN_IF_ERROR(system_->Run(*statement_, *execution.evaluation.session, *rows, execution.stop).status());
   return RowSourceRef(std::move(rows));
 }
 

@@ -9,6 +9,7 @@
 #include "sql/query/bind.h"
 #include "sql/query/plan.h"
 #include "sql/query/relation.h"
+#include "sql/value/result.h"
 
 namespace anabranch {
 

@@ -5,9 +5,10 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "pg_query/pg_query.pb.h"
+#include "sql/parse/tree_types.h"
 #include "sql/query/execution.h"
 #include "sql/schema/schema_change.h"
+#include "sql/value/result.h"
 
 namespace anabranch {
 

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "pg_query/pg_query.pb.h"
+#include "sql/parse/tree_types.h"
 #include "sql/query/execution.h"
 #include "sql/stored/privilege.h"
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
-#include "pg_query/pg_query.pb.h"
+#include "sql/parse/tree_types.h"
 #include "sql/stored/descriptor.h"
 
 namespace anabranch {

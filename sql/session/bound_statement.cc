@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 #include "sql/parse/statement.h"
+#include "sql/parse/tree.h"
 #include "sql/query/bind.h"
 #include "sql/query/statement_run.h"
 #include "sql/stored/privilege.h"
@@ -19,7 +20,7 @@ const Node& Explained(const Node& tree) { return tree.has_explain_stmt() ? tree.
 
 absl::Status Plan(const Statement& statement, const Planning& planning, BoundStatement* bound) {
   const Node& tree = Explained(*statement.tree);
-  const SystemStatement* bracket = statement.bracket ? &*statement.bracket : nullptr;
+  const SystemStatement* bracket = statement.bracket.get();
   switch (tree.node_case()) {
     case Node::kInsertStmt: {
       ASSIGN_OR_RETURN(InsertPlan plan, PlanInsert(tree.insert_stmt(), bracket, planning));

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "pg_query/pg_query.pb.h"
+#include "sql/parse/tree_types.h"
 #include "sql/session/prepared_statement.h"
 
 namespace anabranch {

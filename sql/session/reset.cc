@@ -1,6 +1,7 @@
 #include "sql/session/reset.h"
 
 #include "base/status.h"
+#include "sql/parse/tree.h"
 
 namespace anabranch {
 

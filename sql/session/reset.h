@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "pg_query/pg_query.pb.h"
+#include "sql/parse/tree_types.h"
 #include "sql/session/prepared_statement.h"
 #include "sql/session/set_statement.h"
 #include "sql/session/transaction_block.h"

@@ -1,6 +1,7 @@
 #include "sql/session/savepoint.h"
 
 #include "base/status.h"
+#include "sql/parse/tree.h"
 
 namespace anabranch {
 namespace {

@@ -5,6 +5,8 @@
 #include "base/status.h"
 #include "base/system_time.h"
 #include "sql/catalog/relation.h"
+#include "sql/control/executor.h"
+#include "sql/control/statement.h"
 #include "sql/parse/parse.h"
 #include "sql/parse/statement.h"
 #include "sql/parse/tree.h"
@@ -281,7 +283,7 @@ class Session final : public SqlSession {
       return SqlError(sqlstate::kActiveSqlTransaction,
                       "a statement on virtual clusters cannot run inside a transaction block");
     }
-    return context_.system->Run(*call.statement().system, call.sink, call.stop);
+    return context_.system->Run(*call.statement().system, context_, call.sink, call.stop);
   }
 
   // --- What reads or writes tables ---

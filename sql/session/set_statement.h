@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "google/protobuf/repeated_field.h"
-#include "pg_query/pg_query.pb.h"
 #include "sql/expression/expression.h"
+#include "sql/parse/tree_types.h"
 #include "sql/session/transaction_block.h"
 #include "sql/value/result.h"
 #include "sql/value/settings.h"

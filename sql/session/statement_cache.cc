@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "sql/parse/parse.h"
 #include "sql/parse/statement.h"
+#include "sql/parse/tree.h"
 #include "sql/session/bound_statement.h"
 #include "sql/session/prepared_statement.h"
 

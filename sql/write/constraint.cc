@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 #include "sql/expression/stored_expression.h"
+#include "sql/parse/tree.h"
 #include "sql/query/bind.h"
 #include "sql/query/relation.h"
 #include "sql/value/error_field.h"

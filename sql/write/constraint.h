@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "pg_query/pg_query.pb.h"
 #include "sql/expression/expression.h"
+#include "sql/parse/tree_types.h"
 
 namespace anabranch {
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "sql/value/result.h"
 #include "sql/write/copy_format.h"
 #include "sql/write/dml.h"
 

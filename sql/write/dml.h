@@ -15,6 +15,7 @@
 #include "sql/query/bind.h"
 #include "sql/query/execution.h"
 #include "sql/query/select.h"
+#include "sql/value/result.h"
 #include "sql/write/backfill.h"
 #include "sql/write/row_writer.h"
 

@@ -1,0 +1,30 @@
+// Runs the statements of ours.
+#pragma once
+
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "sql/stored/session_context.h"
+#include "sql/value/result.h"
+
+namespace anabranch {
+
+struct SystemStatement;
+class VirtualClusters;
+
+// Runs them. Thread-safe; one per process.
+class SystemStatements {
+ public:
+  static std::unique_ptr<SystemStatements> Create(VirtualClusters* clusters);
+  virtual ~SystemStatements() = default;
+  // The columns, without running anything.
+  virtual std::vector<ColumnDescription> Describe(const SystemStatement& statement) = 0;
+  // `session`: who runs it. Streams rows to the sink and returns the command tag.
+  virtual absl::StatusOr<std::string> Run(const SystemStatement& statement, const SessionContext& session, ResultSink& sink,
+                                          std::stop_token stop) = 0;
+};
+
+}  // namespace anabranch

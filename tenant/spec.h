@@ -1,0 +1,31 @@
+// What statements say of virtual clusters: which one, from when, with which options.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "base/ids.h"
+
+namespace anabranch {
+
+// A virtual cluster as a statement names it: `name`, `'name'` or `[id]`.
+using VirtualClusterSpec = std::variant<std::string, TenantId>;
+
+struct CreateOptions {
+  bool if_not_exists = false;
+};
+
+struct ReplicationOptions {
+  std::optional<uint64_t> retention_ns;
+};
+
+// COMPLETE REPLICATION TO LATEST | TO SYSTEM TIME '<expression>'. Resolved in the source's time domain.
+struct ToLatest {};
+struct ToSystemTime {
+  std::string expression;
+};
+using FailoverTarget = std::variant<ToLatest, ToSystemTime>;
+
+}  // namespace anabranch
