@@ -70,6 +70,11 @@ void MakeDurable(File* file) {
 
 // What the disk holds of a file of which some bytes were not synced.
 void LoseBytes(File* file, Unsynced unsynced, std::mt19937_64& random) {
+  if (file->bytes.size() < file->durable.size()) {
+    const bool is_cut = unsynced == Unsynced::kKept || (unsynced != Unsynced::kLost && random() % 2 == 0);
+    if (is_cut) file->durable.resize(file->bytes.size());
+    if (!is_cut) file->bytes.append(file->durable, file->bytes.size());
+  }
   const size_t from = file->changed_from;
   const size_t upto = std::min(file->changed_upto, file->bytes.size());
   const auto lose = [file](size_t begin, size_t end) {
@@ -190,7 +195,11 @@ uint64_t FaultFileSystem::Occupied() const {
   return bytes;
 }
 
-bool FaultFileSystem::Fits(uint64_t more_bytes) const { return capacity_ == 0 || Occupied() + more_bytes <= capacity_; }
+uint64_t FaultFileSystem::Room(uint64_t wanted) const {
+  if (capacity_ == 0) return wanted;
+  const uint64_t occupied = Occupied();
+  return occupied < capacity_ ? std::min(wanted, capacity_ - occupied) : 0;
+}
 
 void FaultFileSystem::RefuseToAllocate() {
   std::lock_guard lock(mutex_);
@@ -284,15 +293,19 @@ IOStatus FaultFileSystem::Write(const std::string& path, File& file, uint64_t of
 }
 
 IOStatus FaultFileSystem::WriteAt(const std::string& path, File& file, uint64_t offset, const Slice& data) {
-  const size_t end = offset + data.size();
   IOStatus status = Point(PointKind::kWrite, path);
-  if (status.ok() && end > file.bytes.size() && !Fits(end - file.bytes.size())) status = Full();
   if (!status.ok()) return status;
-  if (end > file.bytes.size()) file.bytes.resize(end);
-  file.bytes.replace(offset, data.size(), data.data(), data.size());
-  NoteChange(&file, offset, end);
-  const bool only_zeros = data.ToStringView().find_first_not_of('\0') == std::string_view::npos;
-  if (IsLog(path) && !only_zeros) log_bytes_ += data.size();
+  const size_t wanted_end = offset + data.size();
+  const size_t end = file.bytes.size() + Room(wanted_end - std::min(wanted_end, file.bytes.size()));
+  const std::string_view written = data.ToStringView().substr(0, end - std::min(end, offset));
+  if (!written.empty()) {
+    if (end > file.bytes.size()) file.bytes.resize(end);
+    file.bytes.replace(offset, written.size(), written);
+    NoteChange(&file, offset, offset + written.size());
+  }
+  const bool only_zeros = written.find_first_not_of('\0') == std::string_view::npos;
+  if (IsLog(path) && !only_zeros) log_bytes_ += written.size();
+  if (written.size() < data.size()) return Full();
   return Done();
 }
 
@@ -308,11 +321,11 @@ IOStatus FaultFileSystem::Resize(const std::string& path, File& file, uint64_t s
   std::lock_guard lock(mutex_);
   if (size == file.bytes.size()) return IOStatus::OK();
   IOStatus status = Point(PointKind::kWrite, path);
-  if (status.ok() && size > file.bytes.size() && !Fits(size - file.bytes.size())) status = Full();
+  const uint64_t more = size - std::min<uint64_t>(size, file.bytes.size());
+  if (status.ok() && Room(more) < more) status = Full();
   if (!status.ok()) return status;
-  if (size > file.bytes.size()) NoteChange(&file, file.bytes.size(), size);
+  if (more > 0) NoteChange(&file, file.bytes.size(), size);
   file.bytes.resize(size);
-  file.durable.resize(std::min<size_t>(file.durable.size(), size));
   return Done();
 }
 

@@ -62,7 +62,8 @@ class FaultFileSystem final : public rocksdb::FileSystem {
   void FailAt(PointKind kind, std::string suffix, uint64_t points, rocksdb::IOStatus error);
   // While set every write fails with NoSpace.
   void SetFull(bool full);
-  // Writes that would take all files together above it fail with NoSpace. 0: no bound.
+  // A write that would take all files together above it writes what there is room for, as a disk does, and fails with
+  // NoSpace. 0: no bound.
   void SetCapacity(uint64_t bytes);
   uint64_t Used() const;
   // As some file systems do. Otherwise it is accepted and not counted: the bytes are.
@@ -153,7 +154,7 @@ class FaultFileSystem final : public rocksdb::FileSystem {
   rocksdb::IOStatus ChangeNames(const std::string& folder, Names to);
   rocksdb::IOStatus RenameFolder(const std::string& from, const std::string& to);
   rocksdb::IOStatus NewFolder(const std::string& path);
-  bool Fits(uint64_t more_bytes) const;
+  uint64_t Room(uint64_t wanted) const;  // for so many more bytes, at most
   uint64_t Occupied() const;
   rocksdb::IOStatus WriteAt(const std::string& path, File& file, uint64_t offset, const rocksdb::Slice& data);
   std::shared_ptr<File> Find(const std::string& path) const;
