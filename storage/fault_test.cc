@@ -18,6 +18,9 @@ namespace {
 
 constexpr uint64_t kSecondNs = 1'000'000'000;
 
+// Some file systems find out when they sync that there is no room. What is on disk then is as unknown as after any other.
+const rocksdb::IOStatus kSyncErrors[] = {rocksdb::IOStatus::IOError("injected"), rocksdb::IOStatus::NoSpace("injected")};
+
 WriteSet One(const std::string& key, std::string value) { return {{key, {WriteKind::kPut, std::move(value)}}}; }
 
 class FaultTest : public testing::Test {
@@ -63,13 +66,15 @@ class FaultTest : public testing::Test {
   }
   // A failed write or sync of the commit's group stops all writing until a restart; what was acknowledged is there after
   // it.
-  void FailedOnce(FaultFileSystem::PointKind kind, Unsynced unsynced) {
-    const std::string failed = fmt::format("failed {}", static_cast<int>(unsynced));
-    const std::string refused = fmt::format("refused {}", static_cast<int>(unsynced));
+  void FailedOnce(FaultFileSystem::PointKind kind, const std::string& suffix, const rocksdb::IOStatus& error,
+                  Unsynced unsynced) {
+    const std::string failed = fmt::format("failed {} {}", error.IsNoSpace(), static_cast<int>(unsynced));
+    const std::string refused = "refused after " + failed;
     store_.disk().ResetCounts();
-    store_.disk().FailAt(kind, ".log", 1, rocksdb::IOStatus::IOError("injected"));
+    store_.disk().FailAt(kind, suffix, 1, error);
     EXPECT_EQ(StateOfCommit(failed), "58030");
     EXPECT_EQ(store_.disk().faults(), 1u);
+    store_.clock().Advance(2 * kSecondNs);
     const Timestamp visible = store_.store()->visible();
     store_.disk().ResetCounts();
     EXPECT_EQ(StateOfCommit(refused), "58030");  // the disk works again, but what the log holds is not known
@@ -92,11 +97,26 @@ class FaultTest : public testing::Test {
 };
 
 TEST_F(FaultTest, FailedSyncIsStickyUntilARestart) {
-  for (const Unsynced unsynced : kAllUnsynced) FailedOnce(FaultFileSystem::PointKind::kSync, unsynced);
+  for (const rocksdb::IOStatus& error : kSyncErrors) {
+    for (const Unsynced unsynced : kAllUnsynced) FailedOnce(FaultFileSystem::PointKind::kSync, ".log", error, unsynced);
+  }
+}
+
+// The name of a new log.
+TEST_F(FaultTest, FailedSyncOfTheFolderIsStickyUntilARestart) {
+  for (const rocksdb::IOStatus& error : kSyncErrors) {
+    for (const Unsynced unsynced : kAllUnsynced) {
+      EXPECT_EQ(StateOfCommit("flushed"), "ok");
+      Must(store_.Flush());  // begins a log
+      FailedOnce(FaultFileSystem::PointKind::kSync, "/store", error, unsynced);
+    }
+  }
 }
 
 TEST_F(FaultTest, FailedWriteIsStickyUntilARestart) {
-  for (const Unsynced unsynced : kAllUnsynced) FailedOnce(FaultFileSystem::PointKind::kWrite, unsynced);
+  for (const Unsynced unsynced : kAllUnsynced) {
+    FailedOnce(FaultFileSystem::PointKind::kWrite, ".log", rocksdb::IOStatus::IOError("injected"), unsynced);
+  }
 }
 
 TEST_F(FaultTest, FailedFlushOfAMemtableIsReportedAndNothingIsLost) {

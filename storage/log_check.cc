@@ -10,17 +10,13 @@
 
 #include "base/coding.h"
 #include "base/crc32c.h"
+#include "base/log.h"
 #include "base/status.h"
+#include "storage/log_format.h"
 #include "storage/rocks_keyspace.h"
 
 namespace anabranch {
 namespace {
-
-// RocksDB's log: blocks of 32 KiB, in them fragments: masked crc32c of what follows the length (4 B LE), length (2 B LE),
-// type, payload. No fragment crosses a block; a block ends with zeros if no header fits.
-constexpr size_t kBlockBytes = 32 << 10;
-constexpr size_t kHeaderBytes = 7;
-enum class FragmentType : uint8_t { kFull = 1, kFirst = 2, kMiddle = 3, kLast = 4 };
 
 // A record is a WriteBatch: sequence of its first operation (8 B LE), their number (4 B LE), operations. Ours begin with
 // the mark: tag, length, 8 B BE.
@@ -41,15 +37,24 @@ struct Fragment {
 
 // The fragment that begins the bytes, if it is whole and checks out.
 std::optional<Fragment> Parse(std::string_view bytes) {
-  if (bytes.size() < kHeaderBytes) return std::nullopt;
+  if (bytes.size() < kFragmentHeaderBytes) return std::nullopt;
   const size_t length = LittleEndian(bytes.substr(4, 2));
   const auto type = static_cast<FragmentType>(bytes[6]);
   if (type < FragmentType::kFull || type > FragmentType::kLast) return std::nullopt;
-  if (bytes.size() < kHeaderBytes + length) return std::nullopt;
+  if (bytes.size() < kFragmentHeaderBytes + length) return std::nullopt;
   const uint32_t crc = Crc32c(bytes.substr(6, 1 + length));
   const uint32_t masked = ((crc >> 15) | (crc << 17)) + 0xa282ead8u;
   if (masked != LittleEndian(bytes.substr(0, 4))) return std::nullopt;
-  return Fragment{type, bytes.substr(kHeaderBytes, length)};
+  return Fragment{type, bytes.substr(kFragmentHeaderBytes, length)};
+}
+
+// Whether the file ends within the fragment that begins here, `block_left` before the end of its block.
+bool IsCutOff(std::string_view rest, size_t block_left) {
+  if (rest.size() >= block_left) return false;
+  if (rest.size() < kFragmentHeaderBytes) return rest.find_first_not_of('\0') != std::string_view::npos;
+  const size_t bytes = kFragmentHeaderBytes + LittleEndian(rest.substr(4, 2));
+  const auto type = static_cast<FragmentType>(rest[6]);
+  return type >= FragmentType::kFull && type <= FragmentType::kLast && rest.size() < bytes && bytes <= block_left;
 }
 
 std::optional<SyncedMark> MarkOf(std::string_view record) {
@@ -67,7 +72,15 @@ std::optional<SyncedMark> MarkOf(std::string_view record) {
 // it looks for records that prove that what was lost had been synced.
 class Scan {
  public:
+  // Within which record a log ends: it was not written to its end, and so never acknowledged.
+  struct Unfinished {
+    std::string log;
+    uint64_t at = 0;
+    bool has_newer_log = false;
+  };
+
   void BeginFile(const std::string& path, uint64_t number) {
+    if (unfinished_) unfinished_->has_newer_log = true;
     path_ = path;
     number_ = number;
     whole_upto_ = 0;
@@ -78,12 +91,12 @@ class Scan {
 
   void Block(uint64_t offset, std::string_view block) {
     size_t at = 0;
-    while (at + kHeaderBytes <= block.size()) {
+    while (at + kFragmentHeaderBytes <= block.size()) {
       if (const std::optional<Fragment> fragment = Parse(block.substr(at))) {
         if (zeros_at_) Damaged(*zeros_at_);  // within the log, not after its end
         zeros_at_.reset();
         Take(*fragment, offset + at);
-        at += kHeaderBytes + fragment->payload.size();
+        at += kFragmentHeaderBytes + fragment->payload.size();
         continue;
       }
       const size_t next = block.find_first_not_of('\0', at);
@@ -91,19 +104,25 @@ class Scan {
         if (!zeros_at_) zeros_at_ = offset + at;
         return;
       }
+      LookAtEnd(block, at, offset);
       Damaged(zeros_at_.value_or(offset + at));
       zeros_at_.reset();
       // The length may be what is wrong: the next fragment can begin anywhere, but its type, the last byte of its header,
       // is not zero.
-      at = std::max(at + 1, next + 1 - std::min(next + 1, kHeaderBytes));
+      at = std::max(at + 1, next + 1 - std::min(next + 1, kFragmentHeaderBytes));
     }
+    LookAtEnd(block, at, offset);
   }
 
   void EndFile(uint64_t size) {
-    if (in_record_) Damaged(size);
+    if (!in_record_) return;
+    if (!damaged_ && !zeros_at_) unfinished_ = {path_, record_at_};
+    Damaged(size);
   }
 
   const absl::Status& result() const { return result_; }
+  // In the newest log that holds a record or a part of one.
+  const std::optional<Unfinished>& unfinished() const { return unfinished_; }
 
  private:
   struct Damage {
@@ -113,9 +132,16 @@ class Scan {
     uint64_t sequence = 0;  // the first that was lost; 0: not known
   };
 
+  void LookAtEnd(std::string_view block, size_t at, uint64_t offset) {
+    if (damaged_ || zeros_at_ || at > block.size() || !IsCutOff(block.substr(at), kLogBlockBytes - at)) return;
+    unfinished_ = {path_, in_record_ ? record_at_ : offset + at};
+  }
+
   void Take(const Fragment& fragment, uint64_t at) {
+    unfinished_.reset();
     const bool begins = fragment.type == FragmentType::kFull || fragment.type == FragmentType::kFirst;
     if (begins == in_record_) Damaged(at);
+    if (begins) record_at_ = at;
     if (begins) Begin(fragment.payload);
     if (damaged_) return;
     in_record_ = fragment.type == FragmentType::kFirst || fragment.type == FragmentType::kMiddle;
@@ -145,6 +171,7 @@ class Scan {
   }
 
   void Damaged(uint64_t at) {
+    if (unfinished_ && unfinished_->log != path_) unfinished_.reset();
     in_record_ = false;
     if (!damaged_) damages_.push_back({path_, number_, at, whole_upto_});
     damaged_ = true;
@@ -153,32 +180,43 @@ class Scan {
   std::string path_;
   uint64_t number_ = 0;
   uint64_t whole_upto_ = 0;  // the sequence after the last whole record of this log; 0: none yet
-  uint64_t record_end_ = 0;  // the sequence after the record that began last
+  uint64_t record_at_ = 0;   // where the record that began last did
+  uint64_t record_end_ = 0;  // the sequence after it
   bool in_record_ = false;
   bool damaged_ = false;              // this log
   std::optional<uint64_t> zeros_at_;  // since when nothing but zeros has come: the room ahead of the log, so far
   std::vector<Damage> damages_;       // the first of each log
+  std::optional<Unfinished> unfinished_;
   absl::Status result_;
 };
+
+absl::Status CutOff(rocksdb::Env* env, const std::string& path, uint64_t at) {
+  std::unique_ptr<rocksdb::WritableFile> file;
+  rocksdb::Status status = env->ReopenWritableFile(path, &file, rocksdb::EnvOptions());
+  if (status.ok()) status = file->Truncate(at);
+  if (status.ok()) status = file->Fsync();
+  if (status.ok()) status = file->Close();
+  return FromRocks(status, "cut an unfinished record off " + path);
+}
 
 absl::Status ScanLog(rocksdb::Env* env, const std::string& path, uint64_t number, Scan* scan) {
   std::unique_ptr<rocksdb::SequentialFile> file;
   RETURN_IF_ERROR(FromRocks(env->NewSequentialFile(path, &file, rocksdb::EnvOptions()), "open " + path));
-  std::string block(kBlockBytes, '\0');
-  std::string scratch(kBlockBytes, '\0');
+  std::string block(kLogBlockBytes, '\0');
+  std::string scratch(kLogBlockBytes, '\0');
   uint64_t offset = 0;
   scan->BeginFile(path, number);
   while (true) {
     size_t filled = 0;
     rocksdb::Slice read;
     do {
-      RETURN_IF_ERROR(FromRocks(file->Read(kBlockBytes - filled, &read, scratch.data()), "read " + path));
+      RETURN_IF_ERROR(FromRocks(file->Read(kLogBlockBytes - filled, &read, scratch.data()), "read " + path));
       std::copy_n(read.data(), read.size(), block.begin() + filled);
       filled += read.size();
-    } while (filled < kBlockBytes && !read.empty());
+    } while (filled < kLogBlockBytes && !read.empty());
     scan->Block(offset, std::string_view(block).substr(0, filled));
     offset += filled;
-    if (filled < kBlockBytes) break;
+    if (filled < kLogBlockBytes) break;
   }
   scan->EndFile(offset);
   return absl::OkStatus();
@@ -203,7 +241,10 @@ absl::Status CheckLogs(rocksdb::Env* env, const std::string& dir) {
   }
   Scan scan;
   for (const auto& [number, name] : logs) RETURN_IF_ERROR(ScanLog(env, dir + "/" + name, number, &scan));
-  return scan.result();
+  RETURN_IF_ERROR(scan.result());
+  if (!scan.unfinished() || !scan.unfinished()->has_newer_log) return absl::OkStatus();
+  Log(LogLevel::kWarning, "store.log_cut", "log={} at={}", scan.unfinished()->log, scan.unfinished()->at);
+  return CutOff(env, scan.unfinished()->log, scan.unfinished()->at);
 }
 
 }  // namespace anabranch

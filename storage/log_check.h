@@ -27,7 +27,9 @@ struct SyncedMark {
 // REQUIRES: the batch is empty.
 void PutSyncedMark(rocksdb::WriteBatch* batch, const SyncedMark& mark);
 
-// Reads every log of the folder. REQUIRES: the database is not open.
+// Reads every log of the folder. A log that ends within a record, before one that holds none, is cut off where that record
+// begins: programs before log_file.h cut them left such stores behind on full disks, where RocksDB would see families ahead
+// of a log that lost something. REQUIRES: the database is not open.
 absl::Status CheckLogs(rocksdb::Env* env, const std::string& dir);
 
 }  // namespace anabranch

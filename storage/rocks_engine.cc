@@ -13,6 +13,27 @@ RocksEngine::~RocksEngine() {
   if (default_family != nullptr) db->DestroyColumnFamilyHandle(default_family);
 }
 
+rocksdb::Status RocksEngine::Write(rocksdb::WriteBatch* batch, bool sync) {
+  rocksdb::WriteOptions options;
+  options.sync = sync;
+  const rocksdb::Status status = db->Write(options, batch);
+  if (status.IsBusy()) return rocksdb::Status::NoSpace(status.getState());  // storage/log_file.h
+  if (status.ok() && sync) synced.sequence = db->GetLatestSequenceNumber();
+  return status;
+}
+
+// A flush begins a new log, after which it syncs the old one; but only where there is something to flush. All other
+// families may be empty, and what they hold need not be flushed.
+rocksdb::Status RocksEngine::BeginLog() {
+  rocksdb::WriteOptions past_the_log;
+  past_the_log.disableWAL = true;
+  const rocksdb::Status status = db->Put(past_the_log, default_family, "", "");
+  if (!status.ok()) return status;
+  rocksdb::FlushOptions flush;
+  flush.allow_write_stall = true;  // or it waits until there is none
+  return db->Flush(flush, default_family);
+}
+
 absl::Status FromRocks(const rocksdb::Status& status, std::string_view context) {
   if (status.ok()) return absl::OkStatus();
   const std::string message = fmt::format("{}: {}", context, status.ToString());

@@ -1,5 +1,6 @@
 #include "storage/rocks_files.h"
 
+#include <utility>
 #include <vector>
 
 #include "base/status.h"
@@ -9,6 +10,18 @@
 
 namespace anabranch {
 namespace {
+
+class StoreFolder final : public rocksdb::FSDirectoryWrapper {
+ public:
+  using FSDirectoryWrapper::FSDirectoryWrapper;
+  rocksdb::IOStatus Fsync(const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug) override {
+    return FinalOfSync(FSDirectoryWrapper::Fsync(options, debug));
+  }
+  rocksdb::IOStatus FsyncWithDirOptions(const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug,
+                                        const rocksdb::DirFsyncOptions& why) override {
+    return FinalOfSync(FSDirectoryWrapper::FsyncWithDirOptions(options, debug, why));
+  }
+};
 
 class StoreFiles final : public rocksdb::FileSystemWrapper {
  public:
@@ -22,12 +35,20 @@ class StoreFiles final : public rocksdb::FileSystemWrapper {
     return target()->NewWritableFile(path, options, result, debug);
   }
 
+  rocksdb::IOStatus NewDirectory(const std::string& path, const rocksdb::IOOptions& options,
+                                 std::unique_ptr<rocksdb::FSDirectory>* result, rocksdb::IODebugContext* debug) override {
+    std::unique_ptr<rocksdb::FSDirectory> folder;
+    rocksdb::IOStatus status = target()->NewDirectory(path, options, &folder, debug);
+    if (status.ok()) *result = std::make_unique<StoreFolder>(std::move(folder));
+    return status;
+  }
+
   rocksdb::IOStatus LinkFile(const std::string& from, const std::string& to, const rocksdb::IOOptions& options,
                              rocksdb::IODebugContext* debug) override {
     rocksdb::IOStatus status = target()->LinkFile(from, to, options, debug);
     if (!status.ok()) return status;
     std::unique_ptr<rocksdb::FSDirectory> folder;
-    status = target()->NewDirectory(to.substr(0, to.rfind('/')), options, &folder, debug);
+    status = NewDirectory(to.substr(0, to.rfind('/')), options, &folder, debug);
     if (status.ok()) status = folder->Fsync(options, debug);
     return status;
   }

@@ -10,11 +10,12 @@
 
 namespace anabranch {
 
-// `base` (not owned) with two differences.
+// `base` (not owned) with three differences.
 // Links are durable when they are made: adopting a file records it, synced, in the manifest without syncing the folder that
 // now names it. A power failure right after left a manifest that names a file which is not there, and with it a store that
 // does not open.
-// Write-ahead logs have room ahead (storage/log_file.h).
+// Write-ahead logs have room ahead and end with a whole record, and a failed sync of a folder is as final as one of a log
+// (storage/log_file.h).
 std::shared_ptr<rocksdb::Env> MakeStoreEnv(rocksdb::Env* base);
 
 // What is written to the file, by whomever, is on disk.

@@ -38,9 +38,15 @@ struct RocksEngine {
   RocksEngine(const RocksEngine&) = delete;
   RocksEngine& operator=(const RocksEngine&) = delete;
 
+  // Opening the store, then its writer thread. The batch is in the log, synced if that is asked for, and can be read; or
+  // nothing of it took place. NoSpace: the log takes nothing more, or a flush found no room; see storage/writer.h.
+  rocksdb::Status Write(rocksdb::WriteBatch* batch, bool sync);
+  // Likewise. What the present log refused is cut off, and writes go to a new one.
+  rocksdb::Status BeginLog();
+
   std::shared_ptr<rocksdb::Env> env;  // outlives `db`
   std::unique_ptr<rocksdb::DB> db;
-  rocksdb::ColumnFamilyHandle* default_family = nullptr;  // owned; an empty family that RocksDB insists on
+  rocksdb::ColumnFamilyHandle* default_family = nullptr;  // owned; RocksDB insists on it, BeginLog alone writes to it
   rocksdb::ColumnFamilyHandle* meta = nullptr;            // owned
   OperationCounter counter;
   const std::shared_ptr<IteratorPool> point_iterators = std::make_shared<IteratorPool>();  // over the `data` families

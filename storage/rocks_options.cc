@@ -85,6 +85,7 @@ RocksOptions::RocksOptions(const StoreOptions& options, rocksdb::Env* base) : en
   db_.max_open_files = OpenFilesMax();
   db_.bytes_per_sync = 1 << 20;
   db_.avoid_unnecessary_blocking_io = true;
+  db_.avoid_flush_during_shutdown = true;  // what passed by the log (RocksEngine::BeginLog) is nothing to keep
   // A keyspace that is written seldom would otherwise keep every log since its last flush.
   db_.max_total_wal_size = options.write_buffer_bytes;
   db_.write_buffer_manager = std::make_shared<rocksdb::WriteBufferManager>(options.write_buffer_bytes);

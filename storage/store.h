@@ -6,7 +6,7 @@
 // syncs the write-ahead log once, then publishes: advances `visible`, updates keyspace states, wakes the callers, hands the
 // group to the observer. So a snapshot at `visible` is always complete and what was acknowledged can be read. A request
 // that fails its own check fails alone; a failed write or sync fails the whole group, and the store refuses every later
-// write (58030).
+// write (58030). On a full disk (53100) nothing is left of the group, and the store takes writes again once there is room.
 //
 // Clock (R1, R2). `visible` is max(wall, last + 1) under a ceiling that `meta` holds synced ahead of need, moved by groups
 // and, when nothing is written, by ticks of the writer thread. No commit, resolved or served read timestamp passes the

@@ -118,9 +118,7 @@ absl::Status RocksStore::InitializeMeta(bool has_keyspaces) {
     batch.Put(engine_->meta, rocksdb::Slice(kMetaFormatKey), EncodeFormatVersion(kStoreFormatVersion));
     batch.Put(engine_->meta, rocksdb::Slice(kMetaClusterIdKey), options_.random->NextHex(kClusterIdHexDigits));
     batch.Put(engine_->meta, rocksdb::Slice(kMetaCeilingKey), EncodeTimestamp(kTimestampZero));
-    rocksdb::WriteOptions options;
-    options.sync = true;
-    RETURN_IF_ERROR(FromRocks(engine_->db->Write(options, &batch), fmt::format("create store {}", options_.dir)));
+    RETURN_IF_ERROR(FromRocks(engine_->Write(&batch, /*sync=*/true), fmt::format("create store {}", options_.dir)));
   } else {
     uint64_t version = 0;
     if (!DecodeFormatVersion(*format, &version)) return absl::DataLossError("store format record does not decode");
@@ -156,7 +154,7 @@ absl::Status RocksStore::LoadKeyspace(const std::string& incarnation, std::strin
     batch.Delete(engine_->meta, MetaCollectedKey(id));
     ASSIGN_OR_RETURN(const auto protections, ScanMeta(MetaProtectPrefix(id)));
     for (const auto& [key, value] : protections) batch.Delete(engine_->meta, key);
-    return FromRocks(engine_->db->Write(rocksdb::WriteOptions(), &batch), "forget keyspace");
+    return FromRocks(engine_->Write(&batch, /*sync=*/false), "forget keyspace");
   }
   const auto data = families.extract(FamilyName(id, Family::kData));
   const auto changes = families.extract(FamilyName(id, Family::kChanges));

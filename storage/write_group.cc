@@ -237,16 +237,11 @@ void WriteGroup::Seal() {
 rocksdb::Status WriteGroup::WriteBatch() {
   CHECK(!sealed_ || !files_, "the files of a commit were to be adopted twice");
   if (!sealed_) Seal();
-  rocksdb::WriteOptions options;
-  options.sync = sync_;
-  const rocksdb::Status status = files_ ? files_->Adopt() : engine_->db->Write(options, &batch_);
+  const rocksdb::Status status = files_ ? files_->Adopt() : engine_->Write(&batch_, sync_);
   if (!status.ok()) return status;
   engine_->counter.puts += puts_;
   engine_->counter.deletes += deletes_;
-  if (sync_) {
-    ++engine_->counter.syncs;
-    engine_->synced.sequence = engine_->db->GetLatestSequenceNumber();
-  }
+  if (sync_) ++engine_->counter.syncs;
   return status;
 }
 

@@ -255,20 +255,19 @@ absl::Status Writer::Prepare() {
 
 // Not in the operation counts: it follows the clock and not the work.
 absl::Status Writer::WriteCeiling(Timestamp ceiling) {
-  rocksdb::WriteOptions options;
-  options.sync = true;
   rocksdb::WriteBatch batch;
   PutSyncedMark(&batch, engine_->synced);
   batch.Put(engine_->meta, rocksdb::Slice(kMetaCeilingKey), EncodeTimestamp(ceiling));
-  if (const rocksdb::Status status = engine_->db->Write(options, &batch); !status.ok()) return Halt(status);
-  engine_->synced.sequence = engine_->db->GetLatestSequenceNumber();
-  return absl::OkStatus();
+  const rocksdb::Status status = engine_->Write(&batch, /*sync=*/true);
+  return status.ok() ? absl::OkStatus() : Halt(status);
 }
 
-// What a failed write left in the log may or may not be there after a restart. So nothing is written above it, and
+// What a failed write or sync left in the log may or may not be there after a restart. So nothing is written above it, and
 // `visible` does not pass it: no reader and no standby may take for complete what a restart could still add to (R1, R3).
+// A full disk is another matter: nothing is left of what it refused once there is a new log (storage/log_file.h). Unless
+// RocksDB holds the error for a fatal one: then it takes nothing more before a restart.
 absl::Status Writer::Halt(const rocksdb::Status& why) {
-  halted_by_full_disk_ = why.IsNoSpace();
+  halted_by_full_disk_ = why.IsNoSpace() && why.severity() < rocksdb::Status::kFatalError;
   resume_tried_ns_ = wall_->MonotonicNs();
   if (halted_by_full_disk_) {
     halted_ = FromRocks(why, "the store's disk is full");
@@ -283,18 +282,22 @@ absl::Status Writer::Halt(const rocksdb::Status& why) {
 
 void Writer::Resume() {
   if (!halted_by_full_disk_ || wall_->MonotonicNs() - resume_tried_ns_ < kResumeIntervalNs) return;
+  if (TakeWritesAgain()) Log(LogLevel::kInfo, "store.resumed");
+}
+
+bool Writer::TakeWritesAgain() {
   resume_tried_ns_ = wall_->MonotonicNs();
-  if (!engine_->db->Resume().ok()) return;
-  halted_ = absl::OkStatus();
-  Log(LogLevel::kInfo, "store.resumed");
+  rocksdb::Status status = engine_->db->Resume();  // flushes everything if a flush found no room, else does nothing
+  if (status.ok()) status = engine_->BeginLog();
+  if (status.severity() >= rocksdb::Status::kFatalError) (void)Halt(status);
+  if (status.ok()) halted_ = absl::OkStatus();
+  return status.ok();
 }
 
 bool Writer::GiveUpReserve() {
   if (halted_.ok() || !halted_by_full_disk_ || !reserve_.Release()) return false;
   Log(LogLevel::kWarning, "store.reserve_given_up");
-  if (!engine_->db->Resume().ok()) return false;
-  halted_ = absl::OkStatus();
-  return true;
+  return TakeWritesAgain();
 }
 
 void Writer::RefillReserve() {

@@ -93,6 +93,7 @@ class Writer {
   absl::Status WriteCeiling(Timestamp ceiling);
   absl::Status Halt(const rocksdb::Status& why);
   void Resume();
+  bool TakeWritesAgain();
   // On a full disk: takes writes again in the reserve's place, if there is one to give up and it is room enough.
   bool GiveUpReserve();
   void RefillReserve();
