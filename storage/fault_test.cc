@@ -207,6 +207,39 @@ TEST_F(FaultTest, FullDiskInTheMiddleOfAMemtableFlushRecoversByItself) {
   EXPECT_EQ(View(), last);
 }
 
+// To RocksDB it would be a fatal error.
+TEST_F(FaultTest, ANewLogThatFindsNoRoomIsCreatedLater) {
+  for (const bool lasting : {false, true}) {
+    const std::string at_once = fmt::format("at once {}", lasting);
+    EXPECT_EQ(StateOfCommit("flushed"), "ok");
+    store_.disk().ResetCounts();
+    store_.disk().FailAt(FaultFileSystem::PointKind::kName, ".log", 1, rocksdb::IOStatus::NoSpace("injected"));
+    store_.disk().SetFull(lasting);
+    EXPECT_EQ(store_.Flush().ok(), !lasting);
+    EXPECT_GE(store_.disk().faults(), 1u);
+    EXPECT_EQ(StateOfCommit(at_once), lasting ? "53100" : "ok");
+    store_.disk().SetFull(false);
+    EXPECT_EQ(StateOfCommitInTime("after"), "ok");
+    const std::string view = View();
+    Restart(Unsynced::kLost);
+    EXPECT_EQ(View(), view);
+    EXPECT_NE(IsThere(at_once), lasting);
+  }
+}
+
+TEST_F(FaultTest, ANewLogThatCannotBeCreatedStopsTheStoreUntilARestart) {
+  EXPECT_EQ(StateOfCommit("flushed"), "ok");
+  store_.disk().ResetCounts();
+  store_.disk().FailAt(FaultFileSystem::PointKind::kName, ".log", 1, rocksdb::IOStatus::IOError("injected"));
+  EXPECT_FALSE(store_.Flush().ok());
+  EXPECT_EQ(store_.disk().faults(), 1u);
+  EXPECT_EQ(StateOfCommit("refused"), "58030");
+  EXPECT_TRUE(IsThere("flushed"));
+  Restart(Unsynced::kLost);
+  EXPECT_TRUE(IsThere("flushed"));
+  EXPECT_EQ(StateOfCommit("after"), "ok");
+}
+
 // ---------------------------------------------------------------- a full disk and the reserve
 
 class ReserveTest : public FaultTest {

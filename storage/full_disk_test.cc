@@ -169,6 +169,22 @@ TEST_F(FullDiskTest, GoesOnWhereverItRanOutOfRoom) {
   }
 }
 
+// The reserve is for that, too: for the tables that opening writes, for the clock's ceiling.
+TEST_F(FullDiskTest, OpensWhateverRoomIsLeft) {
+  Begin(1);
+  ASSERT_EQ(Insert(100'000), "");
+  store_->Close();
+  const FaultFileSystem::Names before = disk().Save();
+  for (uint64_t more = 0; more < 120'000; more += more < 12'000 ? 250 : 9'000) {
+    disk().Load(before);
+    disk().SetCapacity(disk().Used() + more);
+    const absl::Status opened = store_->Open();
+    ASSERT_TRUE(opened.ok()) << "room for " << more << ": " << opened;
+    ExpectWhatWasAcknowledged(fmt::format("opened with room for {}", more));
+    store_->Close();
+  }
+}
+
 // A flush by others, as an export begins with, changes nothing.
 TEST_F(FullDiskTest, IsFlushedByOthersAndGoesOn) {
   for (const Stop& stop : {Stop(), Stop(Unsynced::kKept), Stop(Unsynced::kLost)}) {

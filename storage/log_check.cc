@@ -231,7 +231,7 @@ void PutSyncedMark(rocksdb::WriteBatch* batch, const SyncedMark& mark) {
   batch->PutLogData(encoded);
 }
 
-absl::Status CheckLogs(rocksdb::Env* env, const std::string& dir) {
+absl::StatusOr<uint64_t> CheckLogs(rocksdb::Env* env, const std::string& dir) {
   std::vector<std::string> names;
   RETURN_IF_ERROR(FromRocks(env->GetChildren(dir, &names), "list " + dir));
   std::map<uint64_t, std::string> logs;
@@ -242,9 +242,11 @@ absl::Status CheckLogs(rocksdb::Env* env, const std::string& dir) {
   Scan scan;
   for (const auto& [number, name] : logs) RETURN_IF_ERROR(ScanLog(env, dir + "/" + name, number, &scan));
   RETURN_IF_ERROR(scan.result());
-  if (!scan.unfinished() || !scan.unfinished()->has_newer_log) return absl::OkStatus();
-  Log(LogLevel::kWarning, "store.log_cut", "log={} at={}", scan.unfinished()->log, scan.unfinished()->at);
-  return CutOff(env, scan.unfinished()->log, scan.unfinished()->at);
+  if (scan.unfinished() && scan.unfinished()->has_newer_log) {
+    Log(LogLevel::kWarning, "store.log_cut", "log={} at={}", scan.unfinished()->log, scan.unfinished()->at);
+    RETURN_IF_ERROR(CutOff(env, scan.unfinished()->log, scan.unfinished()->at));
+  }
+  return logs.empty() ? 0 : logs.rbegin()->first + 1;
 }
 
 }  // namespace anabranch

@@ -10,14 +10,14 @@
 #include <cstdint>
 #include <string>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "rocksdb/env.h"
 #include "rocksdb/write_batch.h"
 
 namespace anabranch {
 
-// What a record claims: whatever the store wrote since it opened, up to `sequence`, is synced. `first_log` is the number of
-// the log that it opened with: of older logs nothing is claimed, opening has dealt with those, even if they are still
+// What a record claims: whatever the store wrote since it opened, up to `sequence`, is synced. The logs that it wrote
+// begin with the number `first_log`: of older logs nothing is claimed, opening has dealt with those, even if they are still
 // there.
 struct SyncedMark {
   uint64_t first_log = 0;
@@ -29,7 +29,8 @@ void PutSyncedMark(rocksdb::WriteBatch* batch, const SyncedMark& mark);
 
 // Reads every log of the folder. A log that ends within a record, before one that holds none, is cut off where that record
 // begins: programs before log_file.h cut them left such stores behind on full disks, where RocksDB would see families ahead
-// of a log that lost something. REQUIRES: the database is not open.
-absl::Status CheckLogs(rocksdb::Env* env, const std::string& dir);
+// of a log that lost something. Returns a number above all logs and at or below any new one's: SyncedMark::first_log.
+// REQUIRES: the database is not open.
+absl::StatusOr<uint64_t> CheckLogs(rocksdb::Env* env, const std::string& dir);
 
 }  // namespace anabranch

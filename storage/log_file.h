@@ -14,6 +14,8 @@
 //   had been no write. The log takes nothing more; its writer begins a new one (RocksEngine::BeginLog).
 // * No refused log is synced before the part is cut off. RocksDB syncs all older logs before it flushes any family, so
 //   nothing passes the part, whoever flushes.
+// * A log that cannot be created for lack of space is created by its first record, which can be refused: to RocksDB the
+//   failed creation of a log is fatal, and it takes nothing more before a restart.
 // * A failed sync is final, NoSpace too: what the disk holds is not known then, and a second sync, of pages that the system
 //   has given up, would say that all is well. Only a restart finds out.
 #pragma once
@@ -30,7 +32,7 @@ inline constexpr uint64_t kLogAheadBytes = 256 << 10;
 
 bool IsLog(const std::string& path);
 
-// Creates the log at `path` in `files`, which outlives it.
+// Creates the log at `path` in `files`, which outlives it. On a full disk the file may not be there yet.
 rocksdb::IOStatus NewLogFile(rocksdb::FileSystem* files, const std::string& path, const rocksdb::FileOptions& options,
                              std::unique_ptr<rocksdb::FSWritableFile>* result, rocksdb::IODebugContext* debug);
 

@@ -37,10 +37,16 @@ absl::StatusOr<size_t> CheckSize(const WriteList& writes) {
 
 absl::StatusOr<std::unique_ptr<Store>> OpenStoreWithEnv(StoreOptions options, rocksdb::Env* env, uint64_t reserve_bytes) {
   CHECK(options.random != nullptr && options.clock != nullptr, "StoreOptions need a clock and a random source");
-  const RocksOptions rocks_options(options, env);
-  auto store = std::make_unique<RocksStore>(std::move(options), rocks_options, reserve_bytes);
-  RETURN_IF_ERROR(store->Load());
-  return store;
+  while (true) {
+    const RocksOptions rocks_options(options, env);
+    auto store = std::make_unique<RocksStore>(options, rocks_options, reserve_bytes);
+    const absl::Status loaded = store->Load();
+    if (loaded.ok()) return store;
+    store.reset();
+    // On a full disk in the reserve's place: what the logs hold is written to tables, and the clock's ceiling to a log.
+    if (SqlStateOf(loaded) != sqlstate::kDiskFull || !Reserve(env, options.dir, reserve_bytes).Release()) return loaded;
+    Log(LogLevel::kWarning, "store.reserve_given_up");
+  }
 }
 
 RocksStore::RocksStore(StoreOptions options, const RocksOptions& rocks_options, uint64_t reserve_bytes)

@@ -13,7 +13,6 @@
 #include "base/status.h"
 #include "rocksdb/env.h"
 #include "rocksdb/listener.h"
-#include "rocksdb/transaction_log.h"
 #include "storage/log_check.h"
 #include "storage/meta_format.h"
 #include "storage/rocks_files.h"
@@ -104,9 +103,6 @@ absl::Status RocksStore::OpenDatabase(std::vector<rocksdb::ColumnFamilyHandle*>*
   RETURN_IF_ERROR(FromRocks(rocksdb::DB::Open(db_options, options_.dir, families, handles, &db),
                             fmt::format("open store {}", options_.dir)));
   engine_->db.reset(db);
-  std::unique_ptr<rocksdb::LogFile> log;
-  RETURN_IF_ERROR(FromRocks(db->GetCurrentWalFile(&log), "look at the write-ahead log"));
-  engine_->synced.first_log = log->LogNumber();
   return absl::OkStatus();
 }
 
@@ -209,18 +205,15 @@ absl::Status RocksStore::LoadKeyspaces(std::vector<rocksdb::ColumnFamilyHandle*>
 absl::Status RocksStore::Load() {
   RETURN_IF_ERROR(FromRocks(env()->CreateDirIfMissing(options_.dir), "create store folder " + options_.dir));
   RETURN_IF_ERROR(CheckNotLocked());
-  RETURN_IF_ERROR(CheckLogs(env(), options_.dir));
+  ASSIGN_OR_RETURN(engine_->synced.first_log, CheckLogs(env(), options_.dir));
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  Reserve reserve(env(), options_.dir, reserve_bytes_);
-  absl::Status opened = OpenDatabase(&handles);
-  if (SqlStateOf(opened) == sqlstate::kDiskFull && reserve.Release()) opened = OpenDatabase(&handles);
-  RETURN_IF_ERROR(opened);
+  RETURN_IF_ERROR(OpenDatabase(&handles));
   RETURN_IF_ERROR(LoadKeyspaces(std::move(handles)));
   // What is left of an export that died is only in the way.
   if (absl::Status status = RemoveTree(env(), ScratchRoot(options_.dir)); !status.ok()) {
     Log(LogLevel::kWarning, "store.scratch_left", "error=\"{}\"", MessageOf(status));
   }
-  writer_ = std::make_unique<Writer>(engine_, &*clock_, options_.clock, std::move(reserve),
+  writer_ = std::make_unique<Writer>(engine_, &*clock_, options_.clock, Reserve(env(), options_.dir, reserve_bytes_),
                                      Rest(engine_.get(), &rocks_options_, [this] { return Keyspaces(); }));
   return writer_->Start();
 }

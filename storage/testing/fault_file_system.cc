@@ -381,6 +381,7 @@ IOStatus FaultFileSystem::NewWritableFile(const std::string& path, const FileOpt
                                           std::unique_ptr<rocksdb::FSWritableFile>* result, IODebugContext*) {
   std::lock_guard lock(mutex_);
   const std::string name = Normal(path);
+  if (full_) return Full();
   auto file = std::make_shared<File>();
   IOStatus status = ChangeNames(FolderOf(name), {{name, file}});
   if (!status.ok()) return status;

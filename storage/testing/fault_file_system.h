@@ -60,7 +60,7 @@ class FaultFileSystem final : public rocksdb::FileSystem {
   // --- Faults ---
   // The n-th point of `kind` from now, of a path that ends so, fails with `error` and does nothing. Once.
   void FailAt(PointKind kind, std::string suffix, uint64_t points, rocksdb::IOStatus error);
-  // While set every write fails with NoSpace.
+  // While set every write and every new file fails with NoSpace.
   void SetFull(bool full);
   // A write that would take all files together above it writes what there is room for, as a disk does, and fails with
   // NoSpace. 0: no bound.
