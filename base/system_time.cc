@@ -12,6 +12,9 @@ namespace anabranch {
 namespace {
 
 constexpr int64_t kSecondNs = 1'000'000'000;
+// As PostgreSQL counts them when it makes seconds of an interval.
+constexpr int64_t kMonthNs = 30 * 86400 * kSecondNs;
+constexpr int64_t kYearNs = 36525 * 864 * kSecondNs;
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -92,6 +95,13 @@ std::optional<int64_t> UnitNs(std::string_view unit) {
       {"w", 7 * 86400 * kSecondNs},
       {"week", 7 * 86400 * kSecondNs},
       {"weeks", 7 * 86400 * kSecondNs},
+      {"mon", kMonthNs},
+      {"mons", kMonthNs},
+      {"month", kMonthNs},
+      {"months", kMonthNs},
+      {"y", kYearNs},
+      {"year", kYearNs},
+      {"years", kYearNs},
   };
   std::string lower(unit);
   for (char& c : lower) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);

@@ -8,8 +8,8 @@
 
 namespace anabranch {
 
-// Nanoseconds, from "-10s", "+5h", "5m30s", "1.5h", "250ms", "10 seconds", "1 hour 30 minutes", "1 day", "00:05:00". 22007
-// if it is none.
+// Nanoseconds, from "-10s", "+5h", "5m30s", "1.5h", "250ms", "10 seconds", "1 hour 30 minutes", "1 day", "1 year",
+// "00:05:00". A month is 30 days, a year 365.25. 22007 if it is none.
 absl::StatusOr<int64_t> ParseIntervalNs(std::string_view text);
 
 // Nanoseconds since 1970, from PostgreSQL's and ISO 8601's forms of a timestamp with or without zone ("2026-11-23

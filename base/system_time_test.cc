@@ -19,13 +19,17 @@ TEST(Interval, EveryWayToWriteOne) {
   EXPECT_EQ(*ParseIntervalNs("10 seconds"), 10 * kSecond);
   EXPECT_EQ(*ParseIntervalNs("1 hour 30 minutes"), 5400 * kSecond);
   EXPECT_EQ(*ParseIntervalNs(" 1 DAY "), 86400 * kSecond);
+  EXPECT_EQ(*ParseIntervalNs("2 months"), 60 * 86400 * kSecond);
+  EXPECT_EQ(*ParseIntervalNs("+1 year"), 31'557'600 * kSecond);
+  EXPECT_EQ(*ParseIntervalNs("-1y 1 mon"), -(31'557'600 + 30 * 86400) * kSecond);
   EXPECT_EQ(*ParseIntervalNs("00:05:00"), 300 * kSecond);
   EXPECT_EQ(*ParseIntervalNs("1 day 02:03:04.5"), (86400 + 7384) * kSecond + kSecond / 2);
   EXPECT_EQ(*ParseIntervalNs("3us"), 3000);
 }
 
 TEST(Interval, WhatIsNone) {
-  for (const char* text : {"", "10", "s", "10 parsecs", "1.h", "5m 30", "10:99", "999999999999999999h", "--5s"}) {
+  for (const char* text :
+       {"", "300 years", "10", "s", "10 parsecs", "1.h", "5m 30", "10:99", "999999999999999999h", "--5s"}) {
     EXPECT_EQ(SqlStateOf(ParseIntervalNs(text).status()), "22007") << text;
   }
 }
@@ -53,6 +57,7 @@ TEST(SystemTime, RelativeAndAbsolute) {
   const Timestamp now{1'700'000'000'000'000'000};
   EXPECT_EQ(*ResolveSystemTime("-10s", now), Timestamp{now.ns - 10 * kSecond});
   EXPECT_EQ(*ResolveSystemTime("+1h", now), Timestamp{now.ns + 3600 * kSecond});
+  EXPECT_EQ(*ResolveSystemTime("+1 year", now), Timestamp{now.ns + 31'557'600 * kSecond});
   EXPECT_EQ(*ResolveSystemTime("1695922878030920020.0000000000", now), Timestamp{1695922878030920020});
   EXPECT_EQ(*ResolveSystemTime("1695922878030920020", now), Timestamp{1695922878030920020});
   EXPECT_EQ(*ResolveSystemTime("1970-01-01 00:00:01", now), Timestamp{kSecond});

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <map>
 #include <utility>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/coding.h"
@@ -336,12 +338,60 @@ std::optional<std::map<std::string, std::string>> ParseConninfo(const std::strin
   return parameters;
 }
 
+namespace {
+
+constexpr std::string_view kHowToWriteIt =
+    "Write it as postgresql://user@host:port, with special characters of the password percent-encoded.";
+
+absl::Status BadConnectionString(std::string_view why) {
+  return SqlError(sqlstate::kInvalidParameterValue, fmt::format("the connection string of the source {}", why),
+                  std::string(kHowToWriteIt));
+}
+
+std::vector<std::string_view> Elements(std::string_view list) {
+  std::vector<std::string_view> elements;
+  while (true) {
+    const size_t comma = list.find(',');
+    elements.push_back(list.substr(0, comma));
+    if (comma == std::string_view::npos) return elements;
+    list.remove_prefix(comma + 1);
+  }
+}
+
+bool IsPort(std::string_view text) {
+  constexpr int kPortMax = 65'535;
+  int port = 0;
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  return error == std::errc() && rest == text.data() + text.size() && port >= 1 && port <= kPortMax;
+}
+
+// What libpq takes and we do not mean, or would refuse like a network that is down. Nothing of the string goes into the
+// text: what looks like a port may be the end of a password with an unescaped slash.
+absl::Status CheckConninfo(const std::map<std::string, std::string>& parameters) {
+  const auto list = [&](const char* name) {
+    const auto found = parameters.find(name);
+    return Elements(found == parameters.end() ? "" : found->second);
+  };
+  const std::vector<std::string_view> addresses = list("hostaddr");
+  const std::vector<std::string_view> hosts = list("host");
+  const std::vector<std::string_view>& reached = addresses.size() == 1 && addresses[0].empty() ? hosts : addresses;
+  // For an empty one libpq takes the socket of a PostgreSQL on this machine.
+  if (std::any_of(reached.begin(), reached.end(), [](std::string_view host) { return host.empty(); }))
+    return BadConnectionString("names no host");
+  const std::vector<std::string_view> ports = list("port");
+  const bool numbers =
+      std::all_of(ports.begin(), ports.end(), [](std::string_view port) { return port.empty() || IsPort(port); });
+  if (!numbers) return BadConnectionString("has a port that is no number from 1 to 65535");
+  if (ports.size() != 1 && ports.size() != reached.size()) return BadConnectionString("has not as many ports as hosts");
+  return absl::OkStatus();
+}
+
+}  // namespace
+
 absl::StatusOr<std::unique_ptr<SourceClient>> SourceClient::Connect(const std::string& uri, std::stop_token stop) {
   auto parameters = ParseConninfo(uri);
-  if (!parameters) {
-    return SqlError(sqlstate::kInvalidParameterValue, "the connection string of the source does not parse",
-                    "Write it as postgresql://user@host:port, with special characters of the password percent-encoded.");
-  }
+  if (!parameters) return BadConnectionString("does not parse");
+  RETURN_IF_ERROR(CheckConninfo(*parameters));
   auto client = std::make_unique<Client>(std::move(stop));
   RETURN_IF_ERROR(client->Start(*std::move(parameters)));
   return client;

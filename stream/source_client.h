@@ -24,7 +24,8 @@ inline constexpr int kRequestTimeoutMs = 30'000;
 class SourceClient {
  public:
   // `uri` is a PostgreSQL connection string. It reaches the source's system virtual cluster whatever options it carries
-  // (options=-ccluster=system is added when it names none). 22023 if it does not parse.
+  // (options=-ccluster=system is added when it names none). 22023 if it does not parse, names no
+  // host, or has a port that is none.
   static absl::StatusOr<std::unique_ptr<SourceClient>> Connect(const std::string& uri, std::stop_token stop);
 
   virtual ~SourceClient() = default;

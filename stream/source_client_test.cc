@@ -62,6 +62,29 @@ TEST(SourceClientTest, AUriThatDoesNotParseIs22023WithoutItsText) {
   EXPECT_FALSE(HintOf(client.status()).empty());
 }
 
+TEST(SourceClientTest, WhatCannotBeReachedAsWrittenIs22023WithoutItsText) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"", "names no host"},
+      {"postgresql://", "names no host"},
+      {"postgresql:///db?user=u&password=s3cret", "names no host"},
+      {"postgresql://u:s3cret@:26257", "names no host"},
+      {"postgresql://u:s3cret@h1,,h2", "names no host"},
+      {"postgresql://u:s3cret@h:99999", "a port that is no number from 1 to 65535"},
+      {"postgresql://u:s3cret@h:0", "a port that is no number from 1 to 65535"},
+      {"postgresql://u:s3cret@h:abc", "a port that is no number from 1 to 65535"},
+      {"postgresql://h1:1,h2:65536", "a port that is no number from 1 to 65535"},
+      {"host=h port=-1", "a port that is no number from 1 to 65535"},
+      {"host=h1,h2 port=1,2,3", "not as many ports as hosts"},
+  };
+  for (const auto& [uri, why] : cases) {
+    const absl::Status status = SourceClient::Connect(uri, {}).status();
+    EXPECT_EQ(SqlStateOf(status), "22023") << uri << ": " << status;
+    EXPECT_NE(MessageOf(status).find(why), std::string::npos) << uri << ": " << status;
+    EXPECT_EQ(MessageOf(status).find("s3cret"), std::string::npos) << status;
+    EXPECT_FALSE(HintOf(status).empty());
+  }
+}
+
 TEST(SourceClientTest, AnUnreachablePortIs08001WithoutSecrets) {
   const Port closed(/*listening=*/false);
   const auto client = SourceClient::Connect(fmt::format("postgresql://root:s3cret@127.0.0.1:{}/", closed.number()), {});
