@@ -47,7 +47,9 @@ absl::StatusOr<catalog::StreamRecord> ReadStream(Reader& reader, StreamId id) {
         fmt::format("replication stream {} does not exist: it was finished, or its standby was silent for too long and the "
                     "history that it needs was released",
                     StreamText(id)),
-        "Drop the standby and create it again with CREATE VIRTUAL CLUSTER ... FROM REPLICATION OF ...");
+        "Make another standby with CREATE VIRTUAL CLUSTER ... FROM REPLICATION OF ..., and drop this one after that; or "
+        "make "
+        "this one ready, as ready_by in SHOW VIRTUAL CLUSTER ... WITH REPLICATION STATUS says, and let it fail back.");
   }
   catalog::StreamRecord record;
   if (!record.ParseFromString(*bytes)) return Damaged(key);
@@ -144,6 +146,11 @@ absl::Status UpdateStream(Store* store, StreamId id,
     PutStream(update, record);
     return absl::OkStatus();
   });
+}
+
+bool WasRefused(const absl::Status& status) {
+  const std::string state = SqlStateOf(status);
+  return !status.ok() && state != sqlstate::kIoError && state != sqlstate::kDiskFull;
 }
 
 absl::Status AddTenant(MetaUpdate& update, catalog::TenantRecord* record) {

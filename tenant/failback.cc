@@ -1,24 +1,28 @@
 #include "tenant/failback.h"
 
+#include <algorithm>
 #include <filesystem>
 
-#include "base/log.h"
 #include "base/status.h"
 #include "storage/protection.h"
 #include "storage/revert.h"
 #include "stream/frame.h"
-#include "stream/source_client.h"
+#include "tenant/failover.h"
 #include "tenant/limits.h"
 #include "tenant/paths.h"
 
 namespace anabranch {
 namespace {
 
+constexpr uint64_t kHourNs = 3'600'000'000'000;
+
 absl::Status CannotResume(const catalog::TenantRecord& record, Timestamp point, const std::string& why) {
-  return SqlError(sqlstate::kObjectNotInPrerequisiteState,
-                  fmt::format("cannot resume replication into tenant \"{}\" by reverting to {} ({})", record.name(),
-                              FormatHlc(point), why),
-                  "Drop it and create it again with CREATE VIRTUAL CLUSTER ... FROM REPLICATION OF ....");
+  return SqlError(
+      sqlstate::kObjectNotInPrerequisiteState,
+      fmt::format("cannot resume replication into tenant \"{}\" by reverting to {} ({})", record.name(), FormatHlc(point),
+                  why),
+      "Make a standby under another name with CREATE VIRTUAL CLUSTER ... FROM REPLICATION OF ...; this one keeps "
+      "what it has.");
 }
 
 absl::Status CheckAnswer(const catalog::TenantRecord& record, const KeyspaceState& state,
@@ -29,15 +33,43 @@ absl::Status CheckAnswer(const catalog::TenantRecord& record, const KeyspaceStat
   }
   if (state.floor > point)
     return CannotResume(record, point, fmt::format("history is retained since {}", FormatHlc(state.floor)));
-  if (!state.hidden.empty()) return CannotResume(record, point, "an earlier failover is still being swept");
+  if (!state.hidden.empty()) {
+    return SqlError(sqlstate::kObjectInUse,
+                    fmt::format("an earlier failover of tenant \"{}\" is still being swept", record.name()),
+                    "Try again when the sweep is done.");
+  }
   return absl::OkStatus();
 }
 
-// Returns how many versions it holds.
-absl::StatusOr<uint64_t> WriteLedgerOf(Store* store, const catalog::TenantRecord& record, const KeyspaceRef& keyspace,
-                                       const wire::OpenResponse& response) {
-  const std::string path = LedgerPath(store, TenantId(record.id()), StreamId(response.stream_id()));
-  return WriteLedger(store, keyspace, {response.start_at()}, kTimestampMax.Prev(), path);
+// R13. Void is what was promised to the very one that answers us, before we asked it. `reader` is a Store* or a
+// MetaUpdate&.
+template <typename Reader>
+absl::Status CheckNothingPromised(Reader&& reader, const catalog::TenantRecord& before, const catalog::TenantRecord& now,
+                                  const wire::OpenResponse& response) {
+  const auto& asked_with = before.promised_streams();
+  for (const uint64_t id : now.promised_streams()) {
+    ASSIGN_OR_RETURN(const catalog::StreamRecord stream, LoadStream(reader, StreamId(id)));
+    const bool to_the_source = stream.destination_cluster_id() == response.source_cluster_id() &&
+                               stream.destination_tenant_id() == response.source_tenant_id();
+    if (to_the_source && std::find(asked_with.begin(), asked_with.end(), id) != asked_with.end()) continue;
+    return SqlError(
+        sqlstate::kObjectNotInPrerequisiteState,
+        fmt::format(
+            "tenant \"{}\" has promised to feed the failback of tenant \"{}\" of cluster {}: it begins none of its own",
+            now.name(), stream.destination_tenant(), stream.destination_cluster_id()),
+        fmt::format(
+            "Let that one follow, or cancel it there with ALTER VIRTUAL CLUSTER {} CANCEL REPLICATION. If that cluster "
+            "is gone for good, the promise ends after {} h of silence.",
+            QuoteName(stream.destination_tenant()), kExpirationWindowNs / kHourNs));
+  }
+  return absl::OkStatus();
+}
+
+void KeepForCancel(const catalog::TenantRecord& now, catalog::BeforeFailback* before) {
+  *before->mutable_ancestry() = now.ancestry();
+  if (now.has_replication()) *before->mutable_replication() = now.replication();
+  before->set_failover_time(now.failover_time());
+  before->set_failover_protected_until_ns(now.failover_protected_until_ns());
 }
 
 }  // namespace
@@ -49,57 +81,113 @@ wire::OpenRequest FailbackHandshake(Store* store, const catalog::TenantRecord& r
   request.set_source_tenant(source_name);
   request.set_destination_cluster_id(store->cluster_id().value());
   request.set_destination_tenant(record.name());
+  request.set_destination_tenant_id(record.id());
   *request.mutable_ancestry() = record.ancestry();
   request.set_frontier(store->visible().ns);  // all of its own history, up to now
   return request;
 }
 
+absl::StatusOr<PreparedFailback> PrepareFailback(Store* store, const catalog::TenantRecord& record,
+                                                 const wire::OpenResponse& response) {
+  const TenantId tenant(record.id());
+  ASSIGN_OR_RETURN(const KeyspaceRef keyspace, store->FindKeyspace(IncarnationId(record.incarnation())));
+  const std::shared_ptr<const KeyspaceState> state = keyspace->state();
+  RETURN_IF_ERROR(CheckAnswer(record, *state, response));
+  CheckAncestry(FromWire(response.ancestry()));
+  ASSIGN_OR_RETURN(const catalog::TenantRecord now, LoadTenant(store, tenant));
+  RETURN_IF_ERROR(CheckNothingPromised(store, record, now, response));
+  const StreamId stream(response.stream_id());
+  const absl::StatusOr<uint64_t> undone =
+      WriteLedger(store, keyspace, {response.start_at()}, kTimestampMax.Prev(), LedgerPath(store, tenant, stream));
+  if (undone.ok()) return PreparedFailback{.owner = state->epoch, .undone = *undone};
+  RemoveLedger(store, tenant, stream);
+  return undone.status();
+}
+
 absl::Status JournalFailback(Store* store, const catalog::TenantRecord& record, const FailbackRequest& request,
-                             const wire::OpenResponse& response) {
+                             const wire::OpenResponse& response, const PreparedFailback& prepared) {
   const IncarnationId incarnation(record.incarnation());
   ASSIGN_OR_RETURN(const KeyspaceRef keyspace, store->FindKeyspace(incarnation));
-  const std::shared_ptr<const KeyspaceState> before = keyspace->state();
-  RETURN_IF_ERROR(CheckAnswer(record, *before, response));
-  CheckAncestry(FromWire(response.ancestry()));
-  ASSIGN_OR_RETURN(const uint64_t undone, WriteLedgerOf(store, record, keyspace, response));
   const Timestamp point{response.start_at()};
-  const absl::Status status =
-      UpdateTenant(store, TenantId(record.id()), [&](MetaUpdate& update, catalog::TenantRecord& now) -> absl::Status {
-        RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kStartReplication, now.name(), StateOf(now), ModeOf(now)));
-        RETURN_IF_ERROR(CheckAnswer(now, *update.Before(keyspace), response));
-        if (update.Before(keyspace)->epoch != before->epoch) {
-          return SqlError(sqlstate::kObjectInUse,
-                          fmt::format("tenant \"{}\" changed while its failback was prepared", now.name()));
-        }
-        update.Stage(keyspace).BumpEpoch();
-        update.Stage(keyspace).SetIngesting(true, kTimestampZero);
-        Unprotect(update, incarnation, kFailoverHolder);
-        Protect(update, incarnation, kRetentionHolder, point);
-        *now.mutable_ancestry() = response.ancestry();  // R10: in the write that ends the old branch
-        SetState(now, DataState::kInitializing);
-        now.clear_failover_time();
-        now.clear_failover_protected_until_ns();
-        catalog::Replication replication;
-        replication.set_phase(catalog::Replication::REVERTING);
-        replication.set_source_tenant(request.source_name);
-        replication.set_uri(request.uri);
-        replication.set_stream_id(response.stream_id());
-        replication.set_source_cluster_id(response.source_cluster_id());
-        replication.set_retention_ns(request.retention_ns);
-        replication.set_start_at(point.ns);
-        replication.set_diverged_at(point.ns);
-        replication.set_source_clock_offset_ns(static_cast<int64_t>(response.clock_ns() - store->clock()->WallNs()));
-        *now.mutable_replication() = std::move(replication);
-        return absl::OkStatus();
-      });
-  if (!status.ok()) {
-    std::error_code ignored;
-    std::filesystem::remove(LedgerPath(store, TenantId(record.id()), StreamId(response.stream_id())), ignored);
-    return status;
-  }
-  Log(LogLevel::kInfo, "failback.journaled", "vc={} point={} versions={} source={}", record.name(), FormatHlc(point),
-      undone, RedactUri(request.uri));
-  return absl::OkStatus();
+  return UpdateTenant(store, TenantId(record.id()), [&](MetaUpdate& update, catalog::TenantRecord& now) -> absl::Status {
+    RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kStartReplication, now.name(), StateOf(now), ModeOf(now)));
+    RETURN_IF_ERROR(CheckAnswer(now, *update.Before(keyspace), response));
+    if (update.Before(keyspace)->epoch != prepared.owner) {
+      return SqlError(sqlstate::kObjectInUse,
+                      fmt::format("tenant \"{}\" changed while its failback was prepared", now.name()));
+    }
+    RETURN_IF_ERROR(CheckNothingPromised(update, record, now, response));
+    KeepForCancel(now, now.mutable_before_failback());
+    now.clear_promised_streams();
+    update.Stage(keyspace).BumpEpoch();
+    update.Stage(keyspace).SetIngesting(true, kTimestampZero);
+    Unprotect(update, incarnation, kFailoverHolder);
+    Protect(update, incarnation, kRetentionHolder, point);
+    *now.mutable_ancestry() = response.ancestry();  // R10: in the write that ends the old branch
+    SetState(now, DataState::kInitializing);
+    now.clear_failover_time();
+    now.clear_failover_protected_until_ns();
+    catalog::Replication replication;
+    replication.set_phase(catalog::Replication::REVERTING);
+    replication.set_source_tenant(request.source_name);
+    replication.set_uri(request.uri);
+    replication.set_stream_id(response.stream_id());
+    replication.set_source_cluster_id(response.source_cluster_id());
+    replication.set_retention_ns(request.retention_ns);
+    replication.set_start_at(point.ns);
+    replication.set_diverged_at(point.ns);
+    replication.set_source_clock_offset_ns(static_cast<int64_t>(response.clock_ns() - store->clock()->WallNs()));
+    *now.mutable_replication() = std::move(replication);
+    return absl::OkStatus();
+  });
+}
+
+void RemoveLedger(Store* store, TenantId tenant, StreamId stream) {
+  std::error_code ignored;  // only disk space
+  std::filesystem::remove(LedgerPath(store, tenant, stream), ignored);
+}
+
+absl::StatusOr<CancelPlan> JudgeCancel(const catalog::TenantRecord& record, Timestamp frontier) {
+  RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kCancel, record.name(), StateOf(record), ModeOf(record)));
+  if (StateOf(record) == DataState::kReady) return CancelPlan::kNothing;
+  if (record.has_before_failback()) return CancelPlan::kPutBack;
+  const catalog::Replication& replication = record.replication();
+  const bool replicated = ReplicatedTime(replication, frontier).has_value();
+  if (!replicated && replication.diverged_at() != 0) return CancelPlan::kGoToDivergence;
+  return SqlError(sqlstate::kObjectNotInPrerequisiteState,
+                  replicated
+                      ? fmt::format("cannot cancel replication of tenant \"{}\": it holds replicated data", record.name())
+                      : fmt::format("cannot cancel replication of tenant \"{}\": its initial copy is not complete, there "
+                                    "is nothing to go back to",
+                                    record.name()),
+                  fmt::format("Use {}.", WayToReady(record, frontier)));
+}
+
+absl::Status PutBack(Store* store, TenantId tenant) {
+  ASSIGN_OR_RETURN(const catalog::TenantRecord record, LoadTenant(store, tenant));
+  const IncarnationId incarnation(record.incarnation());
+  ASSIGN_OR_RETURN(const KeyspaceRef keyspace, store->FindKeyspace(incarnation));
+  return UpdateTenant(store, tenant, [&](MetaUpdate& update, catalog::TenantRecord& now) -> absl::Status {
+    RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kCancel, now.name(), StateOf(now), ModeOf(now)));
+    if (!now.has_before_failback()) {
+      return SqlError(sqlstate::kObjectNotInPrerequisiteState,
+                      fmt::format("the failback of tenant \"{}\" has begun to undo", now.name()));
+    }
+    const catalog::BeforeFailback before = now.before_failback();
+    update.Stage(keyspace).BumpEpoch();
+    update.Stage(keyspace).SetIngesting(false, kTimestampZero);
+    Unprotect(update, incarnation, kRetentionHolder);
+    if (before.failover_protected_until_ns() != 0) Protect(update, incarnation, kFailoverHolder, {before.failover_time()});
+    *now.mutable_ancestry() = before.ancestry();
+    now.clear_replication();
+    if (before.has_replication()) *now.mutable_replication() = before.replication();
+    now.set_failover_time(before.failover_time());
+    now.set_failover_protected_until_ns(before.failover_protected_until_ns());
+    now.clear_before_failback();
+    SetState(now, DataState::kReady);
+    SetMode(now, ServiceMode::kNone);
+    return absl::OkStatus();
+  });
 }
 
 }  // namespace anabranch

@@ -16,12 +16,40 @@ std::string Window(Timestamp retained, std::optional<Timestamp> replicated) {
                      FormatHlc(retained), replicated ? FormatHlc(*replicated) : "(none yet)");
 }
 
+// For who asks for LATEST when nothing has come.
+std::string HowToHaveMore(const catalog::TenantRecord& record) {
+  if (const uint64_t diverged_at = record.replication().diverged_at(); diverged_at != 0) {
+    return fmt::format(
+        "Wait until SHOW VIRTUAL CLUSTER ... WITH REPLICATION STATUS shows a replicated_time. If the source is lost: ALTER "
+        "VIRTUAL CLUSTER {0} CANCEL REPLICATION, or COMPLETE REPLICATION TO SYSTEM TIME '{1}', where the histories parted.",
+        QuoteName(record.name()), FormatHlc({diverged_at}));
+  }
+  return "Wait until SHOW VIRTUAL CLUSTER ... WITH REPLICATION STATUS shows a replicated_time, or give a time in the "
+         "future.";
+}
+
 }  // namespace
 
 std::optional<Timestamp> ReplicatedTime(const catalog::Replication& replication, Timestamp frontier) {
   const bool consistent = !frontier.IsZero() && frontier.ns >= replication.first_frontier();
   if (!consistent || frontier.ns <= replication.diverged_at()) return std::nullopt;
   return frontier;
+}
+
+bool IsReached(const catalog::Replication& replication, Timestamp frontier, Timestamp target) {
+  if (replication.diverged_at() != 0 && target.ns == replication.diverged_at()) return true;
+  const std::optional<Timestamp> replicated = ReplicatedTime(replication, frontier);
+  return replicated && target <= *replicated;
+}
+
+std::string WayToReady(const catalog::TenantRecord& record, Timestamp frontier) {
+  if (!IsReplicating(StateOf(record))) return "";
+  const std::string name = QuoteName(record.name());
+  if (ReplicatedTime(record.replication(), frontier)) {
+    return fmt::format("ALTER VIRTUAL CLUSTER {} COMPLETE REPLICATION TO LATEST", name);
+  }
+  if (record.replication().diverged_at() != 0) return fmt::format("ALTER VIRTUAL CLUSTER {} CANCEL REPLICATION", name);
+  return fmt::format("DROP VIRTUAL CLUSTER {}", name);
 }
 
 Timestamp RetainedTime(const catalog::Replication& replication, Timestamp frontier) {
@@ -41,8 +69,7 @@ absl::StatusOr<FailoverPlan> JudgeFailover(const catalog::TenantRecord& record, 
     return SqlError(sqlstate::kObjectNotInPrerequisiteState,
                     fmt::format("replicated tenant \"{}\" ({}) has not replicated any data yet; cannot cut over to LATEST",
                                 record.name(), record.id()),
-                    "Wait until SHOW VIRTUAL CLUSTER ... WITH REPLICATION STATUS shows a replicated_time, or give a time "
-                    "in the future.");
+                    HowToHaveMore(record));
   }
   const Timestamp start_at{replication.start_at()};
   const Timestamp retained = RetainedTime(replication, frontier);
@@ -58,10 +85,16 @@ absl::StatusOr<FailoverPlan> JudgeFailover(const catalog::TenantRecord& record, 
         fmt::format("cutover time {} is before earliest safe cutover time {}", FormatHlc(*target), FormatHlc(retained)),
         Window(retained, replicated));
   }
-  return FailoverPlan{.at = *target, .reached = replicated && *target <= *replicated};
+  return FailoverPlan{.at = *target, .reached = IsReached(replication, frontier, *target)};
 }
 
 absl::StatusOr<PublishedFailover> PublishFailover(Store* store, TenantId tenant, std::optional<Timestamp> target) {
+  return PublishFailover(store, tenant, [&](const catalog::TenantRecord& record, Timestamp frontier) {
+    return JudgeFailover(record, frontier, target);
+  });
+}
+
+absl::StatusOr<PublishedFailover> PublishFailover(Store* store, TenantId tenant, const FailoverJudge& judge) {
   ASSIGN_OR_RETURN(const catalog::TenantRecord before, LoadTenant(store, tenant));
   PublishedFailover result{.tenant = tenant,
                            .at = {},
@@ -77,7 +110,7 @@ absl::StatusOr<PublishedFailover> PublishFailover(Store* store, TenantId tenant,
   RETURN_IF_ERROR(UpdateTenant(store, tenant, [&](MetaUpdate& update, catalog::TenantRecord& record) -> absl::Status {
     // Nothing between here and the write can move the frontier: T is pinned before it is judged (R8).
     const Timestamp frontier = result.keyspace == nullptr ? kTimestampZero : update.Before(result.keyspace)->frontier;
-    ASSIGN_OR_RETURN(const FailoverPlan plan, JudgeFailover(record, frontier, target));
+    ASSIGN_OR_RETURN(const FailoverPlan plan, judge(record, frontier));
     if (!plan.reached || result.keyspace == nullptr || record.incarnation() != incarnation.value()) {
       return absl::OutOfRangeError("the failover target is not reached");
     }
@@ -96,6 +129,7 @@ absl::StatusOr<PublishedFailover> PublishFailover(Store* store, TenantId tenant,
     SetMode(record, ServiceMode::kNone);
     record.set_failover_time(plan.at.ns);
     record.set_failover_protected_until_ns(store->clock()->WallNs() + kExpirationWindowNs);
+    record.clear_before_failback();
     record.mutable_replication()->set_phase(catalog::Replication::DONE);
     record.mutable_replication()->clear_cutover();
     record.mutable_replication()->clear_last_error();

@@ -1,6 +1,7 @@
 // Failover: which timestamps a standby may be promoted at, and the one meta write that promotes it.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -13,10 +14,16 @@ namespace anabranch {
 
 // What may be failed over to, given the durable frontier of the keyspace (zero: none yet, or no keyspace yet).
 // Replicated: nothing before the first frontier of an initial copy, nor before a failback has passed the point where the
-// histories parted.
+// histories parted. That point itself can be had by its time, undone or not yet: what is above gets hidden.
 std::optional<Timestamp> ReplicatedTime(const catalog::Replication& replication, Timestamp frontier);
 // The oldest target. Never above a pending one.
 Timestamp RetainedTime(const catalog::Replication& replication, Timestamp frontier);
+
+// Whether the data are complete and consistent at `target`.
+bool IsReached(const catalog::Replication& replication, Timestamp frontier, Timestamp target);
+// The statement that makes a virtual cluster `ready` without losing what is complete, whatever became of its source (R13).
+// Empty if it is ready, or being dropped; DROP if nothing was ever complete.
+std::string WayToReady(const catalog::TenantRecord& record, Timestamp frontier);
 
 struct FailoverPlan {
   Timestamp at;
@@ -36,9 +43,12 @@ struct PublishedFailover {
   StreamId stream;
 };
 
-// Promotes in one meta write, judged again inside it: the epoch is bumped, so no later write of the stream gets in; T is
+// Promotes in one meta write, judged inside it: the epoch is bumped, so no later write of the stream gets in; T is
 // pinned; everything above it is hidden; a new branch begins; state `ready`, service `none`. The number of store operations
 // does not depend on what lies above T. OutOfRange if the target has not been reached.
+using FailoverJudge = std::function<absl::StatusOr<FailoverPlan>(const catalog::TenantRecord&, Timestamp frontier)>;
+absl::StatusOr<PublishedFailover> PublishFailover(Store* store, TenantId tenant, const FailoverJudge& judge);
+// With JudgeFailover.
 absl::StatusOr<PublishedFailover> PublishFailover(Store* store, TenantId tenant, std::optional<Timestamp> target);
 
 // Journals a target that has not been reached: state `pending failover`. Replaces an earlier one.

@@ -16,17 +16,46 @@ std::string Alter(std::string_view name, std::string_view what) {
   return fmt::format("Use ALTER VIRTUAL CLUSTER {} {}.", QuoteName(name), what);
 }
 
-// What makes a virtual cluster in this state `ready`.
+std::string StatusOf(std::string_view name) {
+  return fmt::format("SHOW VIRTUAL CLUSTER {} WITH REPLICATION STATUS", QuoteName(name));
+}
+
+// What makes a virtual cluster in this state `ready`. Which statement that is, is in the record (tenant/failover.h).
 std::string HowToGetReady(std::string_view name, DataState state) {
   switch (state) {
-    case DataState::kInitializing:
     case DataState::kReplicating:
+      return fmt::format(
+          "It is a standby. To promote it, which ends the replication, use ALTER VIRTUAL CLUSTER {} COMPLETE REPLICATION "
+          "TO LATEST.",
+          QuoteName(name));
+    case DataState::kInitializing:
     case DataState::kPaused:
     case DataState::kError:
-      return Alter(name, "COMPLETE REPLICATION TO LATEST");
+      return fmt::format("It is a standby. What makes it ready, and ends the replication, is in the column ready_by of {}.",
+                         StatusOf(name));
     case DataState::kPendingFailover:
     case DataState::kFailingOver:
-      return "Wait until the failover is done; SHOW VIRTUAL CLUSTER ... WITH REPLICATION STATUS shows it.";
+      return fmt::format("Wait until the failover is done. {} shows it, and in ready_by what ends the wait.",
+                         StatusOf(name));
+    case DataState::kAdd:
+    case DataState::kReady:
+    case DataState::kDropping:
+      break;
+  }
+  return "";
+}
+
+// For START REPLICATION on what has a stream.
+std::string HowItReplicates(std::string_view name, DataState state) {
+  switch (state) {
+    case DataState::kPaused:
+    case DataState::kError:
+      return fmt::format("It is a standby. Use ALTER VIRTUAL CLUSTER {} RESUME REPLICATION to go on.", QuoteName(name));
+    case DataState::kInitializing:
+    case DataState::kReplicating:
+    case DataState::kPendingFailover:
+    case DataState::kFailingOver:
+      return fmt::format("It is a standby and goes on by itself; {} shows how far it is.", StatusOf(name));
     case DataState::kAdd:
     case DataState::kReady:
     case DataState::kDropping:
@@ -62,7 +91,7 @@ absl::Status CheckStartReplication(std::string_view name, DataState state, Servi
     return WrongState(
         fmt::format("cannot start replication for tenant \"{}\" in state {} (is replication already running?)", name,
                     ToString(state)),
-        HowToGetReady(name, state));
+        HowItReplicates(name, state));
   }
   if (mode != ServiceMode::kNone) {
     return WrongState(
@@ -104,7 +133,7 @@ absl::Status CheckServeStream(std::string_view name, DataState state) {
   if (state == DataState::kReady) return absl::OkStatus();
   return WrongState(fmt::format("cannot replicate from tenant \"{}\" in state {}: only a ready one can be a source", name,
                                 ToString(state)),
-                    HowToGetReady(name, state));
+                    IsReplicating(state) ? "It is a standby itself: replicate from its source." : "");
 }
 
 }  // namespace
@@ -164,6 +193,8 @@ absl::Status CheckAllowed(LifecycleAction action, std::string_view name, DataSta
     case LifecycleAction::kResume:
     case LifecycleAction::kComplete:
       return CheckReplicating(name, state);
+    case LifecycleAction::kCancel:
+      return state == DataState::kReady ? absl::OkStatus() : CheckReplicating(name, state);
     case LifecycleAction::kStartReplication:
       return CheckStartReplication(name, state, mode);
     case LifecycleAction::kDrop:

@@ -5,6 +5,7 @@
 //   CREATE FROM REPLICATION         -> initializing -> replicating <-> paused
 //   replicating, paused, error      -> pending failover -> failing over -> ready      (COMPLETE REPLICATION)
 //   ready, service none             -> initializing (reverting) -> replicating          (START REPLICATION OF)
+//   the same, until it replicates   -> ready                                            (CANCEL REPLICATION)
 //   any, service none               -> dropping -> gone
 #pragma once
 
@@ -42,6 +43,7 @@ enum class LifecycleAction {
   kPause,
   kResume,
   kComplete,
+  kCancel,
   kStartReplication,
   kDrop,
   kServeSession,
@@ -51,7 +53,8 @@ enum class LifecycleAction {
 
 // OK if the action is allowed for a virtual cluster in this state; otherwise an error that names it, the state and the
 // statement that would help, with the SQLSTATE of reference §7 (55000 for wrong state, 57P03 for sessions). Resume of
-// something that runs and Stop of what is stopped are allowed: they do nothing.
+// something that runs, Stop of what is stopped and Cancel of what is ready are allowed: they do nothing. No hint names a
+// statement that would end a replication that goes well, unless it says so.
 absl::Status CheckAllowed(LifecycleAction action, std::string_view name, DataState state, ServiceMode mode);
 
 }  // namespace anabranch

@@ -57,6 +57,9 @@ TEST(LifecycleTest, WhatIsAllowedWhere) {
   EXPECT_EQ(AllowedIn(LifecycleAction::kPause), replicating);
   EXPECT_EQ(AllowedIn(LifecycleAction::kResume), replicating);
   EXPECT_EQ(AllowedIn(LifecycleAction::kComplete), replicating);
+  Allowed cancel = replicating;
+  cancel["ready"] = kAny;  // it does nothing there
+  EXPECT_EQ(AllowedIn(LifecycleAction::kCancel), cancel);
   Allowed drop;
   Allowed stop;
   for (const DataState state : kAllStates) {
@@ -75,12 +78,29 @@ TEST(LifecycleTest, ARefusalHintsTheStatementThatHelps) {
   };
   EXPECT_EQ(hint(LifecycleAction::kServeSession, DataState::kReady, ServiceMode::kNone),
             "Use ALTER VIRTUAL CLUSTER main START SERVICE SHARED.");
-  EXPECT_EQ(hint(LifecycleAction::kServeSession, DataState::kReplicating, ServiceMode::kNone),
-            "Use ALTER VIRTUAL CLUSTER main COMPLETE REPLICATION TO LATEST.");
+  EXPECT_EQ(
+      hint(LifecycleAction::kServeSession, DataState::kReplicating, ServiceMode::kNone),
+      "It is a standby. To promote it, which ends the replication, use ALTER VIRTUAL CLUSTER main COMPLETE REPLICATION "
+      "TO LATEST.");
   EXPECT_EQ(hint(LifecycleAction::kStartReplication, DataState::kReady, ServiceMode::kShared),
             "Use ALTER VIRTUAL CLUSTER main STOP SERVICE.");
   EXPECT_EQ(hint(LifecycleAction::kDrop, DataState::kReady, ServiceMode::kShared),
             "Use ALTER VIRTUAL CLUSTER main STOP SERVICE before DROP VIRTUAL CLUSTER.");
+}
+
+// Who starts a replication, or replicates from a standby, does not want to hear how to end one.
+TEST(LifecycleTest, NoHintEndsAReplicationUnasked) {
+  for (const DataState state : kAllStates) {
+    for (const LifecycleAction action : {LifecycleAction::kStartReplication, LifecycleAction::kServeStream}) {
+      const absl::Status refused = CheckAllowed(action, "main", state, ServiceMode::kNone);
+      for (const char* harm : {"COMPLETE", "CANCEL", "DROP"}) {
+        EXPECT_EQ(HintOf(refused).find(harm), std::string::npos) << ToString(state) << ": " << HintOf(refused);
+      }
+      if (IsReplicating(state)) {
+        EXPECT_NE(HintOf(refused), "") << ToString(state);
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -30,10 +30,15 @@ bool IsPermanent(const absl::Status& status) {
          state == sqlstate::kProtocolViolation;
 }
 
-absl::Status CheckPhase(const catalog::TenantRecord& record, catalog::Replication::Phase phase) {
+bool WantsJob(const catalog::TenantRecord& record) {
   const DataState state = StateOf(record);
-  const bool running = IsReplicating(state) && state != DataState::kPaused && state != DataState::kError;
-  if (running && record.replication().phase() == phase) return absl::OkStatus();
+  const catalog::Replication::Phase phase = record.replication().phase();
+  return IsReplicating(state) && state != DataState::kPaused && state != DataState::kError &&
+         phase != catalog::Replication::NONE && phase != catalog::Replication::DONE;
+}
+
+absl::Status CheckPhase(const catalog::TenantRecord& record, catalog::Replication::Phase phase) {
+  if (WantsJob(record) && record.replication().phase() == phase) return absl::OkStatus();
   return FencedError(fmt::format("replication into tenant \"{}\" was stopped or changed", record.name()));
 }
 
@@ -64,15 +69,43 @@ ReplicationJob::~ReplicationJob() {
   thread_.join();
 }
 
+bool ReplicationJob::IsAlive() const {
+  std::lock_guard lock(mutex_);
+  return !ended_ && !thread_.get_stop_token().stop_requested();
+}
+
+bool ReplicationJob::SetTarget(Timestamp target) {
+  std::lock_guard lock(mutex_);
+  if (ended_ || thread_.get_stop_token().stop_requested()) return false;
+  target_ns_ = target.ns;
+  return true;
+}
+
+// The record and, from it, the target. A target journaled meanwhile is told after this, and stays.
+absl::StatusOr<catalog::TenantRecord> ReplicationJob::LoadRecord() {
+  std::lock_guard lock(mutex_);
+  ASSIGN_OR_RETURN(catalog::TenantRecord record, LoadTenant(store_, options_.tenant));
+  target_ns_ = record.replication().cutover();
+  return record;
+}
+
+// False: a statement has changed the record since the last attempt, and wants more.
+bool ReplicationJob::TryEnd(std::stop_token stop) {
+  std::lock_guard lock(mutex_);
+  const absl::StatusOr<catalog::TenantRecord> record = LoadTenant(store_, options_.tenant);
+  ended_ = stop.stop_requested() || !record.ok() || !WantsJob(*record);
+  return ended_;
+}
+
 void ReplicationJob::Run(std::stop_token stop) {
   uint64_t wait_ms = kRetryMinMs;
-  while (!stop.stop_requested()) {
+  while (true) {
     const Timestamp before = DurableFrontier();
     const Attempt attempt = RunOnce(stop);
     options_.progress->SetStep("");
-    if (stop.stop_requested() || attempt.outcome == Outcome::kOver) return;
-    if (attempt.outcome == Outcome::kAgain || DurableFrontier() > before) wait_ms = kRetryMinMs;
-    if (attempt.outcome == Outcome::kAgain) continue;
+    if ((stop.stop_requested() || attempt.outcome == Outcome::kOver) && TryEnd(stop)) return;
+    if (attempt.outcome != Outcome::kRetry || DurableFrontier() > before) wait_ms = kRetryMinMs;
+    if (attempt.outcome != Outcome::kRetry) continue;
     NoteRetry(attempt.why, wait_ms);
     std::unique_lock lock(mutex_);
     retry_.wait_for(lock, stop, std::chrono::milliseconds(wait_ms), [] { return false; });
@@ -81,11 +114,10 @@ void ReplicationJob::Run(std::stop_token stop) {
 }
 
 ReplicationJob::Attempt ReplicationJob::RunOnce(std::stop_token stop) {
-  const absl::StatusOr<catalog::TenantRecord> record = LoadTenant(store_, options_.tenant);
+  const absl::StatusOr<catalog::TenantRecord> record = LoadRecord();
   if (!record.ok()) return {Outcome::kOver, record.status()};
   const catalog::Replication& replication = record->replication();
-  if (!CheckPhase(*record, replication.phase()).ok()) return {Outcome::kOver, absl::OkStatus()};
-  target_ns_ = replication.cutover();
+  if (!WantsJob(*record)) return {Outcome::kOver, absl::OkStatus()};
   if (TargetReached(replication, DurableFrontier())) return FailOver({replication.cutover()});
   switch (replication.phase()) {
     case catalog::Replication::COPYING:
@@ -132,7 +164,7 @@ ReplicationJob::Attempt ReplicationJob::Refused(absl::Status why) {
   options_.progress->SetError(MessageOf(why));
   const absl::Status status =
       UpdateTenant(store_, options_.tenant, [&](MetaUpdate&, catalog::TenantRecord& record) -> absl::Status {
-        RETURN_IF_ERROR(CheckPhase(record, record.replication().phase()));
+        if (!WantsJob(record)) return FencedError("it was stopped meanwhile");
         SetState(record, DataState::kError);
         record.mutable_replication()->set_last_error(MessageOf(why));
         return absl::OkStatus();
@@ -215,6 +247,8 @@ absl::StatusOr<Epoch> ReplicationJob::TakeOver(const KeyspaceRef& keyspace, cata
   RETURN_IF_ERROR(
       UpdateTenant(store_, options_.tenant, [&](MetaUpdate& update, catalog::TenantRecord& record) -> absl::Status {
         RETURN_IF_ERROR(CheckPhase(record, phase));
+        // From here on something may be undone, and what was before can no longer be put back (tenant/failback.h).
+        if (phase == catalog::Replication::REVERTING) record.clear_before_failback();
         epoch = update.Stage(keyspace).BumpEpoch();
         return absl::OkStatus();
       }));
@@ -224,9 +258,13 @@ absl::StatusOr<Epoch> ReplicationJob::TakeOver(const KeyspaceRef& keyspace, cata
 ReplicationJob::Attempt ReplicationJob::Revert(const catalog::TenantRecord& record, std::stop_token stop) {
   const auto keyspace = store_->FindKeyspace(IncarnationId(record.incarnation()));
   if (!keyspace.ok()) return {Outcome::kRetry, keyspace.status()};
+  const Timestamp point{record.replication().start_at()};
+  if (record.has_before_failback()) {
+    // Nothing is undone for a source that was lost since the handshake. Once something is, the undo needs no source.
+    if (const auto response = Open(record, point, stop); !response.ok()) return Refused(response.status());
+  }
   const absl::StatusOr<Epoch> epoch = TakeOver(*keyspace, catalog::Replication::REVERTING);
   if (!epoch.ok()) return {Outcome::kRetry, epoch.status()};
-  const Timestamp point{record.replication().start_at()};
   options_.end_streams();  // a reader that misses what is being deleted would hand out a hole
   Failpoint("failback.before_revert");
   const auto total = CountRange(store_, *keyspace, point, kTimestampMax.Prev(), stop);
@@ -338,7 +376,7 @@ void ReplicationJob::JournalFrontier(const KeyspaceRef& keyspace, Epoch epoch, T
 
 bool ReplicationJob::TargetReached(const catalog::Replication& replication, Timestamp frontier) const {
   const uint64_t target_ns = target_ns_;
-  return target_ns != 0 && frontier.ns >= target_ns && ReplicatedTime(replication, frontier).has_value();
+  return target_ns != 0 && IsReached(replication, frontier, {target_ns});
 }
 
 void ReplicationJob::NoteRetry(const absl::Status& why, uint64_t wait_ms) {

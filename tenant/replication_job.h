@@ -5,6 +5,10 @@
 // The catalog record says what to do next, so a job that is destroyed, or dies with its process, goes on where it was when
 // it is made again. One attempt holds one epoch (R4), minted in a meta write that first checks that the record still wants
 // a job.
+//
+// A job ends by itself when the record wants none any more, and decides that under the mutex under which it is told of
+// targets. So whoever journals first and tells second either reaches a job that will act on it, or learns that there is
+// none.
 #pragma once
 
 #include <atomic>
@@ -74,8 +78,11 @@ class ReplicationJob {
   ~ReplicationJob();  // stops and joins; what is under way is continued by the next job
 
   void RequestStop() { thread_.request_stop(); }
-  // The pending failover target; zero: none. REQUIRES: journaled before.
-  void SetTarget(Timestamp target) { target_ns_ = target.ns; }
+  // False: it has ended, or was asked to, and does nothing more: what the record wants now needs a new one.
+  bool IsAlive() const;
+  // Tells a job that is alive of the pending failover target, so that it need not read the record again. Returns IsAlive().
+  // REQUIRES: journaled before.
+  bool SetTarget(Timestamp target);
 
  private:
   enum class Outcome { kAgain, kRetry, kOver };
@@ -85,6 +92,8 @@ class ReplicationJob {
   };
 
   void Run(std::stop_token stop);
+  bool TryEnd(std::stop_token stop);
+  absl::StatusOr<catalog::TenantRecord> LoadRecord();
   Attempt RunOnce(std::stop_token stop);
   Attempt Copy(const catalog::TenantRecord& record, std::stop_token stop);
   Attempt Revert(const catalog::TenantRecord& record, std::stop_token stop);
@@ -106,10 +115,11 @@ class ReplicationJob {
 
   const Options options_;
   Store* const store_;
-  std::atomic<uint64_t> target_ns_{0};
-  uint64_t journaled_at_ns_ = 0;  // monotonic; of the ingestion that runs
-  bool journaled_ = false;        // whether it has journaled at all
-  std::mutex mutex_;              // only to wait on
+  std::atomic<uint64_t> target_ns_{0};  // the record's cutover; changed under mutex_, after the record
+  uint64_t journaled_at_ns_ = 0;        // monotonic; of the ingestion that runs
+  bool journaled_ = false;              // whether it has journaled at all
+  mutable std::mutex mutex_;
+  bool ended_ = false;  // guarded by mutex_
   std::condition_variable_any retry_;
   std::jthread thread_;  // last: everything above is there when it starts
 };

@@ -78,7 +78,7 @@ absl::Status VirtualClustersImpl::CreateFromReplication(const std::string& name,
   absl::Status status = CheckRoom();
   if (status.ok()) status = store_->UpdateMeta([&](MetaUpdate& update) { return AddTenant(update, &record); });
   if (!status.ok()) {
-    farewells_.Send(uri, StreamId(response.stream_id()), Ending::kAbandoned);
+    if (WasRefused(status)) farewells_.Send(uri, StreamId(response.stream_id()), Ending::kAbandoned);
     const bool taken = SqlStateOf(status) == sqlstate::kDuplicateObject;
     return taken && options.if_not_exists ? absl::OkStatus() : status;
   }
@@ -101,14 +101,27 @@ absl::Status VirtualClustersImpl::StartReplication(const VirtualClusterSpec& spe
   const catalog::TenantRecord& record = statement.record;
   RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kStartReplication, record.name(), StateOf(record), ModeOf(record)));
   RETURN_IF_ERROR(statement.runtime->sweeper.WaitIdle(stop, kSweepWaitMs));  // R5
+  const StreamSource::FailbackPreparation preparation(&source_, statement.runtime->id);
   ASSIGN_OR_RETURN(const wire::OpenResponse response,
                    Handshake(store_, uri, FailbackHandshake(store_, record, source_name), std::move(stop)));
+  const StreamId stream(response.stream_id());
+  const absl::StatusOr<PreparedFailback> prepared = PrepareFailback(store_, record, response);
+  if (!prepared.ok()) {
+    farewells_.Send(uri, stream, Ending::kAbandoned);
+    return prepared.status();
+  }
   const FailbackRequest request{
       .source_name = source_name, .uri = uri, .retention_ns = replication.retention_ns.value_or(kDefaultRetentionNs)};
-  if (absl::Status status = JournalFailback(store_, record, request, response); !status.ok()) {
-    farewells_.Send(uri, StreamId(response.stream_id()), Ending::kAbandoned);
+  if (absl::Status status = JournalFailback(store_, record, request, response, *prepared); !status.ok()) {
+    // A journal that was lost on its way to the disk may be there after a restart, and needs both.
+    if (WasRefused(status)) {
+      RemoveLedger(store_, statement.runtime->id, stream);
+      farewells_.Send(uri, stream, Ending::kAbandoned);
+    }
     return status;
   }
+  Log(LogLevel::kInfo, "failback.journaled", "vc={} point={} versions={} source={}", record.name(),
+      FormatHlc({response.start_at()}), prepared->undone, RedactUri(uri));
   statement.runtime->progress->SetOffset(static_cast<int64_t>(response.clock_ns() - store_->clock()->WallNs()));
   statement.runtime->progress->SetError("");
   StartJob(*statement.runtime);
@@ -138,7 +151,10 @@ absl::Status VirtualClustersImpl::ResumeReplication(const VirtualClusterSpec& sp
   ASSIGN_OR_RETURN(const Statement statement, Begin(spec, "resume replication of"));
   const catalog::TenantRecord& record = statement.record;
   RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kResume, record.name(), StateOf(record), ModeOf(record)));
-  if (StateOf(record) != DataState::kPaused && StateOf(record) != DataState::kError) return absl::OkStatus();
+  if (StateOf(record) != DataState::kPaused && StateOf(record) != DataState::kError) {
+    if (statement.runtime->job == nullptr || !statement.runtime->job->IsAlive()) StartJob(*statement.runtime);
+    return absl::OkStatus();
+  }
   const Timestamp frontier = FrontierOf(record);
   RETURN_IF_ERROR(UpdateTenant(store_, statement.runtime->id, [&](MetaUpdate&, catalog::TenantRecord& now) -> absl::Status {
     RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kResume, now.name(), StateOf(now), ModeOf(now)));
@@ -151,6 +167,41 @@ absl::Status VirtualClustersImpl::ResumeReplication(const VirtualClusterSpec& sp
   statement.runtime->progress->SetError("");
   StartJob(*statement.runtime);
   Log(LogLevel::kInfo, "replication.resumed", "vc={}", record.name());
+  return absl::OkStatus();
+}
+
+absl::Status VirtualClustersImpl::CancelReplication(const VirtualClusterSpec& spec) {
+  ASSIGN_OR_RETURN(Statement statement, Begin(spec, "cancel replication of"));
+  TenantRuntime& runtime = *statement.runtime;
+  ASSIGN_OR_RETURN(const CancelPlan plan, JudgeCancel(statement.record, FrontierOf(statement.record)));
+  if (plan == CancelPlan::kNothing) return absl::OkStatus();
+  runtime.job.reset();  // which may have begun to undo, or brought the first data
+  absl::Status status = CancelJobless(statement);
+  if (!status.ok()) StartJob(runtime);  // for as long as the record wants one
+  return status;
+}
+
+absl::Status VirtualClustersImpl::CancelJobless(Statement& statement) {
+  TenantRuntime& runtime = *statement.runtime;
+  ASSIGN_OR_RETURN(statement.record, LoadTenant(store_, runtime.id));
+  const catalog::Replication& replication = statement.record.replication();
+  ASSIGN_OR_RETURN(const CancelPlan plan, JudgeCancel(statement.record, FrontierOf(statement.record)));
+  if (plan == CancelPlan::kPutBack) {
+    RETURN_IF_ERROR(PutBack(store_, runtime.id));
+    const StreamId stream(replication.stream_id());
+    RemoveLedger(store_, runtime.id, stream);
+    farewells_.Send(replication.uri(), stream, Ending::kAbandoned);
+  } else if (plan == CancelPlan::kGoToDivergence) {
+    const auto judge = [](const catalog::TenantRecord& record, Timestamp frontier) -> absl::StatusOr<FailoverPlan> {
+      RETURN_IF_ERROR(JudgeCancel(record, frontier).status());
+      return FailoverPlan{.at = {record.replication().diverged_at()}, .reached = true};
+    };
+    ASSIGN_OR_RETURN(const PublishedFailover published, PublishFailover(store_, runtime.id, judge));
+    AfterFailover(runtime, published);
+  }
+  runtime.progress->SetError("");
+  Log(LogLevel::kInfo, "replication.cancelled", "vc={} result={}", statement.record.name(),
+      plan == CancelPlan::kPutBack ? "as before" : "ready where the histories parted");
   return absl::OkStatus();
 }
 
@@ -181,14 +232,9 @@ absl::StatusOr<Timestamp> VirtualClustersImpl::CompleteNow(Statement statement, 
 
 absl::Status VirtualClustersImpl::CompleteLater(Statement statement, Timestamp target, bool wait, std::stop_token stop) {
   const std::shared_ptr<TenantRuntime> runtime = statement.runtime;
-  const DataState before = StateOf(statement.record);
   RETURN_IF_ERROR(JournalTarget(store_, runtime->id, target));
   Log(LogLevel::kInfo, "failover.pending", "vc={} target={}", statement.record.name(), FormatHlc(target));
-  if (runtime->job == nullptr || before == DataState::kPaused || before == DataState::kError) {
-    StartJob(*runtime);
-  } else {
-    runtime->job->SetTarget(target);
-  }
+  if (runtime->job == nullptr || !runtime->job->SetTarget(target)) StartJob(*runtime);
   statement.turn.unlock();  // another COMPLETE may replace the target
   return wait ? WaitFailedOver(*runtime, target, std::move(stop)) : absl::OkStatus();
 }

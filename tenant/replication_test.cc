@@ -6,41 +6,12 @@
 #include "gtest/gtest.h"
 #include "storage/protection.h"
 #include "tenant/catalog.h"
-#include "tenant/test_cluster.h"
+#include "tenant/replication_fixture.h"
 
 namespace anabranch {
 namespace {
 
-class ReplicationTest : public testing::Test {
- protected:
-  void Fill(TestCluster& cluster, const std::string& prefix, int rows) {
-    for (int i = 0; i < rows; ++i) ASSERT_TRUE(cluster.Put("main", fmt::format("{}{:03}", prefix, i), "v").ok());
-  }
-  static absl::Status Replicate(TestCluster& from, TestCluster& to, const std::string& name = "main") {
-    return to->CreateFromReplication(name, {}, "main", from.uri(), {}, {});
-  }
-  // Waits until everything that `from` has acknowledged so far is replicated.
-  static bool CaughtUp(TestCluster& from, TestCluster& to, const std::string& name = "main") {
-    const Timestamp now = from.store()->visible();
-    return Eventually([&] {
-      const auto replicated = to.Status(name).replicated_time;
-      return replicated && *replicated >= now;
-    });
-  }
-  static Timestamp Promote(TestCluster& cluster) {
-    const auto at = cluster->CompleteReplication("main", ToLatest{}, {});
-    EXPECT_TRUE(at.ok()) << at.status();
-    EXPECT_TRUE(cluster->StartService("main").ok());
-    return at.value_or(kTimestampZero);
-  }
-  static absl::Status FailBack(TestCluster& cluster, TestCluster& source) {
-    EXPECT_TRUE(cluster->StopService("main").ok());
-    return cluster->StartReplication("main", "main", source.uri(), {}, {});
-  }
-
-  TestCluster a_{Virtualization::kVirtualized, 1};
-  TestCluster b_{Virtualization::kVirtualizedEmpty, 2};
-};
+using ReplicationTest = ReplicationFixture;
 
 TEST_F(ReplicationTest, CopyThenStreamThenPromote) {
   Fill(a_, "before", 50);
@@ -236,6 +207,42 @@ TEST_F(ReplicationTest, PauseAndResumeAndRestartsOfBothNeverCopyAgain) {
   EXPECT_EQ(b_.Status("main").initial_copies, 1u);
   const Timestamp at = Promote(b_);
   EXPECT_EQ(a_.FingerprintAt("main", at), b_.FingerprintAt("main", at));
+}
+
+// A statement that reads the record, finds it replicating, and comes to journal its target after the job has met a refusal
+// and ended. The refusal is over by then.
+class EndedJobTest : public ReplicationFixture {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(Replicate(a_, b_).ok());
+    ASSERT_TRUE(CaughtUp(a_, b_));
+    const StreamId stream(LoadStreams(a_.store())->front().stream_id());
+    const auto refuse = [&](bool refused) {
+      ASSERT_TRUE(UpdateStream(a_.store(), stream, [&](MetaUpdate&, catalog::StreamRecord& record) {
+                    record.set_finished(refused);
+                    return absl::OkStatus();
+                  }).ok());
+    };
+    refuse(true);
+    a_.Disconnect();
+    a_.Reconnect();
+    ASSERT_TRUE(Eventually([&] { return b_.StateOf("main") == "replication error"; })) << b_.Status("main").last_error;
+    refuse(false);
+    ASSERT_TRUE(UpdateTenant(b_.store(), TenantId(2), [&](MetaUpdate&, catalog::TenantRecord& record) {
+                  SetState(record, DataState::kReplicating);
+                  return absl::OkStatus();
+                }).ok());
+  }
+};
+
+TEST_F(EndedJobTest, APendingFailoverIsCarriedOut) {
+  ASSERT_TRUE(b_->CompleteReplication("main", ToSystemTime{"+20ms"}, {}).ok());
+  EXPECT_TRUE(Eventually([&] { return b_.StateOf("main") == "ready"; })) << b_.Status("main").last_error;
+}
+
+TEST_F(EndedJobTest, ResumeGoesOn) {
+  ASSERT_TRUE(b_->ResumeReplication("main").ok());
+  EXPECT_TRUE(CaughtUp(a_, b_)) << b_.Status("main").last_error;
 }
 
 TEST_F(ReplicationTest, PausedIsPromotedWithoutItsSource) {

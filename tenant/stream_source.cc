@@ -25,10 +25,11 @@ void RemoveFolder(const std::string& dir) {
 }
 
 absl::Status HistoryReleased(const std::string& tenant, Timestamp needed, Timestamp kept) {
-  return SqlError(sqlstate::kObjectNotInPrerequisiteState,
-                  fmt::format("history of tenant \"{}\" at {} was released: it is retained since {}", tenant,
-                              FormatHlc(needed), FormatHlc(kept)),
-                  "Drop the standby and create it again with CREATE VIRTUAL CLUSTER ... FROM REPLICATION OF ....");
+  return SqlError(
+      sqlstate::kObjectNotInPrerequisiteState,
+      fmt::format("history of tenant \"{}\" at {} was released: it is retained since {}", tenant, FormatHlc(needed),
+                  FormatHlc(kept)),
+      "Make another standby with CREATE VIRTUAL CLUSTER ... FROM REPLICATION OF ..., and drop this one after that.");
 }
 
 absl::Status CheckReady(const catalog::TenantRecord& tenant) {
@@ -42,13 +43,50 @@ absl::Status CheckReadyAgain(const catalog::TenantRecord& tenant) {
   return ready.ok() ? ready : SqlError(sqlstate::kCannotConnectNow, MessageOf(ready), HintOf(ready));
 }
 
-// Judged on the writer thread: the source is as it was when the stream was opened.
-absl::Status CheckSame(MetaUpdate& update, const catalog::TenantRecord& before) {
-  ASSIGN_OR_RETURN(const catalog::TenantRecord now, LoadTenant(update, TenantId(before.id())));
+// R13. Whatever the connection string says: it is judged by who answers.
+absl::Status CheckAnother(const ClusterId& cluster, const catalog::TenantRecord& source, const wire::OpenRequest& request) {
+  const bool same = request.destination_cluster_id() == cluster.value() && request.destination_tenant_id() == source.id();
+  if (!same) return absl::OkStatus();
+  return SqlError(sqlstate::kInvalidParameterValue,
+                  fmt::format("tenant \"{}\" cannot be replicated from itself", source.name()),
+                  "The connection string leads to this very cluster: give that of the cluster that has the other copy.");
+}
+
+// Judged on the writer thread: the source is as it was when the stream was opened. Returns it.
+absl::StatusOr<catalog::TenantRecord> LoadSame(MetaUpdate& update, const catalog::TenantRecord& before) {
+  ASSIGN_OR_RETURN(catalog::TenantRecord now, LoadTenant(update, TenantId(before.id())));
   RETURN_IF_ERROR(CheckReady(now));
-  if (now.incarnation() == before.incarnation() && FromWire(now.ancestry()) == FromWire(before.ancestry()))
-    return absl::OkStatus();
+  if (now.incarnation() == before.incarnation() && FromWire(now.ancestry()) == FromWire(before.ancestry())) return now;
   return SqlError(sqlstate::kObjectInUse, fmt::format("the history of tenant \"{}\" changed meanwhile", now.name()));
+}
+
+// What the destination was promised before is of a handshake that it gave up: it prepares one failback at a time.
+absl::Status Promise(MetaUpdate& update, const catalog::TenantRecord& tenant, const catalog::StreamRecord& stream) {
+  catalog::TenantRecord promised = tenant;
+  promised.clear_promised_streams();
+  for (const uint64_t id : tenant.promised_streams()) {
+    ASSIGN_OR_RETURN(const catalog::StreamRecord earlier, LoadStream(update, StreamId(id)));
+    const bool replaced = earlier.destination_cluster_id() == stream.destination_cluster_id() &&
+                          earlier.destination_tenant_id() == stream.destination_tenant_id();
+    if (!replaced) promised.add_promised_streams(id);
+  }
+  promised.add_promised_streams(stream.stream_id());
+  PutTenant(update, promised);
+  return absl::OkStatus();
+}
+
+// Nothing if it was not promised, or its virtual cluster is gone.
+absl::Status EndPromise(MetaUpdate& update, const catalog::StreamRecord& stream) {
+  const TenantId id(stream.tenant_id());
+  ASSIGN_OR_RETURN(const std::optional<std::string> there, update.GetBefore(TenantKey(id)));
+  if (!there) return absl::OkStatus();
+  ASSIGN_OR_RETURN(catalog::TenantRecord tenant, LoadTenant(update, id));
+  auto* const promised = tenant.mutable_promised_streams();
+  const auto kept = std::remove(promised->begin(), promised->end(), stream.stream_id());
+  if (kept == promised->end()) return absl::OkStatus();
+  promised->erase(kept, promised->end());
+  PutTenant(update, tenant);
+  return absl::OkStatus();
 }
 
 absl::Status CheckKnownFile(const catalog::StreamRecord& record, const wire::CopyRequest& request) {
@@ -62,6 +100,17 @@ absl::Status CheckKnownFile(const catalog::StreamRecord& record, const wire::Cop
 }
 
 }  // namespace
+
+StreamSource::FailbackPreparation::FailbackPreparation(StreamSource* source, TenantId tenant)
+    : source_(source), tenant_(tenant) {
+  std::lock_guard lock(source_->mutex_);
+  source_->preparing_.insert(tenant_);
+}
+
+StreamSource::FailbackPreparation::~FailbackPreparation() {
+  std::lock_guard lock(source_->mutex_);
+  source_->preparing_.erase(tenant_);
+}
 
 uint64_t StreamSource::NewExpiration() const { return store_->clock()->WallNs() + kExpirationWindowNs; }
 
@@ -103,7 +152,7 @@ absl::Status StreamSource::Forget(StreamId stream) {
     ASSIGN_OR_RETURN(const catalog::StreamRecord record, LoadStream(update, stream));
     update.Delete(StreamKey(stream));
     Unprotect(update, IncarnationId(record.incarnation()), StreamKey(stream));
-    return absl::OkStatus();
+    return EndPromise(update, record);
   }));
   RemoveFolder(ExportDir(store_, stream));
   std::lock_guard lock(mutex_);
@@ -142,6 +191,7 @@ absl::StatusOr<wire::OpenResponse> StreamSource::Open(const wire::OpenRequest& r
   RETURN_IF_ERROR(store_->ForwardClock({request.clock_ns()}));  // R2
   RETURN_IF_ERROR(ExpireSilent());
   ASSIGN_OR_RETURN(const Source source, FindSource(request.source_tenant()));
+  RETURN_IF_ERROR(CheckAnother(store_->cluster_id(), source.tenant, request));
   if (request.stream_id() != 0) return OpenAgain(source, request);
   RETURN_IF_ERROR(CheckReady(source.tenant));
   return request.ancestry().empty() ? OpenNew(source, request, stop) : OpenFailback(source, request);
@@ -164,23 +214,24 @@ wire::OpenResponse StreamSource::Answer(const Source& source, StreamId stream, T
 }
 
 absl::Status StreamSource::AddStream(const Source& source, const wire::OpenRequest& request, StreamId stream,
-                                     Timestamp protect, bool exporting) {
+                                     Timestamp protect, Purpose purpose) {
   catalog::StreamRecord record;
   record.set_stream_id(stream.value());
   record.set_tenant_id(source.tenant.id());
   record.set_incarnation(source.tenant.incarnation());
   record.set_destination_cluster_id(request.destination_cluster_id());
   record.set_destination_tenant(request.destination_tenant());
+  record.set_destination_tenant_id(request.destination_tenant_id());
   record.set_protected_at(protect.ns);
   record.set_expires_at_ns(NewExpiration());
-  record.set_exporting(exporting);
+  record.set_exporting(purpose == Purpose::kInitialCopy);
   return store_->UpdateMeta([&](MetaUpdate& update) -> absl::Status {
-    RETURN_IF_ERROR(CheckSame(update, source.tenant));
+    ASSIGN_OR_RETURN(const catalog::TenantRecord now, LoadSame(update, source.tenant));
     const Timestamp floor = update.Before(source.keyspace)->floor;
     if (protect < floor) return HistoryReleased(source.tenant.name(), protect, floor);  // R8
     PutStream(update, record);
     Protect(update, source.keyspace->incarnation(), StreamKey(stream), protect);
-    return absl::OkStatus();
+    return purpose == Purpose::kFailback ? Promise(update, now, record) : absl::OkStatus();
   });
 }
 
@@ -188,14 +239,14 @@ absl::StatusOr<wire::OpenResponse> StreamSource::OpenNew(const Source& source, c
                                                          std::stop_token stop) {
   RETURN_IF_ERROR(options_.wait_swept(TenantId(source.tenant.id()), stop));  // R7
   const StreamId stream(store_->random()->NextNonZero());
-  RETURN_IF_ERROR(AddStream(source, request, stream, store_->visible(), /*exporting=*/true));
+  RETURN_IF_ERROR(AddStream(source, request, stream, store_->visible(), Purpose::kInitialCopy));
   std::error_code error;
   fs::create_directories(ExportsRoot(store_), error);
   absl::StatusOr<TransferManifest> manifest = ExportKeyspace(store_, source.keyspace, ExportDir(store_, stream));
   absl::Status status = manifest.status();
   if (status.ok()) {
     status = UpdateStream(store_, stream, [&](MetaUpdate& update, catalog::StreamRecord& record) -> absl::Status {
-      RETURN_IF_ERROR(CheckSame(update, source.tenant));
+      RETURN_IF_ERROR(LoadSame(update, source.tenant).status());
       record.set_exporting(false);
       *record.mutable_manifest() = ToWire(*manifest);
       *record.mutable_export_ancestry() = source.tenant.ancestry();
@@ -216,11 +267,20 @@ absl::StatusOr<wire::OpenResponse> StreamSource::OpenNew(const Source& source, c
   return response;
 }
 
+absl::Status StreamSource::CheckNotPreparing(const catalog::TenantRecord& tenant) {
+  std::lock_guard lock(mutex_);
+  if (!preparing_.contains(TenantId(tenant.id()))) return absl::OkStatus();
+  return SqlError(sqlstate::kObjectInUse,
+                  fmt::format("tenant \"{}\" is preparing a failback of its own: it does not feed one", tenant.name()),
+                  "Try again when its START REPLICATION has ended, if that was refused; otherwise it follows this one.");
+}
+
 absl::StatusOr<wire::OpenResponse> StreamSource::OpenFailback(const Source& source, const wire::OpenRequest& request) {
+  RETURN_IF_ERROR(CheckNotPreparing(source.tenant));
   ASSIGN_OR_RETURN(const Timestamp point,
                    CommonPoint(FromWire(source.tenant.ancestry()), FromWire(request.ancestry()), {request.frontier()}));
   const StreamId stream(store_->random()->NextNonZero());
-  RETURN_IF_ERROR(AddStream(source, request, stream, point, /*exporting=*/false));
+  RETURN_IF_ERROR(AddStream(source, request, stream, point, Purpose::kFailback));
   Log(LogLevel::kInfo, "stream.failback_opened", "stream={} vc={} destination={} point={}", StreamText(stream),
       source.tenant.name(), request.destination_tenant(), FormatHlc(point));
   return Answer(source, stream, point);
@@ -255,6 +315,7 @@ absl::StatusOr<wire::OpenResponse> StreamSource::OpenAgain(const Source& source,
   const Timestamp kept = std::max(source.keyspace->state()->floor, Timestamp{record.protected_at()});
   if (frontier < kept) return HistoryReleased(source.tenant.name(), frontier, kept);
   RETURN_IF_ERROR(CheckReadyAgain(source.tenant));
+  RETURN_IF_ERROR(store_->UpdateMeta([&](MetaUpdate& update) { return EndPromise(update, record); }));
   RETURN_IF_ERROR(Touch(stream, std::nullopt));
   return Answer(source, stream, frontier);
 }
@@ -338,12 +399,12 @@ absl::StatusOr<wire::FinishResponse> StreamSource::Finish(const wire::FinishRequ
     return wire::FinishResponse();
   }
   const uint64_t expires_at_ns = NewExpiration();
-  RETURN_IF_ERROR(UpdateStream(store_, stream, [&](MetaUpdate&, catalog::StreamRecord& record) -> absl::Status {
+  RETURN_IF_ERROR(UpdateStream(store_, stream, [&](MetaUpdate& update, catalog::StreamRecord& record) -> absl::Status {
     record.set_finished(true);
     record.set_expires_at_ns(expires_at_ns);
     record.clear_manifest();
     record.clear_export_ancestry();
-    return absl::OkStatus();
+    return EndPromise(update, record);
   }));
   registry_.EndStream(stream);
   RemoveFolder(ExportDir(store_, stream));

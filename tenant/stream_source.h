@@ -3,11 +3,17 @@
 //
 // One StreamRecord per stream. Its protection is made durable before anything relies on it, raised only after the standby's
 // durable acknowledgements (R11), and released when the standby finished, or was silent for the expiration window.
+//
+// Promises (R13). A stream opened for a failback is promised: it stands in the source's own TenantRecord until the standby
+// opens it again (its failback is journaled, so it is nobody's source), gives it up, asks anew, or is forgotten. While a
+// virtual cluster has promised a stream it begins no failback (tenant/failback.h), so two that fail back to each other at
+// the same time never both become standbys.
 #pragma once
 
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <stop_token>
 
 #include "absl/status/statusor.h"
@@ -46,6 +52,20 @@ class StreamSource {
   // For a drop: also forgets its streams.
   absl::Status ForgetTenant(TenantId tenant);
 
+  // From before the handshake of a failback until it is journaled or refused: meanwhile its virtual cluster promises
+  // nothing.
+  class FailbackPreparation {
+   public:
+    FailbackPreparation(StreamSource* source, TenantId tenant);
+    ~FailbackPreparation();
+    FailbackPreparation(const FailbackPreparation&) = delete;
+    FailbackPreparation& operator=(const FailbackPreparation&) = delete;
+
+   private:
+    StreamSource* const source_;
+    const TenantId tenant_;
+  };
+
  private:
   struct Source {
     catalog::TenantRecord tenant;
@@ -55,11 +75,13 @@ class StreamSource {
   absl::StatusOr<wire::OpenResponse> OpenNew(const Source& source, const wire::OpenRequest& request, std::stop_token stop);
   absl::StatusOr<wire::OpenResponse> OpenFailback(const Source& source, const wire::OpenRequest& request);
   absl::StatusOr<wire::OpenResponse> OpenAgain(const Source& source, const wire::OpenRequest& request);
+  enum class Purpose { kInitialCopy, kFailback };
   absl::Status AddStream(const Source& source, const wire::OpenRequest& request, StreamId stream, Timestamp protect,
-                         bool exporting);
+                         Purpose purpose);
   wire::OpenResponse Answer(const Source& source, StreamId stream, Timestamp start_at);
   absl::Status Touch(StreamId stream, std::optional<Timestamp> retained);
   absl::Status Forget(StreamId stream);
+  absl::Status CheckNotPreparing(const catalog::TenantRecord& tenant);
   absl::Status CheckCurrent(const catalog::StreamRecord& record);
   absl::Status FinishExport(StreamId stream);
   uint64_t NewExpiration() const;
@@ -74,6 +96,7 @@ class StreamSource {
   };
   std::mutex mutex_;
   std::map<StreamId, Live> live_;  // guarded by mutex_
+  std::set<TenantId> preparing_;   // guarded by mutex_; those whose failback is being prepared
 };
 
 }  // namespace anabranch

@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <climits>
 #include <condition_variable>
 #include <filesystem>
+#include <functional>
 #include <mutex>
 #include <thread>
 
@@ -25,11 +27,20 @@
 
 namespace anabranch {
 
+// What a test does to a server between the answer to an OPEN and its way back.
+struct OpenHook {
+  std::function<void()> answered;  // called on the connection's thread; may be null
+  int opens_left = INT_MAX;        // after that many, every connection ends at its next request
+};
+
 // Answers REPLICATION_STREAM statements for one VirtualClusters.
 class TestServer {
  public:
-  TestServer(VirtualClusters* clusters, uint16_t port)
-      : clusters_(clusters), listener_(port, [this](TestConnection& connection) { Serve(connection); }) {}
+  TestServer(VirtualClusters* clusters, uint16_t port, OpenHook hook = {})
+      : clusters_(clusters),
+        hook_(std::move(hook)),
+        opens_left_(hook_.opens_left),
+        listener_(port, [this](TestConnection& connection) { Serve(connection); }) {}
   ~TestServer() { stop_.request_stop(); }
 
   uint16_t port() const { return listener_.port(); }
@@ -40,6 +51,7 @@ class TestServer {
     std::string body;
     for (char type = connection.Next(&body); type != 0 && type != 'X'; type = connection.Next(&body)) {
       if (type != 'Q') continue;
+      if (opens_left_ <= 0) return;
       const absl::Status status = Answer(connection, body, stop_.get_token());
       if (absl::IsUnavailable(status)) return;
       if (!status.ok() && !connection.PutError(status).ok()) return;
@@ -62,7 +74,10 @@ class TestServer {
   }
   absl::Status Answer(TestConnection& connection, const std::string& query, const std::stop_token& stop) {
     if (query.find("STREAM OPEN") != std::string::npos) {
-      return Row(connection, clusters_->OpenStream(Parse<wire::OpenRequest>(query), stop));
+      const auto response = clusters_->OpenStream(Parse<wire::OpenRequest>(query), stop);
+      --opens_left_;
+      if (hook_.answered) hook_.answered();
+      return Row(connection, response);
     }
     if (query.find("STREAM FINISH") != std::string::npos) {
       return Row(connection, clusters_->FinishStream(Parse<wire::FinishRequest>(query)));
@@ -82,6 +97,8 @@ class TestServer {
   }
 
   VirtualClusters* const clusters_;
+  const OpenHook hook_;
+  std::atomic<int> opens_left_;
   std::stop_source stop_;
   TestListener listener_;
 };
@@ -123,7 +140,10 @@ class TestCluster {
   }
   // As seen by a peer: connections end, and no new one is taken.
   void Disconnect() { server_.reset(); }
-  void Reconnect() { server_ = std::make_unique<TestServer>(clusters_.get(), port_); }
+  void Reconnect(OpenHook hook = {}) {
+    server_.reset();
+    server_ = std::make_unique<TestServer>(clusters_.get(), port_, std::move(hook));
+  }
 
   VirtualClusters* operator->() { return clusters_.get(); }
   Store* store() { return store_.get(); }

@@ -174,6 +174,7 @@ VirtualClusterInfo VirtualClustersImpl::InfoOf(const catalog::TenantRecord& reco
   if (replication.cutover() != 0) status.failover_time = Timestamp{replication.cutover()};
   const Timestamp frontier = FrontierOf(record);
   status.last_error = runtime->progress->last_error();
+  status.ready_by = WayToReady(record, frontier);
   status.replicated_time = ReplicatedTime(replication, frontier);
   if (status.replicated_time) {
     status.retained_time = RetainedTime(replication, frontier);

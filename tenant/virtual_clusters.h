@@ -48,6 +48,7 @@ struct ReplicationStatus {
   std::optional<Timestamp> failover_time;     // pending or done
   std::string last_error;
   std::string progress;         // of a copy, revert or sweep under way
+  std::string ready_by;         // WayToReady (tenant/failover.h)
   uint64_t initial_copies = 0;  // how often the whole keyspace was copied for this stream: 1, and 0 after a failback
 };
 
@@ -93,6 +94,10 @@ class VirtualClusters {
                                         const std::string& uri, ReplicationOptions replication, std::stop_token stop) = 0;
   virtual absl::Status PauseReplication(const VirtualClusterSpec& spec) = 0;
   virtual absl::Status ResumeReplication(const VirtualClusterSpec& spec) = 0;
+  // Takes back a failback from which nothing was replicated: `ready` and durable on return, as it was if nothing is undone
+  // yet, else at the point where the histories parted (tenant/failback.h). Needs neither the source nor a job. Does nothing
+  // if it is `ready`.
+  virtual absl::Status CancelReplication(const VirtualClusterSpec& spec) = 0;
   // The failover timestamp. `ready` and durable on return, unless the target is in the future. Waits for as long as a past
   // target is not replicated yet; when `stop` is requested the target stays pending. 55000 if another statement, or a
   // source that refused, ended the wait.

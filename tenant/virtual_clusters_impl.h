@@ -55,6 +55,7 @@ class VirtualClustersImpl final : public VirtualClusters {
                                 ReplicationOptions replication, std::stop_token stop) override;
   absl::Status PauseReplication(const VirtualClusterSpec& spec) override;
   absl::Status ResumeReplication(const VirtualClusterSpec& spec) override;
+  absl::Status CancelReplication(const VirtualClusterSpec& spec) override;
   absl::StatusOr<Timestamp> CompleteReplication(const VirtualClusterSpec& spec, const FailoverTarget& target,
                                                 std::stop_token stop) override;
   absl::Status StartService(const VirtualClusterSpec& spec) override;
@@ -108,6 +109,7 @@ class VirtualClustersImpl final : public VirtualClusters {
   // replication_statements.cc
   void StartJob(TenantRuntime& runtime);  // REQUIRES: statements held, or nobody knows the runtime yet
   void AfterFailover(TenantRuntime& runtime, const PublishedFailover& published);
+  absl::Status CancelJobless(Statement& statement);
   absl::StatusOr<Timestamp> CompleteNow(Statement statement, std::optional<Timestamp> target);
   absl::Status CompleteLater(Statement statement, Timestamp target, bool wait, std::stop_token stop);
   absl::Status WaitFailedOver(TenantRuntime& runtime, Timestamp target, std::stop_token stop);

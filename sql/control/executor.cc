@@ -44,7 +44,8 @@ std::vector<ColumnDescription> ShowColumns(bool with_replication_status) {
                                  {"status", SqlType::kText},
                                  {"last_error", SqlType::kText},
                                  {"progress", SqlType::kText},
-                                 {"initial_copies", SqlType::kInt8}});
+                                 {"initial_copies", SqlType::kInt8},
+                                 {"ready_by", SqlType::kText}});
   return columns;
 }
 
@@ -56,7 +57,7 @@ Row ShowRow(const VirtualClusterInfo& info, bool with_replication_status) {
     return row;
   }
   if (!info.replication.has_value()) {
-    row.insert(row.end(), {Null(), Null(), Null(), Null(), Null(), Null(), state, Null(), Null(), Null()});
+    row.insert(row.end(), {Null(), Null(), Null(), Null(), Null(), Null(), state, Null(), Null(), Null(), Null()});
     return row;
   }
   const ReplicationStatus& replication = *info.replication;
@@ -64,7 +65,7 @@ Row ShowRow(const VirtualClusterInfo& info, bool with_replication_status) {
                          TimeOrNull(replication.retained_time), TimeOrNull(replication.replicated_time),
                          LagOrNull(replication.replication_lag_ns), HlcOrNull(replication.failover_time), state,
                          TextOrNull(replication.last_error), TextOrNull(replication.progress),
-                         static_cast<int64_t>(replication.initial_copies)});
+                         static_cast<int64_t>(replication.initial_copies), TextOrNull(replication.ready_by)});
   return row;
 }
 
@@ -112,6 +113,9 @@ class Executor : public SystemStatements {
         break;
       case Action::kResume:
         RETURN_IF_ERROR(clusters_->ResumeReplication(alter.target));
+        break;
+      case Action::kCancel:
+        RETURN_IF_ERROR(clusters_->CancelReplication(alter.target));
         break;
       case Action::kStartService:
         RETURN_IF_ERROR(clusters_->StartService(alter.target));

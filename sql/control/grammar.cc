@@ -158,6 +158,7 @@ class Parser {
     ASSIGN_OR_RETURN(*source_name, ParseName());
     RETURN_IF_ERROR(Expect({"on"}));
     ASSIGN_OR_RETURN(*uri, TakeString());
+    if (uri->empty()) return SqlError(sqlstate::kInvalidParameterValue, "the connection string after ON is empty");
     if (uri->starts_with("postgresql://") || uri->starts_with("postgres://")) return absl::OkStatus();
     if (uri->starts_with("external://") || uri->find("://") == std::string::npos) {
       return NotSupported("an external connection after ON",
@@ -309,6 +310,8 @@ class Parser {
     } else if (TakeWords({"complete", "replication"})) {
       alter.action = Action::kComplete;
       RETURN_IF_ERROR(ParseFailoverTarget(&alter.failover_target));
+    } else if (TakeWords({"cancel", "replication"})) {
+      alter.action = Action::kCancel;
     } else if (TakeWords({"start", "replication"})) {
       alter.action = Action::kStartReplication;
       RETURN_IF_ERROR(ParseSource(&alter.source_name, &alter.uri));

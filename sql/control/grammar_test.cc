@@ -77,6 +77,7 @@ TEST(SystemParserTest, AlterActions) {
   EXPECT_EQ(action("PAUSE REPLICATION"), Action::kPause);
   EXPECT_EQ(action("RESUME REPLICATION"), Action::kResume);
   EXPECT_EQ(action("COMPLETE REPLICATION TO LATEST"), Action::kComplete);
+  EXPECT_EQ(action("CANCEL REPLICATION"), Action::kCancel);
   EXPECT_EQ(action("START SERVICE SHARED"), Action::kStartService);
   EXPECT_EQ(action("STOP SERVICE"), Action::kStopService);
   EXPECT_EQ(action("SET CLUSTER SETTING gc.ttlseconds = 600"), Action::kSetSetting);
@@ -167,6 +168,7 @@ TEST(SystemParserTest, MistakesNameTheToken) {
       {"CREATE VIRTUAL CLUSTER a FROM REPLICATION OF b ON uri", "42601 syntax error at or near \"uri\""},
       {"CREATE VIRTUAL CLUSTER a FROM REPLICATION OF b ON 'http://x'",
        "22023 the URI after ON must begin with postgresql://"},
+      {"CREATE VIRTUAL CLUSTER a FROM REPLICATION OF b ON ''", "22023 the connection string after ON is empty"},
       {from + " WITH", "42601 syntax error at end of input"},
       {from + " WITH OPTIONS (RETENTION = '4h'", "42601 syntax error at end of input"},
       {from + " WITH RETENTION = '1h', RETENTION = '2h'", "42601 RETENTION option specified multiple times"},

@@ -23,7 +23,7 @@ struct CreateVirtualCluster {
   ReplicationOptions replication;
 };
 struct AlterVirtualCluster {
-  enum class Action { kPause, kResume, kComplete, kStartReplication, kStartService, kStopService, kSetSetting };
+  enum class Action { kPause, kResume, kComplete, kCancel, kStartReplication, kStartService, kStopService, kSetSetting };
   VirtualClusterSpec target;
   Action action = Action::kPause;
   FailoverTarget failover_target;  // kComplete

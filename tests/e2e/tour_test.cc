@@ -179,6 +179,35 @@ TEST_F(Tour, LatestBeforeTheFirstReplicatedTime) {
   EXPECT_EQ(ReadStandby(b_)->status, "initializing replication") << "a refusal changed something";
 }
 
+TEST_F(Tour, TheNewPrimaryIsLostForGoodDuringTheFailback) {
+  Replicate();
+  FailOver(b_);
+  Ask(a_.Uri("main"), "INSERT INTO t VALUES (3, 'written on A')");
+  a_.Kill();
+  ASSERT_TRUE(a_.Start("failback.before_revert=pause").ok());
+  FailBack(a_, b_);
+  ASSERT_TRUE(a_.WaitForLog("failpoint.hit name=failback.before_revert", kEventTimeoutMs));
+  b_.Kill();
+  a_.Kill();
+  ASSERT_TRUE(a_.Start().ok());
+  const std::string system = a_.Uri("system");
+  ExpectRefused(system, "ALTER VIRTUAL CLUSTER main COMPLETE REPLICATION TO LATEST", "55000", "CANCEL REPLICATION");
+  const std::string way = Ask(system, "SELECT ready_by FROM [SHOW VIRTUAL CLUSTER main WITH REPLICATION STATUS]");
+  EXPECT_EQ(way, "ALTER VIRTUAL CLUSTER main CANCEL REPLICATION");
+  Ask(system, way);
+  Ask(system, way);  // does nothing any more
+  Ask(system, "ALTER VIRTUAL CLUSTER main START SERVICE SHARED");
+  EXPECT_EQ(Ask(a_.Uri("main"), "SELECT k FROM t ORDER BY k"), "1;2");
+}
+
+TEST_F(Tour, FollowingItselfIsRefused) {
+  MakeTable();
+  Ask(a_.Uri("system"), "ALTER VIRTUAL CLUSTER main STOP SERVICE");
+  ExpectRefused(a_.Uri("system"), "ALTER VIRTUAL CLUSTER main START " + ReplicationOf(a_), "22023", "this very cluster");
+  Ask(a_.Uri("system"), "ALTER VIRTUAL CLUSTER main START SERVICE SHARED");
+  EXPECT_EQ(Ask(a_.Uri("main"), "SELECT count(*) FROM t"), "2");
+}
+
 TEST_F(Tour, StandbyDoesNotServe) {
   Replicate();
   ExpectConnectRefused(b_.Uri("main"), "57P03", "main");
