@@ -29,7 +29,8 @@ absl::Status JudgeResume(const Ancestry& source, const Ancestry& destination, Ti
       sqlstate::kObjectNotInPrerequisiteState,
       fmt::format("the histories diverged at {}: this virtual cluster holds writes up to {} that its source does not have",
                   FormatHlc(common), FormatHlc(frontier)),
-      "Undo what diverged with ALTER VIRTUAL CLUSTER ... START REPLICATION OF ... ON ...");
+      "Make this one ready, as ready_by in SHOW VIRTUAL CLUSTER ... WITH REPLICATION STATUS says, then undo what diverged "
+      "with ALTER VIRTUAL CLUSTER ... START REPLICATION OF ... ON ...");
 }
 
 Ancestry Fork(Ancestry ancestry, BranchId branch, Timestamp at) {

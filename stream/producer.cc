@@ -18,10 +18,11 @@ namespace {
 constexpr int kWaitMsMax = 1'000;
 
 absl::Status HistoryIsGone(Timestamp after, Timestamp floor) {
-  return SqlError(sqlstate::kObjectNotInPrerequisiteState,
-                  fmt::format("the source has dropped its history up to {}; the destination needs it from {}",
-                              FormatHlc(floor), FormatHlc(after)),
-                  "Drop the destination and make it again with CREATE VIRTUAL CLUSTER ... FROM REPLICATION OF.");
+  return SqlError(
+      sqlstate::kObjectNotInPrerequisiteState,
+      fmt::format("the source has dropped its history up to {}; the destination needs it from {}", FormatHlc(floor),
+                  FormatHlc(after)),
+      "Make another standby with CREATE VIRTUAL CLUSTER ... FROM REPLICATION OF ..., and drop this one after that.");
 }
 
 SessionTime Now(Store* store) {
@@ -132,7 +133,7 @@ absl::Status Subscription::CheckSource() const {
   }
   if (state->ingesting) {
     return SqlError(sqlstate::kObjectNotInPrerequisiteState, "the source virtual cluster is itself a standby",
-                    "Replicate from its source, or fail it over first.");
+                    "Replicate from its source.");
   }
   const auto known = [this](const HiddenInterval& interval) {
     const std::vector<HiddenInterval>& before = state_at_start_->hidden;
