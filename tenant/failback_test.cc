@@ -63,7 +63,7 @@ class FailbackTest : public ReplicationFixture {
     Epoch epoch;
     ASSERT_TRUE(UpdateTenant(a_.store(), kMain, [&](MetaUpdate& update, catalog::TenantRecord& record) {
                   record.clear_before_failback();
-                  epoch = update.BumpEpoch(keyspace);
+                  epoch = update.Stage(keyspace).BumpEpoch();
                   return absl::OkStatus();
                 }).ok());
     ASSERT_TRUE(EraseRange(a_.store(), keyspace, epoch, parted_at_, half_, {}, nullptr).ok());
