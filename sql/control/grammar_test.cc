@@ -8,9 +8,9 @@ namespace {
 
 template <typename Shape>
 Shape Parsed(const std::string& text) {
-  absl::StatusOr<std::optional<SystemStatement>> statement = ParseSystemStatement(text);
+  absl::StatusOr<SystemStatementRef> statement = ParseSystemStatement(text);
   EXPECT_TRUE(statement.ok()) << text << ": " << MessageOf(statement.status());
-  if (!statement.ok() || !statement->has_value() || !std::holds_alternative<Shape>(**statement)) {
+  if (!statement.ok() || *statement == nullptr || !std::holds_alternative<Shape>(**statement)) {
     ADD_FAILURE() << "not the expected statement: " << text;
     return Shape();
   }
@@ -19,9 +19,9 @@ Shape Parsed(const std::string& text) {
 
 // "<SQLSTATE> <message>", "OK" for one of ours, "-" for PostgreSQL's.
 std::string Outcome(const std::string& text) {
-  absl::StatusOr<std::optional<SystemStatement>> statement = ParseSystemStatement(text);
+  absl::StatusOr<SystemStatementRef> statement = ParseSystemStatement(text);
   if (!statement.ok()) return SqlStateOf(statement.status()) + " " + MessageOf(statement.status());
-  return statement->has_value() ? "OK" : "-";
+  return *statement != nullptr ? "OK" : "-";
 }
 
 std::string Name(const VirtualClusterSpec& spec) {

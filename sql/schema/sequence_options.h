@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
+#include "google/protobuf/repeated_field.h"
 #include "sql/parse/tree_types.h"
 #include "sql/stored/descriptor.h"
 

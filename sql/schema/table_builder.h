@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "google/protobuf/repeated_field.h"
 #include "sql/parse/tree_types.h"
 #include "sql/schema/schema_change.h"
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "google/protobuf/repeated_field.h"
 #include "sql/query/bind.h"
 #include "sql/query/execution.h"
 #include "sql/query/select.h"
