@@ -507,7 +507,7 @@ TEST_F(SessionTest, AServiceThatEndedRefusesCommits) {
   Seed();
   Run("BEGIN");
   Run("INSERT INTO t (k) VALUES (4)");
-  Update([&](MetaUpdate& update) { update.BumpEpoch(keyspace_); });
+  Update([&](MetaUpdate& update) { update.Stage(keyspace_).BumpEpoch(); });
   EXPECT_THAT(Run("COMMIT"), StartsWith("57P01"));
 }
 

@@ -1,5 +1,7 @@
 // statement_timeout, lock_timeout and the timeouts of idle sessions, from outside. What waits here waits for ever without
 // them, so that a test that passes is one in which the timeout struck.
+#include <poll.h>
+
 #include "gmock/gmock.h"
 #include "sql/session/statement_timer.h"
 #include "sql/testing/test_server.h"

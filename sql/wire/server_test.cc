@@ -1,6 +1,7 @@
 // The SQL port from outside, with real sockets, libpq and a real store. What SQL means is session_test.cc's business.
 #include "sql/wire/server.h"
 
+#include <poll.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
