@@ -19,6 +19,8 @@ struct CreateOptions {
 
 struct ReplicationOptions {
   std::optional<uint64_t> retention_ns;
+  std::optional<uint64_t> expiration_window_ns;
+  bool read_virtual_cluster = false;
 };
 
 // COMPLETE REPLICATION TO LATEST | TO SYSTEM TIME '<expression>'. Resolved in the source's time domain.

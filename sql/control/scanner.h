@@ -1,5 +1,5 @@
-// Where the statements of ours are split into words: what system_parser.cc makes its grammar of. Separate from
-// sql/control/statement.h so that a test can look at it, and because the scanner's classes are slow to compile.
+// Where the statements of ours are split into words by libpg_query's scanner, so that quoting, comments and keywords follow
+// PostgreSQL. Apart, because the scanner's classes are slow to compile.
 #pragma once
 
 #include <cstddef>
@@ -8,15 +8,24 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/status/statusor.h"
-
 namespace anabranch {
 
 struct SystemToken {
-  enum class Kind { kWord, kReservedWord, kQuotedName, kString, kNumber, kSymbol, kEnd };
+  enum class Kind {
+    kWord,
+    kReservedWord,
+    kQuotedName,
+    kString,
+    kNumber,
+    kSymbol,
+    kParameter,  // $1
+    kBeyondUs,   // U&'...', U&"..." and escapes that are no characters by themselves
+    kEnd
+  };
   Kind kind = Kind::kEnd;
   std::string value;      // words in lower case, contents of strings and quoted names, else as written
   std::string_view text;  // as written, for messages
+  int location = 0;       // the byte that it begins at
 };
 
 // nullopt if `text` is not made of PostgreSQL's tokens (an open quote, say): then its own parser has the better message.

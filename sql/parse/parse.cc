@@ -228,13 +228,21 @@ class StatementParser {
       if (end == tokens_.size()) return SyntaxError("syntax error: \"[\" without \"]\"");
       if (statement->bracket) return UnsupportedError("more than one [SHOW ...] in a statement");
       const int begin = tokens_[i + 1].end;
-      ASSIGN_OR_RETURN(statement->bracket, ParseSystemStatement(text_.substr(begin, tokens_[end].start - begin)));
+      absl::StatusOr<SystemStatementRef> shown = ParseSystemStatement(text_.substr(begin, tokens_[end].start - begin));
+      if (!shown.ok()) return MovedBy(begin, std::move(shown).status());
+      statement->bracket = *std::move(shown);
       if (!statement->bracket || !ReturnsRows(*statement->bracket)) {
         return UnsupportedError(fmt::format("\"{}\" between brackets", text_.substr(begin, tokens_[end].start - begin)));
       }
       Replace(i + 1, end, fmt::format("\"{}\"", kBracketRelation));
     }
     return absl::OkStatus();
+  }
+
+  // For an error in a part of the text that begins there.
+  static absl::Status MovedBy(int begin, absl::Status status) {
+    const std::optional<int> location = LocationOf(status);
+    return location ? WithLocation(WithoutLocation(std::move(status)), begin + *location) : status;
   }
 
   // AS OF SYSTEM TIME <string or number, perhaps signed>.
