@@ -10,6 +10,7 @@
 #include "sql/control/scanner.h"
 #include "sql/control/statement.h"
 #include "sql/control/statement_info.h"
+#include "sql/control/synopsis.h"
 #include "sql/value/error_field.h"
 
 namespace anabranch {
@@ -191,8 +192,8 @@ const std::vector<Refused>& AllRefused() {
        "Use START SERVICE SHARED."},
       {"SHOW EXPERIMENTAL_FINGERPRINTS FROM TABLE", "SHOW EXPERIMENTAL_FINGERPRINTS FROM TABLE"},
       {"GRANT SYSTEM privileges TO user [, ...] WITH GRANT OPTION", "GRANT SYSTEM ... WITH GRANT OPTION"},
-      {"CANCEL { QUERY | QUERIES }", "CANCEL QUERY", "Use pg_cancel_backend()."},
-      {"CANCEL { SESSION | SESSIONS }", "CANCEL SESSION", "Use pg_terminate_backend()."},
+      {"CANCEL { QUERY | QUERIES }", "CANCEL QUERY", "Cancel it from its own client, with Ctrl-C in psql."},
+      {"CANCEL { SESSION | SESSIONS }", "CANCEL SESSION"},
       {"SHOW [{ CLUSTER | LOCAL }] { QUERIES | STATEMENTS }", "SHOW QUERIES", "Read pg_stat_activity."},
       {"SHOW [{ CLUSTER | LOCAL }] SESSIONS", "SHOW SESSIONS", "Read pg_stat_activity."},
       {"SHOW ZONE { CONFIGURATION | CONFIGURATIONS }", "SHOW ZONE CONFIGURATIONS"},
@@ -236,6 +237,35 @@ struct Grammar {
 absl::Status NotSupported(std::string_view what, std::string_view hint = "") {
   return SqlError(sqlstate::kFeatureNotSupported, fmt::format("{} is not supported in this version", what),
                   std::string(hint));
+}
+
+// A production with the rules that say nothing more than their syntax written out; the others, and what they are made of, are
+// put behind `named`, in the order of the grammar.
+std::string Written(std::string_view syntax, std::vector<bool>* named) {
+  const auto is_lower = [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; };
+  std::string text;
+  while (!syntax.empty()) {
+    const auto bytes = static_cast<size_t>(std::find_if_not(syntax.begin(), syntax.end(), is_lower) - syntax.begin());
+    if (bytes == 0) {
+      text.push_back(syntax.front());
+      syntax.remove_prefix(1);
+      continue;
+    }
+    const std::string_view word = syntax.substr(0, bytes);
+    syntax.remove_prefix(bytes);
+    const auto rule = std::find_if(Rules().begin(), Rules().end(), [&](const SyntaxRule& r) { return r.name == word; });
+    const bool is_word = rule != Rules().end() && rule->syntax.find_first_of("{['") == std::string_view::npos;
+    if (rule == Rules().end() || (is_word && !rule->label.empty())) {
+      text += word;  // a class of tokens, or a name for one
+    } else if (is_word) {
+      text += Written(rule->syntax, named);
+    } else {
+      text += word;
+      Written(rule->syntax, named);
+      named->at(static_cast<size_t>(rule - Rules().begin())) = true;
+    }
+  }
+  return text;
 }
 
 // The words that statements of ours begin with. Everything else is not worth a scan.
@@ -361,6 +391,33 @@ absl::StatusOr<SystemStatementRef> ParseSystemStatement(std::string_view text) {
   const std::optional<std::vector<SystemToken>> tokens = TokenizeSystemStatement(owned);
   if (!tokens.has_value()) return SystemStatementRef();
   return Parser(*tokens).Parse();
+}
+
+std::vector<Synopsis> Synopses() {
+  std::vector<Synopsis> synopses;
+  std::vector<std::vector<bool>> named;
+  for (const StatementSyntax& statement : Statements()) {
+    auto synopsis =
+        std::find_if(synopses.begin(), synopses.end(), [&](const Synopsis& other) { return other.page == statement.page; });
+    if (synopsis == synopses.end()) {
+      synopsis = synopses.insert(synopses.end(), Synopsis{std::string(statement.page), ""});
+      named.emplace_back(Rules().size());
+    }
+    std::vector<bool>* const rules = &named[static_cast<size_t>(synopsis - synopses.begin())];
+    for (const Production& production : statement.productions) {
+      synopsis->text +=
+          fmt::format("{}{}{}{}\n", production.explainable ? "[EXPLAIN] " : "", Written(statement.words, rules),
+                      production.syntax.empty() ? "" : " ", Written(production.syntax, rules));
+    }
+  }
+  for (size_t page = 0; page < synopses.size(); ++page) {
+    for (size_t i = 0; i < Rules().size(); ++i) {
+      if (!named[page][i]) continue;
+      std::vector<bool> already(Rules().size());
+      synopses[page].text += fmt::format("\n{} =\n    {}\n", Rules()[i].name, Written(Rules()[i].syntax, &already));
+    }
+  }
+  return synopses;
 }
 
 bool ReturnsRows(const SystemStatement& statement) { return InfoOf(statement).reads_only; }

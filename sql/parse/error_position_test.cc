@@ -32,6 +32,14 @@ TEST_F(ErrorPositionTest, Syntax) {
   EXPECT_EQ(At("SELECT k, sum(k) OVER () FROM t"), "sum(k) OVER () FROM t");
 }
 
+TEST_F(ErrorPositionTest, StatementsOfOurs) {
+  EXPECT_EQ(At("ALTER VIRTUAL CLUSTER main PAUSE it"), "it");
+  EXPECT_EQ(At("SELECT 'ü'; /* ü */ ALTER VIRTUAL CLUSTER 'ü' STOP"), "");
+  EXPECT_EQ(At("ALTER VIRTUAL CLUSTER 'ü' GRANT CAPABILITY can_fly"), "can_fly");
+  EXPECT_EQ(At("SELECT 'ü', name FROM [SHOW VIRTUAL CLUSTERS WITH STATUS] WHERE true"), "STATUS] WHERE true");
+  EXPECT_EQ(At("SELECT 'ü', name FROM [SHOW VIRTUAL CLUSTER] WHERE true"), "] WHERE true");
+}
+
 TEST_F(ErrorPositionTest, Names) {
   EXPECT_EQ(At("SELECT k, nope FROM t"), "nope FROM t");
   EXPECT_EQ(At("SELECT 'ü' || v, t.nope FROM t"), "t.nope FROM t");
