@@ -1,0 +1,111 @@
+-- The statements of CockroachDB's page on ALTER VIRTUAL CLUSTER, in the order in which an operator needs them, with its
+-- placeholders filled in, and after each what the page says of it. Run by page_test.cc against two clusters, A and B.
+--
+--   -- @B main        from here on, in the virtual cluster main of B
+--   STATEMENT;        ends with the semicolon at the end of a line; {A} and {B} are connection strings to their `system`
+--   -- > 1,one        a row of the answer; * is any text, and no such line is any answer
+--   -- ~ 1,one        the same, asked again until it is so
+--   -- ! 55000 text   refused so, with that text in message or hint
+--   -- = T            its first value is {T} below
+
+-- @A main
+CREATE TABLE t (k INT PRIMARY KEY, v TEXT);
+INSERT INTO t VALUES (1, 'one'), (2, 'two');
+
+-- ## A standby
+-- @B system
+CREATE VIRTUAL CLUSTER main FROM REPLICATION OF main ON '{A}';
+SELECT name, service_mode FROM [SHOW VIRTUAL CLUSTERS];
+-- > system,shared
+-- > main,none
+SELECT status, replicated_time IS NOT NULL FROM [SHOW VIRTUAL CLUSTER main WITH REPLICATION STATUS];
+-- ~ replicating,t
+SHOW VIRTUAL CLUSTERS;
+-- > 1,system,ready,shared
+-- > *,main,replicating,none
+
+-- ## PAUSE REPLICATION: pause the replication stream
+ALTER VIRTUAL CLUSTER main PAUSE REPLICATION;
+SELECT data_state FROM [SHOW VIRTUAL CLUSTER main];
+-- > replication paused
+
+-- ## RESUME REPLICATION: resume the replication stream
+ALTER VIRTUAL CLUSTER main RESUME REPLICATION;
+SELECT data_state FROM [SHOW VIRTUAL CLUSTER main];
+-- ~ replicating
+
+-- ## Start the failover process: to a timestamp in the future, then to the most recent replicated one instead
+ALTER VIRTUAL CLUSTER main COMPLETE REPLICATION TO SYSTEM TIME '+1h';
+-- > *.0000000000
+SELECT data_state, service_mode FROM [SHOW VIRTUAL CLUSTER main];
+-- > replication pending failover,none
+SELECT status, failover_time > 0 FROM [SHOW VIRTUAL CLUSTER main WITH REPLICATION STATUS];
+-- > replication pending failover,t
+ALTER VIRTUAL CLUSTER main START SERVICE SHARED;
+-- ! 55000 replication pending failover
+ALTER VIRTUAL CLUSTER main COMPLETE REPLICATION TO LATEST;
+-- > *.*
+-- = T
+SELECT data_state, service_mode FROM [SHOW VIRTUAL CLUSTER main];
+-- > ready,none
+SELECT status, failover_time = {T} FROM [SHOW VIRTUAL CLUSTER main WITH REPLICATION STATUS];
+-- > ready,t
+
+-- ## Start a virtual cluster
+ALTER VIRTUAL CLUSTER main START SERVICE SHARED;
+SELECT data_state, service_mode FROM [SHOW VIRTUAL CLUSTER main];
+-- > ready,shared
+-- @B main
+SELECT k, v FROM t ORDER BY k;
+-- > 1,one
+-- > 2,two
+
+-- ## To stop the shared service: it accepts no connections, and its data_state is still ready
+-- @B system
+ALTER VIRTUAL CLUSTER main STOP SERVICE;
+SELECT data_state, service_mode FROM [SHOW VIRTUAL CLUSTER main];
+-- > ready,none
+-- @B main
+SELECT 1;
+-- ! 57P03 START SERVICE SHARED
+-- @B system
+ALTER VIRTUAL CLUSTER main START SERVICE SHARED;
+-- @B main
+INSERT INTO t VALUES (3, 'written on the promoted standby');
+
+-- ## Start the failback process
+-- @A main
+INSERT INTO t VALUES (4, 'lost: written on the original primary after the failover');
+-- @A system
+ALTER VIRTUAL CLUSTER main START REPLICATION OF main ON '{B}';
+-- ! 55000 STOP SERVICE
+ALTER VIRTUAL CLUSTER main STOP SERVICE;
+ALTER VIRTUAL CLUSTER main START REPLICATION OF main ON '{B}';
+SELECT status, replicated_time IS NOT NULL, initial_copies FROM [SHOW VIRTUAL CLUSTER main WITH REPLICATION STATUS];
+-- ~ replicating,t,0
+SELECT data_state, service_mode FROM [SHOW VIRTUAL CLUSTER main];
+-- > replicating,none
+-- @B main
+INSERT INTO t VALUES (5, 'while failing back');
+SELECT cluster_logical_timestamp();
+-- = T
+
+-- ## COMPLETE REPLICATION TO SYSTEM TIME, and both sides hold the same
+-- @A system
+ALTER VIRTUAL CLUSTER main COMPLETE REPLICATION TO SYSTEM TIME '{T}';
+-- > {T}
+SHOW EXPERIMENTAL_FINGERPRINTS FROM VIRTUAL CLUSTER main AS OF SYSTEM TIME '{T}';
+-- > main,{T},*
+SELECT fingerprint FROM [SHOW EXPERIMENTAL_FINGERPRINTS FROM VIRTUAL CLUSTER main AS OF SYSTEM TIME '{T}'];
+-- = F
+-- @B system
+SELECT fingerprint FROM [SHOW EXPERIMENTAL_FINGERPRINTS FROM VIRTUAL CLUSTER main AS OF SYSTEM TIME '{T}'];
+-- > {F}
+-- @A system
+ALTER VIRTUAL CLUSTER main START SERVICE SHARED;
+-- @A main
+SELECT k, v FROM t ORDER BY k;
+-- > 1,one
+-- > 2,two
+-- > 3,written on the promoted standby
+-- > 5,while failing back
