@@ -161,7 +161,7 @@ bool SyntaxMatch::TakeEnd() {
 }
 
 bool SyntaxMatch::Fail(std::string_view expected) {
-  if (at_ < expectation_.at) return false;
+  if (at_ < expectation_.at || at_ == 0) return false;  // most are not ours at their first word already
   if (at_ > expectation_.at) expectation_.what.clear();
   expectation_.at = at_;
   expectation_.what.emplace(!label_.empty() && label_at_ == at_ ? label_ : expected);

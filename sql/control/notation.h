@@ -52,7 +52,7 @@ struct Captured {
   size_t end = 0;
 };
 
-// How far the tokens could be understood, and what would have been understood there.
+// How far the tokens could be understood, and what would have been understood there. Nothing before the first token is.
 struct Expectation {
   size_t at = 0;
   std::set<std::string> what;

@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "base/system_time.h"
 #include "fmt/format.h"
+#include "fmt/ranges.h"
 #include "sql/control/time_expression.h"
 #include "sql/value/error_field.h"
 
@@ -133,7 +134,13 @@ absl::StatusOr<std::vector<uint64_t>> ReadJobs(const SyntaxMatch& match) {
 absl::StatusOr<CapabilityValue> ReadCapability(const SyntaxMatch& match, const Captured& captured, bool grant) {
   const SystemToken& name = FirstToken(match, captured);
   const std::optional<Capability> capability = FindCapability(name.value);
-  if (!capability) return ErrorAt(name, sqlstate::kSyntaxError, fmt::format("unknown capability: \"{}\"", name.value));
+  if (!capability) {
+    std::vector<std::string_view> names;
+    for (const CapabilityInfo& info : kCapabilities) names.push_back(info.name);
+    return WithLocation(SqlError(sqlstate::kSyntaxError, fmt::format("unknown capability: \"{}\"", name.value),
+                                 fmt::format("The capabilities are {}.", fmt::join(names, ", "))),
+                        name.location);
+  }
   CapabilityValue read{.capability = *capability, .value = std::nullopt};
   if (const Captured* const value = match.Find("value", &captured)) read.value = Joined(match, *value);
   if (!grant && read.value) {
