@@ -10,6 +10,7 @@
 #include "gtest/gtest.h"
 #include "storage/change_index.h"
 #include "storage/gc.h"
+#include "storage/ledger.h"
 #include "storage/protection.h"
 #include "storage/revert.h"
 #include "storage/test_store.h"

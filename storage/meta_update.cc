@@ -99,6 +99,28 @@ void StagedKeyspace::RetireHidden(Timestamp after) {
   update_->group_->Change(keyspace_, [&](KeyspaceState& state) { state.hidden = std::move(hidden); });
 }
 
+void StagedKeyspace::Unhide(Timestamp after) {
+  if (!update_->IsThere(keyspace_)) return;
+  WriteGroup& group = *update_->group_;
+  const KeyspaceState state = group.StateOf(keyspace_);
+  const auto hidden = std::find_if(state.hidden.begin(), state.hidden.end(),
+                                   [&](const HiddenInterval& interval) { return interval.after == after; });
+  if (hidden == state.hidden.end()) return;
+  const absl::StatusOr<Timestamp> newest = NewestPresent(AsRocks(*keyspace_));
+  if (!newest.ok()) return update_->Refuse(newest.status());
+  if (*newest != hidden->upto) {
+    return update_->Refuse(SqlError(
+        sqlstate::kObjectNotInPrerequisiteState,
+        fmt::format("hidden interval above {} of keyspace {} is not as it was: its newest "
+                    "version was at {}, and is at {}",
+                    FormatHlc(after), keyspace_->incarnation().value(), FormatHlc(hidden->upto), FormatHlc(*newest))));
+  }
+  group.Change(keyspace_, [&](KeyspaceState& staged) {
+    staged.hidden.erase(staged.hidden.begin() + (hidden - state.hidden.begin()));
+    staged.system_newest = std::max(staged.system_newest, update_->visible_);
+  });
+}
+
 void StagedKeyspace::SetIngesting(bool ingesting, Timestamp frontier) {
   if (!update_->IsThere(keyspace_)) return;
   update_->group_->Change(keyspace_, [&](KeyspaceState& state) { state.ingesting = ingesting; });

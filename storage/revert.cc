@@ -1,22 +1,15 @@
 #include "storage/revert.h"
 
 #include <algorithm>
-#include <memory>
 #include <utility>
 
-#include "base/coding.h"
-#include "base/crc32c.h"
 #include "base/failpoint.h"
 #include "base/status.h"
 #include "storage/change_index.h"
 #include "storage/mvcc_reader.h"
-#include "storage/rocks_files.h"
-#include "storage/rocks_store.h"
 
 namespace anabranch {
 namespace {
-
-constexpr size_t kLedgerBufferBytes = 1 << 20;
 
 // One Store::Erase being filled. Data keys are sorted before they are deleted: three times faster than in time order.
 class EraseBatch {
@@ -59,74 +52,6 @@ class EraseBatch {
   std::vector<std::string> data_keys_;
   std::vector<std::string> change_keys_;
 };
-
-// A file that appears under its name only when it is whole and on disk. Created by the first Append.
-class LedgerFile {
- public:
-  LedgerFile(rocksdb::Env* env, std::string path) : env_(env), path_(std::move(path)), temporary_(path_ + ".tmp") {}
-  ~LedgerFile() {
-    if (file_ == nullptr) return;
-    file_.reset();
-    (void)env_->DeleteFile(temporary_);
-  }
-  LedgerFile(const LedgerFile&) = delete;
-  LedgerFile& operator=(const LedgerFile&) = delete;
-
-  absl::Status Append(std::string_view record) {
-    if (file_ == nullptr) {
-      RETURN_IF_ERROR(FromRocks(env_->NewWritableFile(temporary_, &file_, rocksdb::EnvOptions()), "create " + temporary_));
-    }
-    buffer_.append(record);
-    return buffer_.size() < kLedgerBufferBytes ? absl::OkStatus() : WriteBuffer();
-  }
-
-  absl::Status Finish() {
-    RETURN_IF_ERROR(WriteBuffer());
-    RETURN_IF_ERROR(FromRocks(file_->Fsync(), "sync " + temporary_));
-    RETURN_IF_ERROR(FromRocks(file_->Close(), "close " + temporary_));
-    RETURN_IF_ERROR(FromRocks(env_->RenameFile(temporary_, path_), "rename " + temporary_));
-    file_.reset();
-    return SyncFolder(env_, FolderOf(path_));
-  }
-
- private:
-  absl::Status WriteBuffer() {
-    RETURN_IF_ERROR(FromRocks(file_->Append(buffer_), "write " + temporary_));
-    buffer_.clear();
-    return absl::OkStatus();
-  }
-
-  rocksdb::Env* const env_;
-  const std::string path_;
-  const std::string temporary_;
-  std::string buffer_;
-  std::unique_ptr<rocksdb::WritableFile> file_;
-};
-
-void EncodeLedgerRecord(const Version& version, std::string* record) {
-  std::string payload;
-  PutVarint(&payload, version.timestamp.ns);
-  payload.push_back(static_cast<char>(version.write.kind));
-  PutLengthPrefixed(&payload, version.key);
-  payload.append(version.write.value);
-  record->clear();
-  PutFixed32(record, Crc32c(payload));
-  PutLengthPrefixed(record, payload);
-}
-
-bool DecodeLedgerRecord(std::string_view* rest, Version* version) {
-  uint32_t crc = 0;
-  std::string_view payload;
-  std::string_view key;
-  if (!TakeFixed32(rest, &crc) || !TakeLengthPrefixed(rest, &payload) || Crc32c(payload) != crc) return false;
-  if (!TakeVarint(&payload, &version->timestamp.ns) || payload.empty()) return false;
-  version->write.kind = static_cast<WriteKind>(payload.front());
-  payload.remove_prefix(1);
-  if (!TakeLengthPrefixed(&payload, &key)) return false;
-  version->key = key;
-  version->write.value = payload;
-  return true;
-}
 
 }  // namespace
 
@@ -196,45 +121,6 @@ absl::StatusOr<EraseProgress> SweepHidden(Store* store, const KeyspaceRef& keysp
     }));
   }
   return total;
-}
-
-absl::StatusOr<uint64_t> WriteLedger(Store* store, const KeyspaceRef& keyspace, Timestamp after, Timestamp upto,
-                                     const std::string& path) {
-  ASSIGN_OR_RETURN(auto cursor, ChangeCursor::Open(store, keyspace, after, upto, ChangeFilter::kAll));
-  // The folder is new to a store's first failback: its name, too, has to be on disk before the failback is (R11).
-  rocksdb::Env* const env = static_cast<RocksStore*>(store)->env();
-  RETURN_IF_ERROR(FromRocks(env->CreateDirIfMissing(FolderOf(path)), "create " + FolderOf(path)));
-  RETURN_IF_ERROR(SyncFolder(env, FolderOf(FolderOf(path))));
-  LedgerFile file(env, path);
-  uint64_t written = 0;
-  ChangeEntry entry;
-  std::string record;
-  while (true) {
-    ASSIGN_OR_RETURN(const bool found, cursor->NextTimestamp(&entry));
-    if (!found) break;
-    ASSIGN_OR_RETURN(const std::vector<Version> versions, ReadVersions(store, keyspace, entry));
-    for (const Version& version : versions) {
-      EncodeLedgerRecord(version, &record);
-      RETURN_IF_ERROR(file.Append(record));
-    }
-    written += versions.size();
-  }
-  if (written > 0) RETURN_IF_ERROR(file.Finish());
-  return written;
-}
-
-absl::StatusOr<std::vector<Version>> ReadLedger(Store* store, const std::string& path) {
-  std::string bytes;
-  RETURN_IF_ERROR(
-      FromRocks(rocksdb::ReadFileToString(static_cast<RocksStore*>(store)->env(), path, &bytes), "read " + path));
-  std::vector<Version> versions;
-  std::string_view rest = bytes;
-  while (!rest.empty()) {
-    if (!DecodeLedgerRecord(&rest, &versions.emplace_back())) {
-      return absl::DataLossError(fmt::format("{}: record {} is damaged", path, versions.size()));
-    }
-  }
-  return versions;
 }
 
 }  // namespace anabranch

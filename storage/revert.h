@@ -42,13 +42,4 @@ absl::StatusOr<EraseProgress> SweepHidden(Store* store, const KeyspaceRef& keysp
                                           const std::function<void(const EraseProgress&)>& on_batch,
                                           Pacing pacing = Pacing::kFull);
 
-// Copies every version that EraseRange(after, upto) would delete to a new file at `path`, synced, so that undone writes
-// never vanish without a trace (R11). Makes the file's folder if the one above is there. One record per version: crc32c |
-// length-prefixed (varint timestamp, kind, length-prefixed key, value). Returns their number.
-absl::StatusOr<uint64_t> WriteLedger(Store* store, const KeyspaceRef& keyspace, Timestamp after, Timestamp upto,
-                                     const std::string& path);
-
-// Its versions, in the order of their timestamps. DataLoss for a file that is damaged or not whole.
-absl::StatusOr<std::vector<Version>> ReadLedger(Store* store, const std::string& path);
-
 }  // namespace anabranch

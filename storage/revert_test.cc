@@ -4,6 +4,7 @@
 
 #include "base/coding.h"
 #include "storage/change_index.h"
+#include "storage/ledger.h"
 #include "storage/test_store.h"
 
 namespace anabranch {
@@ -154,6 +155,32 @@ TEST_F(RevertTest, OwnerLostBetweenErasingAndRetiringLeavesTheIntervalToTheNextO
   EXPECT_TRUE(keyspace->state()->hidden.empty());
 }
 
+TEST_F(RevertTest, WhatWasHiddenCanBeTakenBackUntilSomethingIsWrittenAboveIt) {
+  const KeyspaceRef keyspace = NewStandby();
+  Ingest(keyspace, {PutAt("a", 10, "1"), PutAt("a", 30, "2"), PutAt("b", 31, "3")}, 40);
+  const std::string before = ScanAt(keyspace, 40);
+  const auto unhide = [&](uint64_t after) {
+    return store_->UpdateMeta([&](MetaUpdate& update) {
+      update.Stage(keyspace).BumpEpoch();
+      update.Stage(keyspace).Unhide(Timestamp{after});
+      update.Stage(keyspace).SetIngesting(true, Timestamp{40});
+      return absl::OkStatus();
+    });
+  };
+  Promote(keyspace, 20);
+  EXPECT_EQ(ScanAt(keyspace, 40), "a=1@10");
+  ASSERT_TRUE(unhide(20).ok());
+  EXPECT_TRUE(keyspace->state()->hidden.empty());
+  EXPECT_EQ(ScanAt(keyspace, 40), before);
+  ASSERT_TRUE(unhide(20).ok()) << "there is none";
+
+  Promote(keyspace, 20);
+  CommitPut(keyspace, "c", "own");
+  const absl::Status refused = unhide(20);
+  EXPECT_EQ(SqlStateOf(refused), "55000") << refused;
+  EXPECT_EQ(keyspace->state()->hidden.size(), 1u) << "nothing of a refused update is there";
+}
+
 TEST_F(RevertTest, SweepErasesHiddenVersionsAndRetiresTheirIntervals) {
   const KeyspaceRef keyspace = NewStandby();
   Ingest(keyspace, {PutAt("a", 10, "kept"), PutAt("a", 30, "hidden"), DeleteAt("b", 31)}, 31);
@@ -184,7 +211,8 @@ TEST_F(RevertTest, LedgerHoldsEveryVersionThatWillBeErased) {
   const std::string path = dir_ + "/ledger";
   const auto written = WriteLedger(store_.get(), keyspace, Timestamp{20}, Timestamp{40}, path);
   ASSERT_TRUE(written.ok()) << written.status();
-  EXPECT_EQ(*written, 3u);
+  EXPECT_EQ(written->versions, 3u);
+  EXPECT_EQ(written->bytes, std::filesystem::file_size(path));
   EXPECT_FALSE(std::filesystem::exists(path + ".tmp"));
 
   const auto versions = ReadLedger(store_.get(), path);
@@ -203,9 +231,40 @@ TEST_F(RevertTest, LedgerOfNothingIsNoFile) {
   const KeyspaceRef keyspace = NewStandby();
   Ingest(keyspace, {PutAt("a", 10, "1")}, 10);
   const std::string path = dir_ + "/ledger";
-  EXPECT_EQ(*WriteLedger(store_.get(), keyspace, Timestamp{10}, Timestamp{40}, path), 0u);
+  EXPECT_EQ(WriteLedger(store_.get(), keyspace, Timestamp{10}, Timestamp{40}, path)->versions, 0u);
   EXPECT_FALSE(std::filesystem::exists(path));
   EXPECT_FALSE(std::filesystem::exists(path + ".tmp"));
+}
+
+TEST_F(RevertTest, LedgerIsReadPieceByPieceAndAgain) {
+  const KeyspaceRef keyspace = NewStandby();
+  Ingest(keyspace, {PutAt("a", 10, "1"), PutAt("b", 11, std::string(3 << 20, 'x')), PutAt("c", 12, "3")}, 20);
+  const std::string path = dir_ + "/ledger";
+  ASSERT_TRUE(WriteLedger(store_.get(), keyspace, {}, Timestamp{40}, path).ok());
+  const auto reader = LedgerReader::Open(store_.get(), path);
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  Version version;
+  std::vector<uint64_t> positions;
+  for (const char* key : {"a", "b", "c"}) {
+    ASSERT_TRUE(*(*reader)->Next(&version));
+    EXPECT_EQ(version.key, key);
+    positions.push_back((*reader)->position());
+    EXPECT_EQ((*reader)->At(positions.front())->key, "a");
+  }
+  EXPECT_FALSE(*(*reader)->Next(&version));
+  EXPECT_EQ((*reader)->At(positions[1])->write.value.size(), 3u << 20);
+  EXPECT_TRUE(absl::IsDataLoss((*reader)->At(positions[1] + 1).status()));
+}
+
+TEST_F(RevertTest, LedgerThatWouldBeTooLargeIsNone) {
+  const KeyspaceRef keyspace = NewStandby();
+  Ingest(keyspace, {PutAt("a", 10, "1"), PutAt("b", 11, "2")}, 20);
+  const std::string path = dir_ + "/ledger";
+  const uint64_t bytes = WriteLedger(store_.get(), keyspace, {}, Timestamp{40}, path)->bytes;
+  std::filesystem::remove(path);
+  EXPECT_EQ(SqlStateOf(WriteLedger(store_.get(), keyspace, {}, Timestamp{40}, path, bytes - 1).status()), "53400");
+  EXPECT_FALSE(std::filesystem::exists(path) || std::filesystem::exists(path + ".tmp"));
+  EXPECT_TRUE(WriteLedger(store_.get(), keyspace, {}, Timestamp{40}, path, bytes).ok());
 }
 
 TEST_F(RevertTest, LedgerThatCannotBeWrittenSaysWhy) {

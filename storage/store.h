@@ -107,6 +107,9 @@ class StagedKeyspace {
   Timestamp Hide(Timestamp after);
   // Removes the interval that begins at `after`. REQUIRES: it was swept (nothing is left in it).
   void RetireHidden(Timestamp after);
+  // Takes back the interval that begins at `after`, if there is one: its versions exist for readers again. Refused (55000)
+  // if something was written above it. REQUIRES: nothing of it was erased.
+  void Unhide(Timestamp after);
   void SetIngesting(bool ingesting, Timestamp frontier);
   void Publish();  // makes an unpublished keyspace live
   void MarkDropping();
