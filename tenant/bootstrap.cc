@@ -3,6 +3,7 @@
 #include "base/status.h"
 #include "storage/protection.h"
 #include "tenant/limits.h"
+#include "tenant/lost_writes.h"
 #include "tenant/virtual_clusters_impl.h"
 
 namespace anabranch {
@@ -25,8 +26,11 @@ VirtualClustersImpl::VirtualClustersImpl(Options options)
                .feed = options_.feed,
                .wait_swept = [this](TenantId id, std::stop_token stop) -> absl::Status {
                  ASSIGN_OR_RETURN(const catalog::TenantRecord record, LoadTenant(store_, id));
-                 return RuntimeOf(record)->sweeper.WaitIdle(std::move(stop), kSweepWaitMs);
-               }}),
+                 const std::shared_ptr<TenantRuntime> runtime = RuntimeOf(record);
+                 RETURN_IF_ERROR(SettleFailover(*runtime, kReplicatedFrom));
+                 return runtime->sweeper.WaitIdle(std::move(stop), kSweepWaitMs);
+               },
+               .settled = [this](const catalog::TenantRecord& record) { ConcludeFailover(*RuntimeOf(record), record); }}),
       collector_({.store = options_.store}) {}
 
 VirtualClustersImpl::~VirtualClustersImpl() {
@@ -49,6 +53,7 @@ absl::Status VirtualClustersImpl::Start() {
     ASSIGN_OR_RETURN(records, LoadTenants(store_));
   }
   RETURN_IF_ERROR(source_.Recover());
+  RETURN_IF_ERROR(RemoveStrayLedgers(store_));
   for (const catalog::TenantRecord& record : records) RETURN_IF_ERROR(Recover(record));
   collector_.Start();
   housekeeper_ = std::jthread([this](std::stop_token stop) { HouseKeep(std::move(stop)); });
@@ -104,18 +109,24 @@ absl::Status VirtualClustersImpl::Recover(const catalog::TenantRecord& record) {
   }
   if (state == DataState::kReady) {
     ASSIGN_OR_RETURN(KeyspaceRef keyspace, store_->FindKeyspace(IncarnationId(record.incarnation())));
-    if (!keyspace->state()->hidden.empty()) runtime->sweeper.Start(std::move(keyspace));
+    // What can still be undone waits for the housekeeper.
+    const bool unswept = !keyspace->state()->hidden.empty() || record.failover_receipt() != 0;
+    if (unswept && !record.has_before_failover()) runtime->sweeper.Start(std::move(keyspace));
   }
   return absl::OkStatus();
 }
 
 void VirtualClustersImpl::HouseKeep(std::stop_token stop) {
-  std::unique_lock lock(housekeeping_);
   while (!stop.stop_requested()) {
+    uint64_t wait_ms = kHousekeepingMs;
     absl::Status status = source_.ExpireSilent();
     if (status.ok()) status = ReleaseFailoverProtections();
+    if (status.ok()) status = EndUndoWindows(&wait_ms);
+    if (status.ok()) status = TrimLedgers(store_, options_.lost_writes_bytes_max);
     if (!status.ok()) Log(LogLevel::kWarning, "catalog.housekeeping_failed", "error=\"{}\"", MessageOf(status));
-    housekeeping_due_.wait_for(lock, stop, std::chrono::milliseconds(kHousekeepingMs), [] { return false; });
+    std::unique_lock lock(housekeeping_);
+    housekeeping_due_.wait_for(lock, stop, std::chrono::milliseconds(wait_ms), [this] { return window_opened_; });
+    window_opened_ = false;
   }
 }
 

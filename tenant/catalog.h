@@ -4,7 +4,9 @@
 //   tenant/<id, 20 digits>     TenantRecord
 //   tenant-name/<name>         id, decimal; absent while dropping
 //   stream/<id, 16 hex>        StreamRecord
+//   failover/<n, 20 digits>    FailoverReceipt (tenant/receipts.h)
 //   counter/tenant             newest id given, decimal; ids are never used twice
+//   counter/failover           newest number of a receipt
 //   setting/<name>             cluster setting
 #pragma once
 

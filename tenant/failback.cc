@@ -5,10 +5,10 @@
 
 #include "base/status.h"
 #include "storage/protection.h"
-#include "storage/revert.h"
 #include "stream/frame.h"
 #include "tenant/failover.h"
 #include "tenant/limits.h"
+#include "tenant/lost_writes.h"
 #include "tenant/paths.h"
 
 namespace anabranch {
@@ -25,14 +25,22 @@ absl::Status CannotResume(const catalog::TenantRecord& record, Timestamp point, 
       "what it has.");
 }
 
-absl::Status CheckAnswer(const catalog::TenantRecord& record, const KeyspaceState& state,
-                         const wire::OpenResponse& response) {
+absl::Status CheckPoint(const catalog::TenantRecord& record, const KeyspaceState& state,
+                        const wire::OpenResponse& response) {
   const Timestamp point{response.start_at()};
-  if (response.stream_id() == 0 || response.has_manifest() || response.ancestry().empty()) {
+  if (response.has_manifest() || response.ancestry().empty()) {
     return SqlError(sqlstate::kProtocolViolation, "the source answered a failback's handshake with something else");
   }
-  if (state.floor > point)
-    return CannotResume(record, point, fmt::format("history is retained since {}", FormatHlc(state.floor)));
+  if (state.floor <= point) return absl::OkStatus();
+  return CannotResume(record, point, fmt::format("history is retained since {}", FormatHlc(state.floor)));
+}
+
+absl::Status CheckAnswer(const catalog::TenantRecord& record, const KeyspaceState& state,
+                         const wire::OpenResponse& response) {
+  RETURN_IF_ERROR(CheckPoint(record, state, response));
+  if (response.stream_id() == 0) {
+    return SqlError(sqlstate::kProtocolViolation, "the source answered a failback's handshake without a stream");
+  }
   if (!state.hidden.empty()) {
     return SqlError(sqlstate::kObjectInUse,
                     fmt::format("an earlier failover of tenant \"{}\" is still being swept", record.name()),
@@ -65,6 +73,20 @@ absl::Status CheckNothingPromised(Reader&& reader, const catalog::TenantRecord& 
   return absl::OkStatus();
 }
 
+// REQUIRES: `record` is that of the journaled failback.
+catalog::LedgerRecord LedgerOf(const catalog::TenantRecord& record, const LedgerSize& size, uint64_t now_ns) {
+  catalog::LedgerRecord ledger;
+  ledger.set_tenant_id(record.id());
+  ledger.set_stream_id(record.replication().stream_id());
+  ledger.set_point(record.replication().diverged_at());
+  ledger.set_versions(size.versions);
+  ledger.set_bytes(size.bytes);
+  ledger.set_discarded_at_ns(now_ns);
+  const uint64_t retention_ns = record.replication().retention_ns();
+  ledger.set_keep_until_ns(retention_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + retention_ns);
+  return ledger;
+}
+
 void KeepForCancel(const catalog::TenantRecord& now, catalog::BeforeFailback* before) {
   *before->mutable_ancestry() = now.ancestry();
   if (now.has_replication()) *before->mutable_replication() = now.replication();
@@ -87,21 +109,31 @@ wire::OpenRequest FailbackHandshake(Store* store, const catalog::TenantRecord& r
   return request;
 }
 
+absl::Status JudgeAnswer(Store* store, const catalog::TenantRecord& record, const wire::OpenResponse& response) {
+  ASSIGN_OR_RETURN(const KeyspaceRef keyspace, store->FindKeyspace(IncarnationId(record.incarnation())));
+  RETURN_IF_ERROR(CheckPoint(record, *keyspace->state(), response));
+  ASSIGN_OR_RETURN(const catalog::TenantRecord now, LoadTenant(store, TenantId(record.id())));
+  return CheckNothingPromised(store, record, now, response);
+}
+
 absl::StatusOr<PreparedFailback> PrepareFailback(Store* store, const catalog::TenantRecord& record,
-                                                 const wire::OpenResponse& response) {
+                                                 const wire::OpenResponse& response, uint64_t ledger_bytes_max) {
   const TenantId tenant(record.id());
   ASSIGN_OR_RETURN(const KeyspaceRef keyspace, store->FindKeyspace(IncarnationId(record.incarnation())));
   const std::shared_ptr<const KeyspaceState> state = keyspace->state();
   RETURN_IF_ERROR(CheckAnswer(record, *state, response));
   CheckAncestry(FromWire(response.ancestry()));
-  ASSIGN_OR_RETURN(const catalog::TenantRecord now, LoadTenant(store, tenant));
-  RETURN_IF_ERROR(CheckNothingPromised(store, record, now, response));
+  RETURN_IF_ERROR(JudgeAnswer(store, record, response));
   const StreamId stream(response.stream_id());
-  const absl::StatusOr<uint64_t> undone =
-      WriteLedger(store, keyspace, {response.start_at()}, kTimestampMax.Prev(), LedgerPath(store, tenant, stream));
-  if (undone.ok()) return PreparedFailback{.owner = state->epoch, .undone = *undone};
+  const absl::StatusOr<LedgerSize> ledger = WriteLedger(store, keyspace, {response.start_at()}, kTimestampMax.Prev(),
+                                                        LedgerPath(store, tenant, stream), ledger_bytes_max);
+  if (ledger.ok()) return PreparedFailback{.owner = state->epoch, .ledger = *ledger};
   RemoveLedger(store, tenant, stream);
-  return undone.status();
+  if (SqlStateOf(ledger.status()) != sqlstate::kConfigurationLimitExceeded) return ledger.status();
+  return SqlError(sqlstate::kConfigurationLimitExceeded,
+                  fmt::format("cannot keep what the failback of tenant \"{}\" would undo: {}", record.name(),
+                              MessageOf(ledger.status())),
+                  fmt::format("Raise the cluster setting {}.", kLostWritesSetting));
 }
 
 absl::Status JournalFailback(Store* store, const catalog::TenantRecord& record, const FailbackRequest& request,
@@ -138,6 +170,9 @@ absl::Status JournalFailback(Store* store, const catalog::TenantRecord& record, 
     replication.set_diverged_at(point.ns);
     replication.set_source_clock_offset_ns(static_cast<int64_t>(response.clock_ns() - store->clock()->WallNs()));
     *now.mutable_replication() = std::move(replication);
+    if (prepared.ledger.versions > 0) {
+      AddLedger(update, incarnation, LedgerOf(now, prepared.ledger, store->clock()->WallNs()));
+    }
     return absl::OkStatus();
   });
 }
@@ -174,6 +209,7 @@ absl::Status PutBack(Store* store, TenantId tenant) {
                       fmt::format("the failback of tenant \"{}\" has begun to undo", now.name()));
     }
     const catalog::BeforeFailback before = now.before_failback();
+    DeleteLedger(update, incarnation, LedgerOf(now, {}, 0));
     update.Stage(keyspace).BumpEpoch();
     update.Stage(keyspace).SetIngesting(false, kTimestampZero);
     Unprotect(update, incarnation, kRetentionHolder);

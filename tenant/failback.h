@@ -36,6 +36,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "storage/ledger.h"
 #include "storage/store.h"
 #include "stream/wire.pb.h"
 #include "tenant/catalog.h"
@@ -51,15 +52,18 @@ struct FailbackRequest {
 // What this virtual cluster says of itself to its source to be.
 wire::OpenRequest FailbackHandshake(Store* store, const catalog::TenantRecord& record, const std::string& source_name);
 
+// Whether the source's answer can be followed, whatever is hidden: it is swept first. Nothing changes.
+absl::Status JudgeAnswer(Store* store, const catalog::TenantRecord& record, const wire::OpenResponse& response);
+
 struct PreparedFailback {
-  Epoch owner;          // of the keyspace, as of before the ledger
-  uint64_t undone = 0;  // versions in the ledger
+  Epoch owner;  // of the keyspace, as of before the ledger
+  LedgerSize ledger = {};
 };
 // Checks the source's answer against what is here and writes the ledger, which is all that it leaves. On an error it leaves
-// nothing. `record` is as of before the handshake.
+// nothing. `record` is as of before the handshake. 53400 if the ledger would take more than `ledger_bytes_max`.
 // REQUIRES: statements on this virtual cluster are serialized; no hidden interval is left (R5).
 absl::StatusOr<PreparedFailback> PrepareFailback(Store* store, const catalog::TenantRecord& record,
-                                                 const wire::OpenResponse& response);
+                                                 const wire::OpenResponse& response, uint64_t ledger_bytes_max);
 // Checks again and journals, in one write. `record` as above.
 absl::Status JournalFailback(Store* store, const catalog::TenantRecord& record, const FailbackRequest& request,
                              const wire::OpenResponse& response, const PreparedFailback& prepared);

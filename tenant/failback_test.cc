@@ -177,10 +177,10 @@ TEST_F(FailbackTest, BothWithTheOthersAnswerAreBothRefused) {
   const auto to_b = a_->OpenStream(FailbackHandshake(b_.store(), b, "main"), {});
   ASSERT_TRUE(to_a.ok() && to_b.ok()) << to_a.status() << to_b.status();
   const auto refused = [](TestCluster& cluster, const catalog::TenantRecord& before, const wire::OpenResponse& answer) {
-    const absl::Status prepared = PrepareFailback(cluster.store(), before, answer).status();
+    const absl::Status prepared = PrepareFailback(cluster.store(), before, answer, UINT64_MAX).status();
     const KeyspaceRef keyspace = *cluster.store()->FindKeyspace(IncarnationId(before.incarnation()));
     const absl::Status journaled =
-        JournalFailback(cluster.store(), before, {}, answer, {.owner = keyspace->state()->epoch, .undone = 0});
+        JournalFailback(cluster.store(), before, {}, answer, {.owner = keyspace->state()->epoch, .ledger = {}});
     EXPECT_EQ(MessageOf(prepared), MessageOf(journaled));
     EXPECT_NE(MessageOf(journaled).find("has promised to feed the failback"), std::string::npos) << journaled;
     EXPECT_NE(HintOf(journaled).find("ALTER VIRTUAL CLUSTER main CANCEL REPLICATION"), std::string::npos) << journaled;
@@ -193,7 +193,7 @@ TEST_F(FailbackTest, BothWithTheOthersAnswerAreBothRefused) {
   wire::FinishRequest finish;
   finish.set_stream_id(to_a->stream_id());
   ASSERT_TRUE(b_->FinishStream(finish).ok());
-  EXPECT_TRUE(PrepareFailback(b_.store(), b, *to_b).ok());
+  EXPECT_TRUE(PrepareFailback(b_.store(), b, *to_b, UINT64_MAX).ok());
 }
 
 TEST_F(FailbackTest, AtOnceFromBothSidesNeverBothFollow) {
@@ -295,6 +295,8 @@ TEST_F(FailbackTest, AnEarlierFailoverIsPutBackToo) {
   ExpectFailsBack();
   const auto at = a_->CompleteReplication("main", ToLatest{}, {});
   ASSERT_TRUE(at.ok());
+  ASSERT_TRUE(a_->StartService("main").ok());
+  ASSERT_TRUE(a_->StopService("main").ok());
   ASSERT_TRUE(Eventually([&] { return a_.Status("main").progress.empty(); }));  // swept
   before_ = Record(a_);
   StartAndLoseTheSource(1);

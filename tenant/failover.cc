@@ -7,6 +7,8 @@
 #include "base/status.h"
 #include "storage/protection.h"
 #include "tenant/limits.h"
+#include "tenant/receipts.h"
+#include "tenant/undo_failover.h"
 
 namespace anabranch {
 namespace {
@@ -28,7 +30,34 @@ std::string HowToHaveMore(const catalog::TenantRecord& record) {
          "future.";
 }
 
+// A pending failover is of whoever asked for it, whoever carries it out.
+catalog::FailoverReceipt ReceiptOf(const catalog::TenantRecord& record, const FailoverOrder& order, Timestamp at,
+                                   Timestamp frontier, Timestamp newest, uint64_t now_ns) {
+  const catalog::Replication& replication = record.replication();
+  catalog::FailoverReceipt receipt;
+  receipt.set_statement(order.statement);
+  receipt.set_tenant_id(record.id());
+  receipt.set_virtual_cluster(record.name());
+  const bool was_pending = replication.cutover() == at.ns && !replication.cutover_user().empty();
+  receipt.set_user_name(was_pending && order.user.empty() ? replication.cutover_user() : order.user);
+  if (was_pending && now_ns > replication.cutover_asked_at_ns()) {
+    receipt.set_pending_ns(now_ns - replication.cutover_asked_at_ns());
+  }
+  receipt.set_completed_at_ns(now_ns);
+  receipt.set_target(at.ns);
+  receipt.set_frontier(ReplicatedTime(replication, frontier).value_or(kTimestampZero).ns);
+  if (newest > at) receipt.set_lost_upto(newest.ns);
+  return receipt;
+}
+
 }  // namespace
+
+void ForgetTarget(catalog::Replication* replication) {
+  replication->clear_cutover();
+  replication->clear_cutover_user();
+  replication->clear_cutover_asked_at_ns();
+  replication->clear_last_error();
+}
 
 std::optional<Timestamp> ReplicatedTime(const catalog::Replication& replication, Timestamp frontier) {
   const bool consistent = !frontier.IsZero() && frontier.ns >= replication.first_frontier();
@@ -57,6 +86,11 @@ Timestamp RetainedTime(const catalog::Replication& replication, Timestamp fronti
   uint64_t retained = std::max(replication.start_at(), frontier.ns > retention ? frontier.ns - retention : 0);
   if (replication.cutover() != 0) retained = std::min(retained, replication.cutover());
   return {retained};
+}
+
+absl::Status CheckKept(Timestamp at, const KeyspaceState& state) {
+  if (at >= state.floor) return absl::OkStatus();
+  return SqlError(sqlstate::kInvalidParameterValue, fmt::format("history at {} was garbage collected", FormatHlc(at)));
 }
 
 absl::StatusOr<FailoverPlan> JudgeFailover(const catalog::TenantRecord& record, Timestamp frontier,
@@ -88,19 +122,19 @@ absl::StatusOr<FailoverPlan> JudgeFailover(const catalog::TenantRecord& record, 
   return FailoverPlan{.at = *target, .reached = IsReached(replication, frontier, *target)};
 }
 
-absl::StatusOr<PublishedFailover> PublishFailover(Store* store, TenantId tenant, std::optional<Timestamp> target) {
-  return PublishFailover(store, tenant, [&](const catalog::TenantRecord& record, Timestamp frontier) {
+absl::StatusOr<PublishedFailover> PublishFailover(Store* store, TenantId tenant, std::optional<Timestamp> target,
+                                                  const FailoverOrder& order) {
+  const auto judge = [&](const catalog::TenantRecord& record, Timestamp frontier) {
     return JudgeFailover(record, frontier, target);
-  });
+  };
+  return PublishFailover(store, tenant, judge, order);
 }
 
-absl::StatusOr<PublishedFailover> PublishFailover(Store* store, TenantId tenant, const FailoverJudge& judge) {
+absl::StatusOr<PublishedFailover> PublishFailover(Store* store, TenantId tenant, const FailoverJudge& judge,
+                                                  const FailoverOrder& order) {
+  const uint64_t began_ns = store->clock()->MonotonicNs();
   ASSIGN_OR_RETURN(const catalog::TenantRecord before, LoadTenant(store, tenant));
-  PublishedFailover result{.tenant = tenant,
-                           .at = {},
-                           .keyspace = nullptr,
-                           .uri = before.replication().uri(),
-                           .stream = StreamId(before.replication().stream_id())};
+  PublishedFailover result{.tenant = tenant, .at = {}, .keyspace = nullptr};
   const IncarnationId incarnation(before.incarnation());
   if (!before.incarnation().empty()) {
     ASSIGN_OR_RETURN(result.keyspace, store->FindKeyspace(incarnation));
@@ -114,35 +148,44 @@ absl::StatusOr<PublishedFailover> PublishFailover(Store* store, TenantId tenant,
     if (!plan.reached || result.keyspace == nullptr || record.incarnation() != incarnation.value()) {
       return absl::OutOfRangeError("the failover target is not reached");
     }
-    if (plan.at < update.Before(result.keyspace)->floor) {
-      return SqlError(sqlstate::kInvalidParameterValue,
-                      fmt::format("history at {} was garbage collected", FormatHlc(plan.at)));
-    }
+    RETURN_IF_ERROR(CheckKept(plan.at, *update.Before(result.keyspace)));
     result.at = plan.at;
+    const uint64_t now_ns = store->clock()->WallNs();
     update.Stage(result.keyspace).BumpEpoch();  // R4: U below is final
-    update.Stage(result.keyspace).Hide(plan.at);
+    const Timestamp newest = update.Stage(result.keyspace).Hide(plan.at);
     update.Stage(result.keyspace).SetIngesting(false, plan.at);
-    ToWire(Fork(FromWire(record.ancestry()), branch, plan.at), record.mutable_ancestry());  // R10
     Protect(update, incarnation, kFailoverHolder, plan.at);
-    Unprotect(update, incarnation, kRetentionHolder);
+    result.can_be_undone = order.undo_window_ns != 0;
+    if (result.can_be_undone) {
+      KeepForUndo(frontier, newest, now_ns + order.undo_window_ns, record);
+    } else {
+      Unprotect(update, incarnation, kRetentionHolder);
+    }
+    ASSIGN_OR_RETURN(result.receipt, AddReceipt(update, ReceiptOf(record, order, plan.at, frontier, newest, now_ns)));
+    record.set_failover_receipt(result.receipt);
+    ToWire(Fork(FromWire(record.ancestry()), branch, plan.at), record.mutable_ancestry());  // R10
     SetState(record, DataState::kReady);
     SetMode(record, ServiceMode::kNone);
     record.set_failover_time(plan.at.ns);
-    record.set_failover_protected_until_ns(store->clock()->WallNs() + kExpirationWindowNs);
+    record.set_failover_protected_until_ns(now_ns + kExpirationWindowNs);
     record.clear_before_failback();
+    record.clear_undo_ended();
     record.mutable_replication()->set_phase(catalog::Replication::DONE);
-    record.mutable_replication()->clear_cutover();
-    record.mutable_replication()->clear_last_error();
+    ForgetTarget(record.mutable_replication());
     return absl::OkStatus();
   }));
+  Failpoint("failover.published");
+  result.publish_ns = store->clock()->MonotonicNs() - began_ns;
   Log(LogLevel::kInfo, "failover.published", "vc={} at={} branch={}", before.name(), FormatHlc(result.at), branch.value());
   return result;
 }
 
-absl::Status JournalTarget(Store* store, TenantId tenant, Timestamp target) {
+absl::Status JournalTarget(Store* store, TenantId tenant, Timestamp target, const std::string& user) {
   return UpdateTenant(store, tenant, [&](MetaUpdate&, catalog::TenantRecord& record) -> absl::Status {
     RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kComplete, record.name(), StateOf(record), ModeOf(record)));
     record.mutable_replication()->set_cutover(target.ns);
+    record.mutable_replication()->set_cutover_user(user);
+    record.mutable_replication()->set_cutover_asked_at_ns(store->clock()->WallNs());
     SetState(record, DataState::kPendingFailover);
     return absl::OkStatus();
   });

@@ -25,6 +25,9 @@ bool IsReached(const catalog::Replication& replication, Timestamp frontier, Time
 // Empty if it is ready, or being dropped; DROP if nothing was ever complete.
 std::string WayToReady(const catalog::TenantRecord& record, Timestamp frontier);
 
+// 22023 if the history at `at` is gone (R8).
+absl::Status CheckKept(Timestamp at, const KeyspaceState& state);
+
 struct FailoverPlan {
   Timestamp at;
   bool reached = false;  // false: the stream must get there first
@@ -35,23 +38,36 @@ struct FailoverPlan {
 absl::StatusOr<FailoverPlan> JudgeFailover(const catalog::TenantRecord& record, Timestamp frontier,
                                            std::optional<Timestamp> target);
 
+// Who wants a failover, and how.
+struct FailoverOrder {
+  std::string user;             // for the receipt; empty: whoever journaled the target
+  uint64_t undo_window_ns = 0;  // for so long it can be undone (tenant/undo_failover.h); zero: not at all
+  catalog::FailoverReceipt::Statement statement = catalog::FailoverReceipt::COMPLETE;
+};
+
 struct PublishedFailover {
   TenantId tenant;
   Timestamp at;
-  KeyspaceRef keyspace;  // its hidden interval is to be swept
-  std::string uri;       // of the source, to say goodbye
-  StreamId stream;
+  KeyspaceRef keyspace;
+  uint64_t receipt = 0;        // its number
+  uint64_t publish_ns = 0;     // how long the write took
+  bool can_be_undone = false;  // until then nothing is swept, and the source is not told
 };
 
 // Promotes in one meta write, judged inside it: the epoch is bumped, so no later write of the stream gets in; T is
-// pinned; everything above it is hidden; a new branch begins; state `ready`, service `none`. The number of store operations
-// does not depend on what lies above T. OutOfRange if the target has not been reached.
+// pinned; everything above it is hidden; a new branch begins; state `ready`, service `none`; and a receipt says so. The
+// number of store operations does not depend on what lies above T. OutOfRange if the target has not been reached.
 using FailoverJudge = std::function<absl::StatusOr<FailoverPlan>(const catalog::TenantRecord&, Timestamp frontier)>;
-absl::StatusOr<PublishedFailover> PublishFailover(Store* store, TenantId tenant, const FailoverJudge& judge);
+absl::StatusOr<PublishedFailover> PublishFailover(Store* store, TenantId tenant, const FailoverJudge& judge,
+                                                  const FailoverOrder& order);
 // With JudgeFailover.
-absl::StatusOr<PublishedFailover> PublishFailover(Store* store, TenantId tenant, std::optional<Timestamp> target);
+absl::StatusOr<PublishedFailover> PublishFailover(Store* store, TenantId tenant, std::optional<Timestamp> target,
+                                                  const FailoverOrder& order = {});
 
-// Journals a target that has not been reached: state `pending failover`. Replaces an earlier one.
-absl::Status JournalTarget(Store* store, TenantId tenant, Timestamp target);
+// Once it is reached, or given up.
+void ForgetTarget(catalog::Replication* replication);
+
+// Journals a target that has not been reached, and who asked for it: state `pending failover`. Replaces an earlier one.
+absl::Status JournalTarget(Store* store, TenantId tenant, Timestamp target, const std::string& user);
 
 }  // namespace anabranch

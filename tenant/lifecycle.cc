@@ -72,6 +72,16 @@ absl::Status CheckReplicating(std::string_view name, DataState state) {
                     state == DataState::kReady ? Alter(name, "START REPLICATION OF ... ON ...") : "");
 }
 
+absl::Status CheckUndoComplete(std::string_view name, DataState state) {
+  if (state == DataState::kReady) return absl::OkStatus();
+  return WrongState(
+      fmt::format("cannot undo the failover of tenant \"{}\" in state {}: it is not promoted", name, ToString(state)),
+      state == DataState::kPendingFailover
+          ? fmt::format("A failover that is pending gets another target by ALTER VIRTUAL CLUSTER {} COMPLETE REPLICATION.",
+                        QuoteName(name))
+          : "");
+}
+
 absl::Status CheckStartService(std::string_view name, DataState state, ServiceMode mode) {
   if (state != DataState::kReady) {
     return WrongState(fmt::format("cannot start service for tenant \"{}\" in state {}", name, ToString(state)),
@@ -195,6 +205,8 @@ absl::Status CheckAllowed(LifecycleAction action, std::string_view name, DataSta
       return CheckReplicating(name, state);
     case LifecycleAction::kCancel:
       return state == DataState::kReady ? absl::OkStatus() : CheckReplicating(name, state);
+    case LifecycleAction::kUndoComplete:
+      return CheckUndoComplete(name, state);
     case LifecycleAction::kStartReplication:
       return CheckStartReplication(name, state, mode);
     case LifecycleAction::kDrop:

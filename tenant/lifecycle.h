@@ -6,6 +6,7 @@
 //   replicating, paused, error      -> pending failover -> failing over -> ready      (COMPLETE REPLICATION)
 //   ready, service none             -> initializing (reverting) -> replicating          (START REPLICATION OF)
 //   the same, until it replicates   -> ready                                            (CANCEL REPLICATION)
+//   ready, promoted a moment ago    -> paused                                           (UNDO COMPLETE REPLICATION)
 //   any, service none               -> dropping -> gone
 #pragma once
 
@@ -44,6 +45,7 @@ enum class LifecycleAction {
   kResume,
   kComplete,
   kCancel,
+  kUndoComplete,
   kStartReplication,
   kDrop,
   kServeSession,

@@ -14,6 +14,12 @@ inline constexpr int kBranchHexDigits = 32;
 inline constexpr std::string_view kFailoverHolder = "failover";    // from the failover on, for a failback
 inline constexpr std::string_view kRetentionHolder = "retention";  // a standby's own, from its retained_time on
 
+// Why a failover cannot be undone any more (tenant/undo_failover.h).
+inline constexpr std::string_view kReplicatedFrom = "it is replicated from";
+
+// What all ledgers of a node may take (tenant/lost_writes.h).
+inline constexpr std::string_view kLostWritesSetting = "physical_replication.failback.lost_writes_bytes_max";
+
 // The setting of a virtual cluster; zero in its record stands for the default.
 inline constexpr std::string_view kGcTtlSetting = "gc.ttlseconds";
 inline constexpr uint64_t kGcTtlSecondsMin = 1;

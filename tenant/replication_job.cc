@@ -132,7 +132,8 @@ ReplicationJob::Attempt ReplicationJob::RunOnce(std::stop_token stop) {
 }
 
 ReplicationJob::Attempt ReplicationJob::FailOver(Timestamp target) {
-  const auto published = PublishFailover(store_, options_.tenant, target);
+  const auto published =
+      PublishFailover(store_, options_.tenant, target, {.user = "", .undo_window_ns = options_.undo_window_ns});
   if (!published.ok()) return {Outcome::kRetry, published.status()};  // replaced, paused: the record is read again
   options_.on_failover(*published);
   return {Outcome::kOver, absl::OkStatus()};

@@ -72,6 +72,7 @@ class ReplicationJob {
     std::function<void()> end_streams;
     // A pending target was reached and published. Called on the job's thread, which ends after it.
     std::function<void(const PublishedFailover&)> on_failover;
+    uint64_t undo_window_ns = 0;  // of the failover that it carries out
   };
 
   explicit ReplicationJob(Options options);

@@ -8,13 +8,11 @@
 #include "stream/source_client.h"
 #include "tenant/failback.h"
 #include "tenant/limits.h"
+#include "tenant/lost_writes.h"
 #include "tenant/virtual_clusters_impl.h"
 
 namespace anabranch {
-namespace {
-
-// Judged by the source, and by this node's clock (R2).
-absl::StatusOr<wire::OpenResponse> Handshake(Store* store, const std::string& uri, const wire::OpenRequest& request,
+absl::StatusOr<wire::OpenResponse> AskSource(Store* store, const std::string& uri, const wire::OpenRequest& request,
                                              std::stop_token stop) {
   ASSIGN_OR_RETURN(const auto client, SourceClient::Connect(uri, std::move(stop)));
   absl::StatusOr<wire::OpenResponse> response = client->Open(request);
@@ -22,8 +20,6 @@ absl::StatusOr<wire::OpenResponse> Handshake(Store* store, const std::string& ur
   RETURN_IF_ERROR(store->ForwardClock({response->clock_ns()}));
   return response;
 }
-
-}  // namespace
 
 void VirtualClustersImpl::StartJob(TenantRuntime& runtime) {
   runtime.job.reset();
@@ -34,15 +30,8 @@ void VirtualClustersImpl::StartJob(TenantRuntime& runtime) {
       .progress = runtime.progress,
       .end_streams = [this, id = runtime.id] { source_.EndStreams(id); },
       .on_failover = [this, held](const PublishedFailover& published) { AfterFailover(*held, published); },
+      .undo_window_ns = UndoWindowNs(),
   });
-}
-
-// On a statement's thread or on the job's.
-void VirtualClustersImpl::AfterFailover(TenantRuntime& runtime, const PublishedFailover& published) {
-  runtime.sweeper.Start(published.keyspace);
-  farewells_.Send(published.uri, published.stream, Ending::kPromoted);
-  std::lock_guard lock(runtime.mutex);
-  runtime.failed_over.notify_all();
 }
 
 absl::Status VirtualClustersImpl::CreateFromReplication(const std::string& name, CreateOptions options,
@@ -59,7 +48,7 @@ absl::Status VirtualClustersImpl::CreateFromReplication(const std::string& name,
   request.set_source_tenant(source_name);
   request.set_destination_cluster_id(store_->cluster_id().value());
   request.set_destination_tenant(name);
-  ASSIGN_OR_RETURN(const wire::OpenResponse response, Handshake(store_, uri, request, std::move(stop)));
+  ASSIGN_OR_RETURN(const wire::OpenResponse response, AskSource(store_, uri, request, std::move(stop)));
 
   catalog::TenantRecord record;
   record.set_name(name);
@@ -100,12 +89,16 @@ absl::Status VirtualClustersImpl::StartReplication(const VirtualClusterSpec& spe
   ASSIGN_OR_RETURN(const Statement statement, Begin(spec, "start replication of"));
   const catalog::TenantRecord& record = statement.record;
   RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kStartReplication, record.name(), StateOf(record), ModeOf(record)));
-  RETURN_IF_ERROR(statement.runtime->sweeper.WaitIdle(stop, kSweepWaitMs));  // R5
   const StreamSource::FailbackPreparation preparation(&source_, statement.runtime->id);
   ASSIGN_OR_RETURN(const wire::OpenResponse response,
-                   Handshake(store_, uri, FailbackHandshake(store_, record, source_name), std::move(stop)));
+                   AskSource(store_, uri, FailbackHandshake(store_, record, source_name), stop));
   const StreamId stream(response.stream_id());
-  const absl::StatusOr<PreparedFailback> prepared = PrepareFailback(store_, record, response);
+  // R5. Only now that the source agrees: until then the failover that brought this one here could still be undone.
+  absl::Status swept = SettleFailover(*statement.runtime, "it was told to follow another");
+  if (swept.ok()) swept = statement.runtime->sweeper.WaitIdle(std::move(stop), kSweepWaitMs);
+  const absl::StatusOr<PreparedFailback> prepared =
+      swept.ok() ? PrepareFailback(store_, record, response, options_.lost_writes_bytes_max)
+                 : absl::StatusOr<PreparedFailback>(swept);
   if (!prepared.ok()) {
     farewells_.Send(uri, stream, Ending::kAbandoned);
     return prepared.status();
@@ -121,10 +114,13 @@ absl::Status VirtualClustersImpl::StartReplication(const VirtualClusterSpec& spe
     return status;
   }
   Log(LogLevel::kInfo, "failback.journaled", "vc={} point={} versions={} source={}", record.name(),
-      FormatHlc({response.start_at()}), prepared->undone, RedactUri(uri));
+      FormatHlc({response.start_at()}), prepared->ledger.versions, RedactUri(uri));
   statement.runtime->progress->SetOffset(static_cast<int64_t>(response.clock_ns() - store_->clock()->WallNs()));
   statement.runtime->progress->SetError("");
   StartJob(*statement.runtime);
+  if (const absl::Status trimmed = TrimLedgers(store_, options_.lost_writes_bytes_max); !trimmed.ok()) {
+    Log(LogLevel::kWarning, "ledger.trim_failed", "error=\"{}\"", MessageOf(trimmed));  // the housekeeper tries again
+  }
   return absl::OkStatus();
 }
 
@@ -170,18 +166,18 @@ absl::Status VirtualClustersImpl::ResumeReplication(const VirtualClusterSpec& sp
   return absl::OkStatus();
 }
 
-absl::Status VirtualClustersImpl::CancelReplication(const VirtualClusterSpec& spec) {
+absl::Status VirtualClustersImpl::CancelReplication(const VirtualClusterSpec& spec, const std::string& user) {
   ASSIGN_OR_RETURN(Statement statement, Begin(spec, "cancel replication of"));
   TenantRuntime& runtime = *statement.runtime;
   ASSIGN_OR_RETURN(const CancelPlan plan, JudgeCancel(statement.record, FrontierOf(statement.record)));
   if (plan == CancelPlan::kNothing) return absl::OkStatus();
   runtime.job.reset();  // which may have begun to undo, or brought the first data
-  absl::Status status = CancelJobless(statement);
+  absl::Status status = CancelJobless(statement, user);
   if (!status.ok()) StartJob(runtime);  // for as long as the record wants one
   return status;
 }
 
-absl::Status VirtualClustersImpl::CancelJobless(Statement& statement) {
+absl::Status VirtualClustersImpl::CancelJobless(Statement& statement, const std::string& user) {
   TenantRuntime& runtime = *statement.runtime;
   ASSIGN_OR_RETURN(statement.record, LoadTenant(store_, runtime.id));
   const catalog::Replication& replication = statement.record.replication();
@@ -196,69 +192,14 @@ absl::Status VirtualClustersImpl::CancelJobless(Statement& statement) {
       RETURN_IF_ERROR(JudgeCancel(record, frontier).status());
       return FailoverPlan{.at = {record.replication().diverged_at()}, .reached = true};
     };
-    ASSIGN_OR_RETURN(const PublishedFailover published, PublishFailover(store_, runtime.id, judge));
+    const FailoverOrder order{.user = user, .undo_window_ns = 0, .statement = catalog::FailoverReceipt::CANCEL};
+    ASSIGN_OR_RETURN(const PublishedFailover published, PublishFailover(store_, runtime.id, judge, order));
     AfterFailover(runtime, published);
   }
   runtime.progress->SetError("");
   Log(LogLevel::kInfo, "replication.cancelled", "vc={} result={}", statement.record.name(),
       plan == CancelPlan::kPutBack ? "as before" : "ready where the histories parted");
   return absl::OkStatus();
-}
-
-absl::StatusOr<Timestamp> VirtualClustersImpl::CompleteReplication(const VirtualClusterSpec& spec,
-                                                                   const FailoverTarget& target, std::stop_token stop) {
-  ASSIGN_OR_RETURN(Statement statement, Begin(spec, "complete replication of"));
-  const catalog::TenantRecord& record = statement.record;
-  RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kComplete, record.name(), StateOf(record), ModeOf(record)));
-  const Timestamp source_now = SourceNow(record, *statement.runtime);
-  std::optional<Timestamp> at;
-  if (const auto* time = std::get_if<ToSystemTime>(&target)) {
-    ASSIGN_OR_RETURN(at, ResolveSystemTime(time->expression, source_now));
-  }
-  ASSIGN_OR_RETURN(const FailoverPlan plan, JudgeFailover(record, FrontierOf(record), at));
-  if (plan.reached) return CompleteNow(std::move(statement), at);
-  RETURN_IF_ERROR(CompleteLater(std::move(statement), plan.at, /*wait=*/plan.at <= source_now, std::move(stop)));
-  return plan.at;
-}
-
-// Needs neither the source nor the job.
-absl::StatusOr<Timestamp> VirtualClustersImpl::CompleteNow(Statement statement, std::optional<Timestamp> target) {
-  ASSIGN_OR_RETURN(const PublishedFailover published, PublishFailover(store_, statement.runtime->id, target));
-  if (statement.runtime->job != nullptr)
-    statement.runtime->job->RequestStop();  // fenced already; joined when something needs it gone
-  AfterFailover(*statement.runtime, published);
-  return published.at;
-}
-
-absl::Status VirtualClustersImpl::CompleteLater(Statement statement, Timestamp target, bool wait, std::stop_token stop) {
-  const std::shared_ptr<TenantRuntime> runtime = statement.runtime;
-  RETURN_IF_ERROR(JournalTarget(store_, runtime->id, target));
-  Log(LogLevel::kInfo, "failover.pending", "vc={} target={}", statement.record.name(), FormatHlc(target));
-  if (runtime->job == nullptr || !runtime->job->SetTarget(target)) StartJob(*runtime);
-  statement.turn.unlock();  // another COMPLETE may replace the target
-  return wait ? WaitFailedOver(*runtime, target, std::move(stop)) : absl::OkStatus();
-}
-
-// A past moment that the stream has yet to reach.
-absl::Status VirtualClustersImpl::WaitFailedOver(TenantRuntime& runtime, Timestamp target, std::stop_token stop) {
-  std::unique_lock lock(runtime.mutex);
-  while (!stop.stop_requested()) {
-    ASSIGN_OR_RETURN(const catalog::TenantRecord now, LoadTenant(store_, runtime.id));
-    if (StateOf(now) == DataState::kReady && now.failover_time() == target.ns) return absl::OkStatus();
-    const std::string error = runtime.progress->last_error();
-    if (StateOf(now) != DataState::kPendingFailover) {
-      return SqlError(sqlstate::kObjectNotInPrerequisiteState,
-                      fmt::format("failover of tenant \"{}\" to {} did not take place: its state is {}{}{}", now.name(),
-                                  FormatHlc(target), ToString(StateOf(now)), error.empty() ? "" : ": ", error));
-    }
-    if (now.replication().cutover() != target.ns) {
-      return SqlError(sqlstate::kObjectNotInPrerequisiteState,
-                      fmt::format("failover of tenant \"{}\" to {} was replaced by one to {}", now.name(),
-                                  FormatHlc(target), FormatHlc({now.replication().cutover()})));
-    }
-    runtime.failed_over.wait_for(lock, stop, std::chrono::milliseconds(kReachCheckMs), [] { return false; });
-  }
-  return absl::CancelledError("stopped while waiting for the failover; it stays pending");
 }
 
 }  // namespace anabranch

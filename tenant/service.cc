@@ -1,6 +1,7 @@
 // START SERVICE, STOP SERVICE, and the way of sessions into a virtual cluster.
 #include "base/log.h"
 #include "base/status.h"
+#include "tenant/undo_failover.h"
 #include "tenant/virtual_clusters_impl.h"
 
 namespace anabranch {
@@ -10,9 +11,11 @@ absl::Status VirtualClustersImpl::Serve(const catalog::TenantRecord& record) {
   ASSIGN_OR_RETURN(const KeyspaceRef keyspace, store_->FindKeyspace(IncarnationId(record.incarnation())));
   const TenantId id(record.id());
   Epoch epoch;
+  bool settled = false;  // what was promoted stays so
   RETURN_IF_ERROR(UpdateTenant(store_, id, [&](MetaUpdate& update, catalog::TenantRecord& now) -> absl::Status {
     RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kStartService, now.name(), StateOf(now), ModeOf(now)));
     SetMode(now, ServiceMode::kShared);
+    settled = EndUndo(update, now, "its service was started");
     epoch = update.Stage(keyspace).BumpEpoch();
     return absl::OkStatus();
   }));
@@ -20,6 +23,7 @@ absl::Status VirtualClustersImpl::Serve(const catalog::TenantRecord& record) {
   ServedVirtualCluster service{
       .id = id, .name = record.name(), .context = {store_, keyspace, epoch, locks.get()}, .locks = locks};
   const std::shared_ptr<TenantRuntime> runtime = RuntimeOf(record);
+  if (settled) ConcludeFailover(*runtime, record);
   std::lock_guard lock(runtime->mutex);
   runtime->service = std::move(service);
   return absl::OkStatus();

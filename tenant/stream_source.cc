@@ -10,8 +10,10 @@
 #include "storage/transfer.h"
 #include "stream/frame.h"
 #include "stream/producer.h"
+#include "tenant/estimate.h"
 #include "tenant/limits.h"
 #include "tenant/paths.h"
+#include "tenant/undo_failover.h"
 
 namespace anabranch {
 namespace {
@@ -60,18 +62,26 @@ absl::StatusOr<catalog::TenantRecord> LoadSame(MetaUpdate& update, const catalog
   return SqlError(sqlstate::kObjectInUse, fmt::format("the history of tenant \"{}\" changed meanwhile", now.name()));
 }
 
+// A standby that had a stream already waits for as long as the promotion of its source can be taken back.
+absl::Status CheckSettled(const catalog::TenantRecord& tenant) {
+  if (!tenant.has_before_failover()) return absl::OkStatus();
+  return SqlError(
+      sqlstate::kCannotConnectNow,
+      fmt::format("cannot replicate from tenant \"{}\" yet: its failover can still be undone", tenant.name()),
+      fmt::format("It goes on by itself after ALTER VIRTUAL CLUSTER {} START SERVICE SHARED.", QuoteName(tenant.name())));
+}
+
 // What the destination was promised before is of a handshake that it gave up: it prepares one failback at a time.
-absl::Status Promise(MetaUpdate& update, const catalog::TenantRecord& tenant, const catalog::StreamRecord& stream) {
-  catalog::TenantRecord promised = tenant;
-  promised.clear_promised_streams();
-  for (const uint64_t id : tenant.promised_streams()) {
+absl::Status Promise(MetaUpdate& update, const catalog::StreamRecord& stream, catalog::TenantRecord& tenant) {
+  const std::vector<uint64_t> before(tenant.promised_streams().begin(), tenant.promised_streams().end());
+  tenant.clear_promised_streams();
+  for (const uint64_t id : before) {
     ASSIGN_OR_RETURN(const catalog::StreamRecord earlier, LoadStream(update, StreamId(id)));
     const bool replaced = earlier.destination_cluster_id() == stream.destination_cluster_id() &&
                           earlier.destination_tenant_id() == stream.destination_tenant_id();
-    if (!replaced) promised.add_promised_streams(id);
+    if (!replaced) tenant.add_promised_streams(id);
   }
-  promised.add_promised_streams(stream.stream_id());
-  PutTenant(update, promised);
+  tenant.add_promised_streams(stream.stream_id());
   return absl::OkStatus();
 }
 
@@ -194,6 +204,7 @@ absl::StatusOr<wire::OpenResponse> StreamSource::Open(const wire::OpenRequest& r
   RETURN_IF_ERROR(CheckAnother(store_->cluster_id(), source.tenant, request));
   if (request.stream_id() != 0) return OpenAgain(source, request);
   RETURN_IF_ERROR(CheckReady(source.tenant));
+  if (request.explain()) return ExplainFailback(source, request, stop);
   return request.ancestry().empty() ? OpenNew(source, request, stop) : OpenFailback(source, request);
 }
 
@@ -225,14 +236,20 @@ absl::Status StreamSource::AddStream(const Source& source, const wire::OpenReque
   record.set_protected_at(protect.ns);
   record.set_expires_at_ns(NewExpiration());
   record.set_exporting(purpose == Purpose::kInitialCopy);
-  return store_->UpdateMeta([&](MetaUpdate& update) -> absl::Status {
-    ASSIGN_OR_RETURN(const catalog::TenantRecord now, LoadSame(update, source.tenant));
+  std::optional<catalog::TenantRecord> settled;
+  RETURN_IF_ERROR(store_->UpdateMeta([&](MetaUpdate& update) -> absl::Status {
+    ASSIGN_OR_RETURN(catalog::TenantRecord now, LoadSame(update, source.tenant));
     const Timestamp floor = update.Before(source.keyspace)->floor;
     if (protect < floor) return HistoryReleased(source.tenant.name(), protect, floor);  // R8
     PutStream(update, record);
     Protect(update, source.keyspace->incarnation(), StreamKey(stream), protect);
-    return purpose == Purpose::kFailback ? Promise(update, now, record) : absl::OkStatus();
-  });
+    if (purpose == Purpose::kFailback) RETURN_IF_ERROR(Promise(update, record, now));
+    if (EndUndo(update, now, kReplicatedFrom)) settled = now;
+    PutTenant(update, now);
+    return absl::OkStatus();
+  }));
+  if (settled) options_.settled(*settled);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<wire::OpenResponse> StreamSource::OpenNew(const Source& source, const wire::OpenRequest& request,
@@ -275,10 +292,31 @@ absl::Status StreamSource::CheckNotPreparing(const catalog::TenantRecord& tenant
                   "Try again when its START REPLICATION has ended, if that was refused; otherwise it follows this one.");
 }
 
-absl::StatusOr<wire::OpenResponse> StreamSource::OpenFailback(const Source& source, const wire::OpenRequest& request) {
+absl::StatusOr<Timestamp> StreamSource::JudgeFailback(const Source& source, const wire::OpenRequest& request) {
   RETURN_IF_ERROR(CheckNotPreparing(source.tenant));
-  ASSIGN_OR_RETURN(const Timestamp point,
-                   CommonPoint(FromWire(source.tenant.ancestry()), FromWire(request.ancestry()), {request.frontier()}));
+  return CommonPoint(FromWire(source.tenant.ancestry()), FromWire(request.ancestry()), {request.frontier()});
+}
+
+absl::StatusOr<wire::OpenResponse> StreamSource::ExplainFailback(const Source& source, const wire::OpenRequest& request,
+                                                                 std::stop_token stop) {
+  ASSIGN_OR_RETURN(const Timestamp point, JudgeFailback(source, request));
+  const Timestamp floor = source.keyspace->state()->floor;
+  if (point < floor) return HistoryReleased(source.tenant.name(), point, floor);
+  wire::OpenResponse response;
+  response.set_clock_ns(store_->visible().ns);
+  response.set_source_cluster_id(store_->cluster_id().value());
+  response.set_source_tenant_id(source.tenant.id());
+  response.set_source_tenant(source.tenant.name());
+  *response.mutable_ancestry() = source.tenant.ancestry();
+  response.set_start_at(point.ns);
+  ASSIGN_OR_RETURN(const RangeEstimate estimate,
+                   EstimateRange(store_, source.keyspace, point, ChangeFilter::kVisible, std::move(stop)));
+  *response.mutable_to_fetch() = ToWire(estimate);
+  return response;
+}
+
+absl::StatusOr<wire::OpenResponse> StreamSource::OpenFailback(const Source& source, const wire::OpenRequest& request) {
+  ASSIGN_OR_RETURN(const Timestamp point, JudgeFailback(source, request));
   const StreamId stream(store_->random()->NextNonZero());
   RETURN_IF_ERROR(AddStream(source, request, stream, point, Purpose::kFailback));
   Log(LogLevel::kInfo, "stream.failback_opened", "stream={} vc={} destination={} point={}", StreamText(stream),
@@ -295,6 +333,7 @@ absl::StatusOr<wire::OpenResponse> StreamSource::OpenAgain(const Source& source,
                     fmt::format("replication stream {} is not a running stream of tenant \"{}\" to this standby",
                                 StreamText(stream), source.tenant.name()));
   }
+  RETURN_IF_ERROR(CheckSettled(source.tenant));
   const Ancestry ancestry = FromWire(source.tenant.ancestry());
   if (request.ancestry().empty()) {
     if (!record.has_manifest()) {

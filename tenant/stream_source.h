@@ -32,7 +32,10 @@ class StreamSource {
   struct Options {
     Store* store = nullptr;
     LiveFeed* feed = nullptr;
+    // Sees to it that nothing is hidden. For a source that was promoted: it cannot be undone from then on.
     std::function<absl::Status(TenantId, std::stop_token)> wait_swept;
+    // The write that opened a stream has ended the possibility to undo the failover of its source (tenant/undo_failover.h).
+    std::function<void(const catalog::TenantRecord&)> settled;
   };
   explicit StreamSource(Options options) : options_(std::move(options)), store_(options_.store) {}
 
@@ -73,6 +76,9 @@ class StreamSource {
   };
   absl::StatusOr<Source> FindSource(const std::string& name);
   absl::StatusOr<wire::OpenResponse> OpenNew(const Source& source, const wire::OpenRequest& request, std::stop_token stop);
+  absl::StatusOr<Timestamp> JudgeFailback(const Source& source, const wire::OpenRequest& request);
+  absl::StatusOr<wire::OpenResponse> ExplainFailback(const Source& source, const wire::OpenRequest& request,
+                                                     std::stop_token stop);
   absl::StatusOr<wire::OpenResponse> OpenFailback(const Source& source, const wire::OpenRequest& request);
   absl::StatusOr<wire::OpenResponse> OpenAgain(const Source& source, const wire::OpenRequest& request);
   enum class Purpose { kInitialCopy, kFailback };

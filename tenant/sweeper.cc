@@ -48,6 +48,7 @@ std::string Sweeper::Step() {
 }
 
 bool Sweeper::FinishIfClean(const KeyspaceRef& keyspace) {
+  if (keyspace->state()->hidden.empty() && hooks_.done) hooks_.done();
   std::lock_guard lock(mutex_);
   const auto state = keyspace->state();
   if (!state->hidden.empty() && !state->dropping) return false;
@@ -63,6 +64,7 @@ absl::Status Sweeper::SweepOnce(const KeyspaceRef& keyspace, std::stop_token sto
     ASSIGN_OR_RETURN(const EraseProgress count, CountRange(store_, keyspace, hidden.after, hidden.upto, stop));
     to_sweep += count.versions;
   }
+  if (hooks_.begun) hooks_.begun(to_sweep);
   const EraseProgress before = progress();
   const auto add = [&](const EraseProgress& erased) {
     std::lock_guard lock(mutex_);

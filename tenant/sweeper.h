@@ -3,6 +3,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <stop_token>
 #include <string>
@@ -17,7 +18,13 @@ namespace anabranch {
 // Thread-safe.
 class Sweeper {
  public:
-  Sweeper(Store* store, std::string name) : store_(store), name_(std::move(name)) {}
+  // Called on the sweeper's thread. Each may be null.
+  struct Hooks {
+    std::function<void(uint64_t versions)> begun;  // with how many there are to remove
+    std::function<void()> done;                    // nothing is left; before WaitIdle returns
+  };
+  Sweeper(Store* store, std::string name, Hooks hooks = {})
+      : store_(store), name_(std::move(name)), hooks_(std::move(hooks)) {}
   ~Sweeper() { Stop(); }
 
   // Sweeps until no hidden interval is left. Does nothing if it already does.
@@ -38,6 +45,7 @@ class Sweeper {
 
   Store* const store_;
   const std::string name_;
+  const Hooks hooks_;
   std::mutex lifetime_;  // one Start or Stop at a time
   std::jthread thread_;  // guarded by lifetime_
   std::mutex mutex_;

@@ -122,12 +122,19 @@ class TestCluster {
     CHECK(store.ok(), store.status().ToString().c_str());
     store_ = *std::move(store);
     feed_ = LiveFeed::Create(store_.get());
-    auto clusters = VirtualClusters::Open({.store = store_.get(), .feed = feed_.get(), .virtualization = virtualization_});
+    auto clusters = VirtualClusters::Open({.store = store_.get(),
+                                           .feed = feed_.get(),
+                                           .virtualization = virtualization_,
+                                           .failover_undo_window_ns = undo_window_ns_,
+                                           .lost_writes_bytes_max = lost_writes_bytes_max_});
     CHECK(clusters.ok(), clusters.status().ToString().c_str());
     clusters_ = *std::move(clusters);
     server_ = std::make_unique<TestServer>(clusters_.get(), port_);
     port_ = server_->port();
   }
+  // From the next Start on.
+  void SetUndoWindow(uint64_t ns) { undo_window_ns_ = ns; }
+  void SetLostWritesMax(uint64_t bytes) { lost_writes_bytes_max_ = bytes; }
   void Stop() {
     server_.reset();
     clusters_.reset();
@@ -190,6 +197,8 @@ class TestCluster {
   const Virtualization virtualization_;
   Random random_;
   std::string dir_;
+  uint64_t undo_window_ns_ = kFailoverUndoWindowNs;
+  uint64_t lost_writes_bytes_max_ = kLostWritesBytesMax;
   uint16_t port_ = 0;
   std::unique_ptr<Store> store_;
   std::unique_ptr<LiveFeed> feed_;

@@ -9,6 +9,7 @@
 #include "base/system_time.h"
 #include "stream/source_client.h"
 #include "tenant/limits.h"
+#include "tenant/lost_writes.h"
 #include "tenant/paths.h"
 #include "tenant/virtual_clusters_impl.h"
 
@@ -42,13 +43,16 @@ std::shared_ptr<TenantRuntime> VirtualClustersImpl::RuntimeOf(const catalog::Ten
   return runtime;
 }
 
+absl::StatusOr<TenantId> VirtualClustersImpl::LocateFor(const VirtualClusterSpec& spec, std::string_view verb) {
+  ASSIGN_OR_RETURN(const TenantId id, Locate(spec));
+  if (id != kSystemTenantId || verb.empty()) return id;
+  return SqlError(sqlstate::kInvalidParameterValue,
+                  fmt::format("cannot {} tenant \"{}\", ID assigned to system tenant", verb, id.value()));
+}
+
 absl::StatusOr<VirtualClustersImpl::Statement> VirtualClustersImpl::Begin(const VirtualClusterSpec& spec,
                                                                           std::string_view verb) {
-  ASSIGN_OR_RETURN(const TenantId id, Locate(spec));
-  if (id == kSystemTenantId && !verb.empty()) {
-    return SqlError(sqlstate::kInvalidParameterValue,
-                    fmt::format("cannot {} tenant \"{}\", ID assigned to system tenant", verb, id.value()));
-  }
+  ASSIGN_OR_RETURN(const TenantId id, LocateFor(spec, verb));
   Statement statement;
   ASSIGN_OR_RETURN(statement.record, LoadTenant(store_, id));
   statement.runtime = RuntimeOf(statement.record);
@@ -111,8 +115,7 @@ absl::Status VirtualClustersImpl::Drop(const VirtualClusterSpec& spec, bool if_e
     dropping = record;
     return absl::OkStatus();
   }));
-  const bool replicating = IsReplicating(StateOf(statement->record));
-  if (replicating) {
+  if (IsReplicating(StateOf(statement->record)) || dropping.has_before_failover()) {  // else its source knows
     farewells_.Send(dropping.replication().uri(), StreamId(dropping.replication().stream_id()), Ending::kAbandoned);
   }
   return FinishDrop(dropping);
@@ -134,7 +137,9 @@ absl::Status VirtualClustersImpl::FinishDrop(const catalog::TenantRecord& record
   std::filesystem::remove_all(incoming, ignored);
   std::filesystem::remove_all(incoming + ".adopting", ignored);
   RemoveLedgers(LedgerRoot(store_), id);
+  ASSIGN_OR_RETURN(const std::vector<catalog::LedgerRecord> ledgers, LoadLedgers(store_, id));
   RETURN_IF_ERROR(store_->UpdateMeta([&](MetaUpdate& update) {
+    for (const catalog::LedgerRecord& ledger : ledgers) DeleteLedger(update, IncarnationId(record.incarnation()), ledger);
     update.Delete(TenantKey(id));
     return absl::OkStatus();
   }));
@@ -170,6 +175,9 @@ VirtualClusterInfo VirtualClustersImpl::InfoOf(const catalog::TenantRecord& reco
   if (record.failover_time() != 0) status.failover_time = Timestamp{record.failover_time()};
   const std::shared_ptr<TenantRuntime> runtime = RuntimeOf(record);
   status.progress = IsReplicating(info.data_state) ? runtime->progress->step() : runtime->sweeper.Step();
+  if (record.has_before_failover()) {
+    status.progress = fmt::format("can be undone until {}", FormatTimestampTz({record.before_failover().undo_until_ns()}));
+  }
   if (!IsReplicating(info.data_state)) return info;
   if (replication.cutover() != 0) status.failover_time = Timestamp{replication.cutover()};
   const Timestamp frontier = FrontierOf(record);

@@ -33,8 +33,13 @@ namespace anabranch {
 inline constexpr int kVirtualClustersMax = 256;
 inline constexpr uint64_t kDefaultRetentionNs = 4ull * 3600 * 1'000'000'000;
 inline constexpr uint64_t kExpirationWindowNs = 24ull * 3600 * 1'000'000'000;
+inline constexpr uint64_t kFailoverUndoWindowNs = 10ull * 60 * 1'000'000'000;
+static_assert(kFailoverUndoWindowNs < kExpirationWindowNs, "the source keeps the history for as long");
+inline constexpr uint64_t kLostWritesBytesMax = 4ull << 30;
 inline constexpr TenantId kSystemTenantId{1};
 inline constexpr std::string_view kSystemTenantName = "system";
+
+struct LostWriteVisitor;  // tenant/lost_write_visitor.h
 
 enum class Virtualization { kUnspecified, kVirtualized, kVirtualizedEmpty };
 
@@ -50,6 +55,19 @@ struct ReplicationStatus {
   std::string progress;         // of a copy, revert or sweep under way
   std::string ready_by;         // WayToReady (tenant/failover.h)
   uint64_t initial_copies = 0;  // how often the whole keyspace was copied for this stream: 1, and 0 after a failback
+};
+
+// A row of SHOW FAILOVERS.
+struct FailoverInfo {
+  std::string virtual_cluster;  // its name then
+  std::string user_name;        // of who asked for it
+  Timestamp completed_at;       // by this node's clock
+  Timestamp target;
+  std::optional<Timestamp> frontier;        // what was replicated then
+  std::optional<uint64_t> versions_undone;  // counted when the sweep begins
+  std::string phases;                       // "pending 12.000 s, publish 0.002 s, sweep 0.310 s"
+  std::optional<Timestamp> lost_upto;       // everything in (target, lost_upto] was undone
+  std::string statement;                    // "COMPLETE REPLICATION", ...
 };
 
 struct VirtualClusterInfo {
@@ -74,6 +92,8 @@ class VirtualClusters {
     Store* store = nullptr;                                        // not owned
     LiveFeed* feed = nullptr;                                      // not owned
     Virtualization virtualization = Virtualization::kUnspecified;  // counts only when the store is new
+    uint64_t failover_undo_window_ns = kFailoverUndoWindowNs;      // zero: no failover can be undone
+    uint64_t lost_writes_bytes_max = kLostWritesBytesMax;          // of what failbacks undid (tenant/lost_writes.h)
   };
   // Creates what a new store must have, or recovers: finishes or undoes what a crash interrupted, restarts sweepers and
   // replication jobs.
@@ -97,12 +117,34 @@ class VirtualClusters {
   // Takes back a failback from which nothing was replicated: `ready` and durable on return, as it was if nothing is undone
   // yet, else at the point where the histories parted (tenant/failback.h). Needs neither the source nor a job. Does nothing
   // if it is `ready`.
-  virtual absl::Status CancelReplication(const VirtualClusterSpec& spec) = 0;
+  virtual absl::Status CancelReplication(const VirtualClusterSpec& spec, const std::string& user) = 0;
   // The failover timestamp. `ready` and durable on return, unless the target is in the future. Waits for as long as a past
   // target is not replicated yet; when `stop` is requested the target stays pending. 55000 if another statement, or a
-  // source that refused, ended the wait.
+  // source that refused, ended the wait. `user`: of whom the receipt says that it was.
   virtual absl::StatusOr<Timestamp> CompleteReplication(const VirtualClusterSpec& spec, const FailoverTarget& target,
-                                                        std::stop_token stop) = 0;
+                                                        const std::string& user, std::stop_token stop) = 0;
+  // As nobody in particular.
+  absl::StatusOr<Timestamp> CompleteReplication(const VirtualClusterSpec& spec, const FailoverTarget& target,
+                                                std::stop_token stop) {
+    return CompleteReplication(spec, target, "", std::move(stop));
+  }
+  absl::Status CancelReplication(const VirtualClusterSpec& spec) { return CancelReplication(spec, ""); }
+  // `replication paused` and durable on return, with the replicated_time from before the failover. 55000 with the condition
+  // that fails (tenant/undo_failover.h).
+  virtual absl::Status UndoCompleteReplication(const VirtualClusterSpec& spec, const std::string& user) = 0;
+  virtual absl::StatusOr<std::vector<FailoverInfo>> ShowFailovers() = 0;  // the newest first
+  // What the statement would do, decided by the same code, with nothing changed here or at a source (explain_statements.cc).
+  // A statement that would be refused is explained, too.
+  using Explanation = std::vector<std::pair<std::string, std::string>>;  // property, value
+  virtual absl::StatusOr<Explanation> ExplainComplete(const VirtualClusterSpec& spec, const FailoverTarget& target,
+                                                      std::stop_token stop) = 0;
+  virtual absl::StatusOr<Explanation> ExplainStartReplication(const VirtualClusterSpec& spec,
+                                                              const std::string& source_name, const std::string& uri,
+                                                              ReplicationOptions replication, std::stop_token stop) = 0;
+  virtual absl::StatusOr<Explanation> ExplainDrop(const VirtualClusterSpec& spec, std::stop_token stop) = 0;
+  // What failbacks of it discarded, for as long as it is kept (tenant/lost_writes.h). 55000 while one is undoing.
+  virtual absl::Status ReadLostWrites(const VirtualClusterSpec& spec, const LostWriteVisitor& visitor,
+                                      std::stop_token stop) = 0;
   virtual absl::Status StartService(const VirtualClusterSpec& spec) = 0;
   virtual absl::Status StopService(const VirtualClusterSpec& spec) = 0;
   virtual absl::Status Drop(const VirtualClusterSpec& spec, bool if_exists) = 0;

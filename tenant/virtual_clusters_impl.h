@@ -1,5 +1,6 @@
 // Internal to tenant/: what stands behind VirtualClusters. Its methods are spread over bootstrap.cc (Open),
-// virtual_clusters.cc (create, drop, show), service.cc (start, stop, connect), settings.cc and replication_statements.cc.
+// virtual_clusters.cc (create, drop, show), service.cc (start, stop, connect), settings.cc, replication_statements.cc and
+// failover_statements.cc.
 //
 // Locks. TenantRuntime::statements serializes the statements on one virtual cluster and is held for as long as one takes,
 // remote requests included; SHOW, sessions, streams and the replication job never take it. Everything else is short. The
@@ -16,6 +17,7 @@
 #include "tenant/collector.h"
 #include "tenant/failover.h"
 #include "tenant/farewell.h"
+#include "tenant/receipts.h"
 #include "tenant/replication_job.h"
 #include "tenant/stream_source.h"
 #include "tenant/sweeper.h"
@@ -23,10 +25,18 @@
 
 namespace anabranch {
 
+// Judged by the source, and by this node's clock (R2). replication_statements.cc.
+absl::StatusOr<wire::OpenResponse> AskSource(Store* store, const std::string& uri, const wire::OpenRequest& request,
+                                             std::stop_token stop);
+
 // What this process holds of a virtual cluster, besides its record.
 struct TenantRuntime {
   TenantRuntime(Store* store, TenantId id_, const std::string& name)
-      : id(id_), progress(std::make_shared<ReplicationProgress>()), sweeper(store, name) {}
+      : id(id_),
+        progress(std::make_shared<ReplicationProgress>()),
+        sweeper(store, name,
+                {.begun = [store, id_](uint64_t versions) { NoteSweepBegun(store, id_, versions); },
+                 .done = [store, id_] { NoteSwept(store, id_); }}) {}
 
   const TenantId id;
   const std::shared_ptr<ReplicationProgress> progress;
@@ -55,9 +65,19 @@ class VirtualClustersImpl final : public VirtualClusters {
                                 ReplicationOptions replication, std::stop_token stop) override;
   absl::Status PauseReplication(const VirtualClusterSpec& spec) override;
   absl::Status ResumeReplication(const VirtualClusterSpec& spec) override;
-  absl::Status CancelReplication(const VirtualClusterSpec& spec) override;
+  absl::Status CancelReplication(const VirtualClusterSpec& spec, const std::string& user) override;
   absl::StatusOr<Timestamp> CompleteReplication(const VirtualClusterSpec& spec, const FailoverTarget& target,
-                                                std::stop_token stop) override;
+                                                const std::string& user, std::stop_token stop) override;
+  absl::Status UndoCompleteReplication(const VirtualClusterSpec& spec, const std::string& user) override;
+  absl::StatusOr<std::vector<FailoverInfo>> ShowFailovers() override;
+  absl::StatusOr<Explanation> ExplainComplete(const VirtualClusterSpec& spec, const FailoverTarget& target,
+                                              std::stop_token stop) override;
+  absl::StatusOr<Explanation> ExplainStartReplication(const VirtualClusterSpec& spec, const std::string& source_name,
+                                                      const std::string& uri, ReplicationOptions replication,
+                                                      std::stop_token stop) override;
+  absl::StatusOr<Explanation> ExplainDrop(const VirtualClusterSpec& spec, std::stop_token stop) override;
+  absl::Status ReadLostWrites(const VirtualClusterSpec& spec, const LostWriteVisitor& visitor,
+                              std::stop_token stop) override;
   absl::Status StartService(const VirtualClusterSpec& spec) override;
   absl::Status StopService(const VirtualClusterSpec& spec) override;
   absl::Status Drop(const VirtualClusterSpec& spec, bool if_exists) override;
@@ -87,6 +107,7 @@ class VirtualClustersImpl final : public VirtualClusters {
   };
   // 42704 if there is none. 22023 for `system` if `verb` is given: `cannot <verb> tenant "1", ...`.
   absl::StatusOr<TenantId> Locate(const VirtualClusterSpec& spec);
+  absl::StatusOr<TenantId> LocateFor(const VirtualClusterSpec& spec, std::string_view verb);
   absl::StatusOr<Statement> Begin(const VirtualClusterSpec& spec, std::string_view verb);
   std::shared_ptr<TenantRuntime> RuntimeOf(const catalog::TenantRecord& record);
 
@@ -109,10 +130,19 @@ class VirtualClustersImpl final : public VirtualClusters {
   // replication_statements.cc
   void StartJob(TenantRuntime& runtime);  // REQUIRES: statements held, or nobody knows the runtime yet
   void AfterFailover(TenantRuntime& runtime, const PublishedFailover& published);
-  absl::Status CancelJobless(Statement& statement);
-  absl::StatusOr<Timestamp> CompleteNow(Statement statement, std::optional<Timestamp> target);
-  absl::Status CompleteLater(Statement statement, Timestamp target, bool wait, std::stop_token stop);
+  absl::Status CancelJobless(Statement& statement, const std::string& user);
+  absl::StatusOr<Timestamp> CompleteNow(Statement statement, std::optional<Timestamp> target, const std::string& user);
+  absl::Status CompleteLater(Statement statement, Timestamp target, const std::string& user, bool wait,
+                             std::stop_token stop);
   absl::Status WaitFailedOver(TenantRuntime& runtime, Timestamp target, std::stop_token stop);
+
+  // failover_statements.cc
+  uint64_t UndoWindowNs() const { return options_.failover_undo_window_ns; }
+  // Ends the possibility to undo the last failover, if there is one that ends by `due_ns`, and begins to sweep.
+  absl::Status SettleFailover(TenantRuntime& runtime, std::string_view why, uint64_t due_ns = UINT64_MAX);
+  // Once it is durable that it cannot be undone. `record` as of then.
+  void ConcludeFailover(TenantRuntime& runtime, const catalog::TenantRecord& record);
+  absl::Status EndUndoWindows(uint64_t* next_ms);
 
   const Options options_;
   Store* const store_;
@@ -123,8 +153,9 @@ class VirtualClustersImpl final : public VirtualClusters {
   Farewells farewells_;
   StreamSource source_;
   Collector collector_;
-  std::mutex housekeeping_;  // only to wait on
+  std::mutex housekeeping_;
   std::condition_variable_any housekeeping_due_;
+  bool window_opened_ = false;  // guarded by housekeeping_; a failover can be undone, for a while
   std::jthread housekeeper_;
 };
 

@@ -75,7 +75,7 @@ class Walk {
   static std::vector<std::string> Names() {
     std::vector<std::string> names;
     for (const Choice& choice : kChoices) names.emplace_back(choice.name);
-    for (const char* way : {"way: COMPLETE", "way: CANCEL", "way: DROP", "end: peers lost", "end: peers alive"})
+    for (const char* way : {"way: COMPLETE", "way: CANCEL", "way: DROP", "undone", "end: peers lost", "end: peers alive"})
       names.emplace_back(way);
     return names;
   }
@@ -90,7 +90,7 @@ class Walk {
     int weight;
     void (Walk::*step)(Node&);
   };
-  static const Choice kChoices[20];
+  static const Choice kChoices[21];
 
   uint64_t Below(uint64_t bound) { return random_() % bound; }
   static bool Failed() { return testing::Test::HasFailure(); }
@@ -191,6 +191,13 @@ class Walk {
   void Pause(Node& node) { Say(node, "PAUSE", (*node.cluster)->PauseReplication(name_)); }
   void Resume(Node& node) { Say(node, "RESUME", (*node.cluster)->ResumeReplication(name_)); }
   void Cancel(Node& node) { Say(node, "CANCEL", (*node.cluster)->CancelReplication(name_)); }
+  // Of nothing else than what was promoted just now, mostly.
+  void Undo(Node& node) {
+    if (StateOf(node) != "ready") CompleteLatest(node);
+    const absl::Status status = (*node.cluster)->UndoCompleteReplication(name_, "walker");
+    Say(node, "UNDO COMPLETE", status);
+    if (status.ok()) Count("undone");
+  }
   void Complete(Node& node, const FailoverTarget& target, const std::string& text) {
     // What has to wait, waits in the background.
     Say(node, "COMPLETE TO " + text, (*node.cluster)->CompleteReplication(name_, target, AlreadyStopped()).status());
@@ -388,7 +395,7 @@ class Walk {
   uint64_t keys_ = 0;
 };
 
-const Walk::Choice Walk::kChoices[20] = {
+const Walk::Choice Walk::kChoices[21] = {
     {"put", 8, &Walk::Put},
     {"create", 2, &Walk::Create},
     {"start replication", 10, &Walk::Start},
@@ -396,6 +403,7 @@ const Walk::Choice Walk::kChoices[20] = {
     {"pause", 2, &Walk::Pause},
     {"resume", 3, &Walk::Resume},
     {"cancel", 2, &Walk::Cancel},
+    {"undo complete", 4, &Walk::Undo},
     {"complete latest", 4, &Walk::CompleteLatest},
     {"complete at", 3, &Walk::CompleteAt},
     {"complete at divergence", 2, &Walk::CompleteAtDivergence},

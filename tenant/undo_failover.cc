@@ -1,0 +1,108 @@
+#include "tenant/undo_failover.h"
+
+#include "base/failpoint.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "storage/protection.h"
+#include "tenant/failover.h"
+#include "tenant/limits.h"
+#include "tenant/receipts.h"
+
+namespace anabranch {
+namespace {
+
+absl::Status CannotUndo(const catalog::TenantRecord& record, std::string_view why) {
+  return SqlError(sqlstate::kObjectNotInPrerequisiteState,
+                  fmt::format("cannot undo the failover of tenant \"{}\": {}", record.name(), why),
+                  fmt::format("To make it a standby again, stop its service and use ALTER VIRTUAL CLUSTER {} START "
+                              "REPLICATION OF ... ON ...: what it has of its own is undone then.",
+                              QuoteName(record.name())));
+}
+
+// A failback keeps the ancestry and replication that it replaced; a virtual cluster that was never promoted has neither.
+std::string WhyNot(const catalog::TenantRecord& record) {
+  if (!record.undo_ended().empty()) return fmt::format("it can no longer be undone: {}", record.undo_ended());
+  if (record.failover_time() == 0) return "it was not promoted";
+  return "it was promoted by another statement than COMPLETE REPLICATION, or where "
+         "physical_replication.failover.undo_window is 0";
+}
+
+}  // namespace
+
+void KeepForUndo(Timestamp frontier, Timestamp newest, uint64_t undo_until_ns, catalog::TenantRecord& record) {
+  catalog::BeforeFailover before;
+  *before.mutable_ancestry() = record.ancestry();
+  *before.mutable_replication() = record.replication();
+  if (record.has_before_failback()) *before.mutable_before_failback() = record.before_failback();
+  before.set_frontier(frontier.ns);
+  before.set_newest(newest.ns);
+  before.set_undo_until_ns(undo_until_ns);
+  *record.mutable_before_failover() = std::move(before);
+}
+
+absl::Status JudgeUndo(const catalog::TenantRecord& record, const KeyspaceState& state, uint64_t now_ns) {
+  RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kUndoComplete, record.name(), StateOf(record), ModeOf(record)));
+  if (!record.has_before_failover()) return CannotUndo(record, WhyNot(record));
+  if (record.before_failover().undo_until_ns() <= now_ns) {
+    return CannotUndo(record, "it can no longer be undone: physical_replication.failover.undo_window has passed");
+  }
+  if (state.newest.ns > record.before_failover().newest()) {
+    return CannotUndo(record, "it can no longer be undone: it was written to");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status UndoFailover(Store* store, TenantId tenant, const std::string& user) {
+  ASSIGN_OR_RETURN(const catalog::TenantRecord found, LoadTenant(store, tenant));
+  const IncarnationId incarnation(found.incarnation());
+  ASSIGN_OR_RETURN(const KeyspaceRef keyspace, store->FindKeyspace(incarnation));
+  Timestamp frontier;
+  Failpoint("undo_failover.before_write");
+  RETURN_IF_ERROR(UpdateTenant(store, tenant, [&](MetaUpdate& update, catalog::TenantRecord& record) -> absl::Status {
+    const uint64_t now_ns = store->clock()->WallNs();
+    RETURN_IF_ERROR(JudgeUndo(record, *update.Before(keyspace), now_ns));
+    const catalog::BeforeFailover before = record.before_failover();
+    frontier = {before.frontier()};
+    update.Stage(keyspace).BumpEpoch();
+    update.Stage(keyspace).Unhide({record.failover_time()});
+    update.Stage(keyspace).SetIngesting(true, frontier);
+    Unprotect(update, incarnation, kFailoverHolder);
+
+    catalog::FailoverReceipt receipt;
+    receipt.set_statement(catalog::FailoverReceipt::UNDO);
+    receipt.set_tenant_id(record.id());
+    receipt.set_virtual_cluster(record.name());
+    receipt.set_user_name(user);
+    receipt.set_completed_at_ns(now_ns);
+    receipt.set_target(record.failover_time());
+    receipt.set_frontier(frontier.ns);
+    receipt.set_swept_at_ns(now_ns);  // there is nothing to sweep
+    RETURN_IF_ERROR(AddReceipt(update, std::move(receipt)).status());
+    RETURN_IF_ERROR(ChangeReceipt(update, record.failover_receipt(),
+                                  [](catalog::FailoverReceipt& undone) { undone.set_undone(true); }));
+
+    *record.mutable_ancestry() = before.ancestry();
+    *record.mutable_replication() = before.replication();
+    ForgetTarget(record.mutable_replication());
+    if (before.has_before_failback()) *record.mutable_before_failback() = before.before_failback();
+    record.clear_failover_time();
+    record.clear_failover_protected_until_ns();
+    record.clear_failover_receipt();
+    record.clear_before_failover();
+    SetState(record, DataState::kPaused);
+    return absl::OkStatus();
+  }));
+  Failpoint("undo_failover.written");
+  Log(LogLevel::kInfo, "failover.undone", "vc={} replicated={} user={}", found.name(), FormatHlc(frontier), user);
+  return absl::OkStatus();
+}
+
+bool EndUndo(MetaUpdate& update, catalog::TenantRecord& record, std::string_view why) {
+  if (!record.has_before_failover()) return false;
+  Unprotect(update, IncarnationId(record.incarnation()), kRetentionHolder);
+  record.clear_before_failover();
+  record.set_undo_ended(std::string(why));
+  return true;
+}
+
+}  // namespace anabranch
