@@ -366,7 +366,7 @@ class Session final : public SqlSession {
     const Planning planning{
         .transaction = execution.transaction, .tables = &tables_, .binder = &binder, .system = context_.system};
     ASSIGN_OR_RETURN(const pg_query::SelectStmt query, CopiedQuery(call.statement().tree->copy_stmt()));
-    ASSIGN_OR_RETURN(const SelectPlan plan, PlanSelect(query, nullptr, nullptr, planning));
+    ASSIGN_OR_RETURN(const SelectPlan plan, PlanSelect(query, call.statement().bracket.get(), nullptr, planning));
     RETURN_IF_ERROR(Authorization(&context_.user, execution.transaction, nullptr).CheckReads(plan.tables));
     ASSIGN_OR_RETURN(const uint64_t rows, CopyOut(plan, format, execution, call.sink));
     return fmt::format("COPY {}", rows);
