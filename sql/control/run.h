@@ -12,10 +12,9 @@
 #include "sql/control/statement_info.h"
 #include "sql/stored/session_context.h"
 #include "sql/value/result.h"
+#include "tenant/virtual_clusters.h"
 
 namespace anabranch {
-
-class VirtualClusters;
 
 // A statement on its way. Alive while it runs.
 struct Running {
@@ -57,6 +56,18 @@ Columns ColumnsOf(const ShowVirtualClusters& show);
 Columns ColumnsOf(const ShowFingerprints& show);
 Columns ColumnsOf(const ShowClusterSetting& show);
 
+// run_failover.cc
+CommandTag RunStatement(const ShowFailovers& show, const Running& running);
+Columns ColumnsOf(const ShowFailovers& show);
+
+// run_explain.cc
+CommandTag RunStatement(const ExplainSystemStatement& explain, const Running& running);
+Columns ColumnsOf(const ExplainSystemStatement& explain);
+
+// run_lost_writes.cc
+CommandTag RunStatement(const ShowLostWrites& show, const Running& running);
+Columns ColumnsOf(const ShowLostWrites& show);
+
 // --- The actions of ALTER VIRTUAL CLUSTER ---
 template <typename Action>
 absl::Status RunAction(const VirtualClusterSpec&, const Action&, const Running& running) {
@@ -72,5 +83,23 @@ absl::Status RunAction(const VirtualClusterSpec& target, const StartReplication&
 absl::Status RunAction(const VirtualClusterSpec& target, const StartService& start, const Running& running);
 absl::Status RunAction(const VirtualClusterSpec& target, const StopService& stop, const Running& running);
 absl::Status RunAction(const VirtualClusterSpec& target, const SetVirtualClusterSetting& set, const Running& running);
+
+// run_failover.cc
+absl::Status RunAction(const VirtualClusterSpec& target, const UndoCompleteReplication& undo, const Running& running);
+
+// --- The same, explained ---
+template <typename Action>
+absl::StatusOr<VirtualClusters::Explanation> ExplainAction(const VirtualClusterSpec&, const Action&,
+                                                           const Running& running) {
+  return NotSupportedYet(InfoOf(running.statement).name);
+}
+
+// run_explain.cc
+absl::StatusOr<VirtualClusters::Explanation> ExplainAction(const VirtualClusterSpec& target,
+                                                           const CompleteReplication& complete, const Running& running);
+
+// run_virtual_cluster.cc
+absl::StatusOr<VirtualClusters::Explanation> ExplainAction(const VirtualClusterSpec& target, const StartReplication& start,
+                                                           const Running& running);
 
 }  // namespace anabranch

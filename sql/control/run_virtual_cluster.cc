@@ -84,12 +84,13 @@ absl::Status RunAction(const VirtualClusterSpec& target, const ResumeReplication
 }
 
 absl::Status RunAction(const VirtualClusterSpec& target, const CancelReplication&, const Running& running) {
-  return running.clusters.CancelReplication(target);
+  return running.clusters.CancelReplication(target, running.session.user);
 }
 
 absl::Status RunAction(const VirtualClusterSpec& target, const CompleteReplication& complete, const Running& running) {
   if (complete.with_fence) return NotSupportedYet("COMPLETE REPLICATION ... WITH FENCE");
-  ASSIGN_OR_RETURN(const Timestamp at, running.clusters.CompleteReplication(target, complete.to, running.stop));
+  ASSIGN_OR_RETURN(const Timestamp at,
+                   running.clusters.CompleteReplication(target, complete.to, running.session.user, running.stop));
   RETURN_IF_ERROR(running.sink.Columns(Describe(running.statement)));
   return running.sink.AddRow({HlcNumeric(at)});
 }
@@ -98,6 +99,13 @@ absl::Status RunAction(const VirtualClusterSpec& target, const StartReplication&
   ASSIGN_OR_RETURN(const NamedSource source, Resolve(start.source));
   RETURN_IF_ERROR(CheckOptions(start.options));
   return running.clusters.StartReplication(target, source.virtual_cluster, source.uri, start.options, running.stop);
+}
+
+absl::StatusOr<VirtualClusters::Explanation> ExplainAction(const VirtualClusterSpec& target, const StartReplication& start,
+                                                           const Running& running) {
+  ASSIGN_OR_RETURN(const NamedSource source, Resolve(start.source));
+  RETURN_IF_ERROR(CheckOptions(start.options));
+  return running.clusters.ExplainStartReplication(target, source.virtual_cluster, source.uri, start.options, running.stop);
 }
 
 absl::Status RunAction(const VirtualClusterSpec& target, const StartService&, const Running& running) {
