@@ -157,7 +157,7 @@ absl::StatusOr<PublishedFailover> PublishFailover(Store* store, TenantId tenant,
     Protect(update, incarnation, kFailoverHolder, plan.at);
     result.can_be_undone = order.undo_window_ns != 0;
     if (result.can_be_undone) {
-      KeepForUndo(frontier, newest, now_ns + order.undo_window_ns, record);
+      KeepForUndo(frontier, newest, branch, now_ns + order.undo_window_ns, record);
     } else {
       Unprotect(update, incarnation, kRetentionHolder);
     }

@@ -29,7 +29,8 @@ std::string WhyNot(const catalog::TenantRecord& record) {
 
 }  // namespace
 
-void KeepForUndo(Timestamp frontier, Timestamp newest, uint64_t undo_until_ns, catalog::TenantRecord& record) {
+void KeepForUndo(Timestamp frontier, Timestamp newest, const BranchId& branch, uint64_t undo_until_ns,
+                 catalog::TenantRecord& record) {
   catalog::BeforeFailover before;
   *before.mutable_ancestry() = record.ancestry();
   *before.mutable_replication() = record.replication();
@@ -37,6 +38,7 @@ void KeepForUndo(Timestamp frontier, Timestamp newest, uint64_t undo_until_ns, c
   before.set_frontier(frontier.ns);
   before.set_newest(newest.ns);
   before.set_undo_until_ns(undo_until_ns);
+  before.set_branch_id(branch.value());
   *record.mutable_before_failover() = std::move(before);
 }
 
@@ -45,6 +47,9 @@ absl::Status JudgeUndo(const catalog::TenantRecord& record, const KeyspaceState&
   if (!record.has_before_failover()) return CannotUndo(record, WhyNot(record));
   if (record.before_failover().undo_until_ns() <= now_ns) {
     return CannotUndo(record, "it can no longer be undone: physical_replication.failover.undo_window has passed");
+  }
+  if (record.ancestry().rbegin()->branch_id() != record.before_failover().branch_id()) {
+    return CannotUndo(record, "it can no longer be undone: its history was changed");
   }
   if (state.newest.ns > record.before_failover().newest()) {
     return CannotUndo(record, "it can no longer be undone: it was written to");

@@ -24,8 +24,10 @@
 
 namespace anabranch {
 
-// For the publication: what it replaces, from the record as it is before it. `newest` is U.
-void KeepForUndo(Timestamp frontier, Timestamp newest, uint64_t undo_until_ns, catalog::TenantRecord& record);
+// For the publication: what it replaces, from the record as it is before it. `newest` is U, `branch` the one
+// that begins.
+void KeepForUndo(Timestamp frontier, Timestamp newest, const BranchId& branch, uint64_t undo_until_ns,
+                 catalog::TenantRecord& record);
 
 // Whether UNDO COMPLETE REPLICATION may be done: 55000 with the condition that fails. Pure.
 absl::Status JudgeUndo(const catalog::TenantRecord& record, const KeyspaceState& state, uint64_t now_ns);

@@ -173,6 +173,15 @@ TEST_F(UndoFailoverTest, NotAfterTheWindow) {
   EXPECT_EQ(b_.StateOf("main"), "ready");
 }
 
+TEST_F(UndoFailoverTest, NotAfterAnotherChangeOfItsHistory) {
+  Complete();
+  ASSERT_TRUE(UpdateTenant(b_.store(), kMainOnB, [&](MetaUpdate&, catalog::TenantRecord& record) {
+                ToWire(Fork(FromWire(record.ancestry()), BranchId("another"), kept_), record.mutable_ancestry());
+                return absl::OkStatus();
+              }).ok());
+  ExpectRefused("its history was changed");
+}
+
 TEST_F(UndoFailoverTest, WithoutAWindowItIsSweptAtOnce) {
   b_.SetUndoWindow(0);
   b_.Restart();
