@@ -29,11 +29,10 @@ absl::StatusOr<bool> MayCreateRoles(const Identity& identity, const Execution& e
   return user && user->create_role;
 }
 
-// Locks a user's key against everyone and returns who it is now. Null: nobody.
-absl::StatusOr<UserRef> LockUser(const std::string& name, const Execution& execution) {
-  ASSIGN_OR_RETURN(const LockedRow locked, execution.transaction->LockRow(UserKey(name), execution.stop));
-  if (!locked.row) return BuiltInUser(name);
-  return DecodeUser(locked.row->value);
+// Whether to act as `role` gives what only an administrator hands out: everything, or a system privilege.
+absl::StatusOr<bool> IsPowerful(const std::string& role, const Execution& execution) {
+  ASSIGN_OR_RETURN(const Identity identity, Authorization(&role, execution.transaction, nullptr).ReadIdentity());
+  return identity.admin || identity.system_privileges != 0;
 }
 
 absl::Status LockUsers(std::vector<std::string> names, const Execution& execution) {
@@ -165,7 +164,7 @@ absl::Status RemoveMembers(const std::string& role, const Execution& execution) 
   ASSIGN_OR_RETURN(const std::vector<UserRef> users, ReadUsers(*execution.transaction));
   for (const UserRef& member : users) {
     if (member->FindRole(role) == nullptr) continue;
-    ASSIGN_OR_RETURN(const UserRef locked, LockUser(member->name, execution));
+    ASSIGN_OR_RETURN(const UserRef locked, LockUser(*execution.transaction, member->name, execution.stop));
     if (!locked) continue;
     User changed = *locked;
     std::erase_if(changed.roles, [&](const Membership& membership) { return membership.role == role; });
@@ -214,7 +213,7 @@ absl::Status CreateUser(const pg_query::CreateRoleStmt& create, const Execution&
   ASSIGN_OR_RETURN(const bool may, MayCreateRoles(identity, execution));
   if (!may) return SqlError(sqlstate::kInsufficientPrivilege, "permission denied to create role");
   if (user.superuser && !identity.admin) return MustBeSuperuser("create superusers");
-  ASSIGN_OR_RETURN(const UserRef existing, LockUser(name, execution));
+  ASSIGN_OR_RETURN(const UserRef existing, LockUser(*execution.transaction, name, execution.stop));
   if (existing) return SqlError(sqlstate::kDuplicateObject, fmt::format("role \"{}\" already exists", name));
   ASSIGN_OR_RETURN(user.id, AllocateIds(execution.evaluation.session->transaction, 1, execution.stop));
   return execution.transaction->Put(UserKey(name), EncodeUser(user));
@@ -223,7 +222,7 @@ absl::Status CreateUser(const pg_query::CreateRoleStmt& create, const Execution&
 absl::Status AlterUser(const pg_query::AlterRoleStmt& alter, const Execution& execution) {
   ASSIGN_OR_RETURN(const std::string name, RoleName(alter.role(), execution));
   RETURN_IF_ERROR(LockUsers({name}, execution));
-  ASSIGN_OR_RETURN(const UserRef existing, LockUser(name, execution));
+  ASSIGN_OR_RETURN(const UserRef existing, LockUser(*execution.transaction, name, execution.stop));
   if (!existing) return NoSuchRole(name);
   if (name == kAdminRole) {
     return SqlError(sqlstate::kInsufficientPrivilege, fmt::format("the role \"{}\" cannot be altered", kAdminRole));
@@ -235,8 +234,8 @@ absl::Status AlterUser(const pg_query::AlterRoleStmt& alter, const Execution& ex
   const bool own_password =
       name == identity.user && alter.options_size() == 1 && alter.options(0).def_elem().defname() == "password";
   if (!may && !own_password) return SqlError(sqlstate::kInsufficientPrivilege, "permission denied");
-  if (!identity.admin && (existing->superuser || user.superuser || existing->FindRole(kAdminRole) != nullptr) &&
-      !own_password) {
+  ASSIGN_OR_RETURN(const bool powerful, IsPowerful(name, execution));
+  if (!identity.admin && (powerful || user.superuser) && !own_password) {
     return MustBeSuperuser("alter superuser roles or change superuser attribute");
   }
   if (name == kRootUser && (!user.superuser || !user.login)) {
@@ -252,7 +251,7 @@ absl::Status DropUsers(const pg_query::DropRoleStmt& drop, const Execution& exec
   ASSIGN_OR_RETURN(const bool may, MayCreateRoles(identity, execution));
   if (!may) return SqlError(sqlstate::kInsufficientPrivilege, "permission denied to drop role");
   for (const std::string& name : names) {
-    ASSIGN_OR_RETURN(const UserRef user, LockUser(name, execution));
+    ASSIGN_OR_RETURN(const UserRef user, LockUser(*execution.transaction, name, execution.stop));
     if (!user) {
       if (!drop.missing_ok()) return NoSuchRole(name);
       sink.Notice("00000", fmt::format("role \"{}\" does not exist, skipping", name));
@@ -262,7 +261,8 @@ absl::Status DropUsers(const pg_query::DropRoleStmt& drop, const Execution& exec
     if (BuiltInUser(name) != nullptr) {
       return SqlError("2BP01", fmt::format("cannot drop role {} because it is required by the database system", name));
     }
-    if (user->superuser && !identity.admin) return MustBeSuperuser("drop superusers");
+    ASSIGN_OR_RETURN(const bool powerful, IsPowerful(name, execution));
+    if (powerful && !identity.admin) return MustBeSuperuser("drop superusers");
     ASSIGN_OR_RETURN(const std::string dependent, WhatDependsOn(name, execution));
     if (!dependent.empty()) {
       return SqlError("2BP01",
@@ -284,15 +284,16 @@ absl::Status GrantRoles(const pg_query::GrantRoleStmt& grant, const Execution& e
   ASSIGN_OR_RETURN(const UserRef self, FindUser(*execution.transaction, identity.user));
   for (const Node& node : grant.granted_roles()) {
     const std::string& role = node.access_priv().priv_name();
-    ASSIGN_OR_RETURN(const UserRef granted, LockUser(role, execution));
+    ASSIGN_OR_RETURN(const UserRef granted, LockUser(*execution.transaction, role, execution.stop));
     if (!granted) return NoSuchRole(role);
     const Membership* own = self ? self->FindRole(role) : nullptr;
-    const bool creates = self && self->create_role && !granted->superuser;
+    ASSIGN_OR_RETURN(const bool powerful, IsPowerful(role, execution));
+    const bool creates = self && self->create_role && !powerful;
     if (!identity.admin && !creates && (own == nullptr || !own->admin_option)) {
       return SqlError(sqlstate::kInsufficientPrivilege, fmt::format("must have admin option on role \"{}\"", role));
     }
     for (const std::string& name : members) {
-      ASSIGN_OR_RETURN(const UserRef member, LockUser(name, execution));
+      ASSIGN_OR_RETURN(const UserRef member, LockUser(*execution.transaction, name, execution.stop));
       if (!member) return NoSuchRole(name);
       const bool already = member->FindRole(role) != nullptr;
       if (grant.is_grant()) {

@@ -22,6 +22,7 @@ absl::Status Expand(const Find& find, Identity* identity) {
     ASSIGN_OR_RETURN(const UserRef user, find(role));
     if (!user) continue;
     identity->admin = identity->admin || user->superuser;
+    identity->system_privileges |= user->system_privileges;
     for (const Membership& membership : user->roles) open.push_back(membership.role);
   }
   return absl::OkStatus();
@@ -56,11 +57,15 @@ std::optional<Privilege> PrivilegeNamed(std::string_view name) {
   return std::nullopt;
 }
 
-absl::StatusOr<bool> IsAdmin(const TransactionContext& context, const std::string& user) {
-  if (user == kRootUser) return true;
+absl::StatusOr<Identity> ReadIdentity(const TransactionContext& context, const std::string& user) {
   const std::unique_ptr<Transaction> transaction = Transaction::Begin(context, IsolationLevel::kReadCommitted);
   RETURN_IF_ERROR(transaction->BeginStatement());
-  ASSIGN_OR_RETURN(const Identity identity, Authorization(&user, transaction.get(), nullptr).ReadIdentity());
+  return Authorization(&user, transaction.get(), nullptr).ReadIdentity();
+}
+
+absl::StatusOr<bool> IsAdmin(const TransactionContext& context, const std::string& user) {
+  if (user == kRootUser) return true;
+  ASSIGN_OR_RETURN(const Identity identity, ReadIdentity(context, user));
   return identity.admin;
 }
 

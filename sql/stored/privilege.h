@@ -44,6 +44,7 @@ struct Identity {
   std::string user;
   std::vector<std::string> roles = {};  // with `user`
   bool admin = false;
+  uint32_t system_privileges = 0;  // SystemPrivilege bits of all of them
 
   bool Has(std::string_view role) const;
 };
@@ -54,7 +55,8 @@ Identity IdentityOf(const std::vector<UserRef>& users, const std::string& user);
 uint32_t GrantedTo(const std::vector<Grant>& grants, const Identity& identity);
 uint32_t GrantableBy(const std::vector<Grant>& grants, const Identity& identity);
 
-// Whether someone may do everything, as it stands now.
+// Who a user is, and whether someone may do everything, as it stands now.
+absl::StatusOr<Identity> ReadIdentity(const TransactionContext& context, const std::string& user);
 absl::StatusOr<bool> IsAdmin(const TransactionContext& context, const std::string& user);
 
 // Judges one user's statements. Used by one session's thread.

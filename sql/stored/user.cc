@@ -43,6 +43,7 @@ std::string EncodeUser(const User& user) {
   stored.set_connection_limit(user.connection_limit);
   if (user.valid_until) stored.set_valid_until_us(user.valid_until->us);
   stored.set_password(user.password);
+  stored.set_system_privileges(user.system_privileges);
   for (const Membership& membership : user.roles) {
     user::Membership* to = stored.add_roles();
     to->set_role(membership.role);
@@ -67,6 +68,7 @@ absl::StatusOr<UserRef> DecodeUser(std::string_view bytes) {
   user->connection_limit = stored.connection_limit();
   if (stored.has_valid_until_us()) user->valid_until = TimestampTz{stored.valid_until_us()};
   user->password = stored.password();
+  user->system_privileges = stored.system_privileges();
   for (const user::Membership& membership : stored.roles()) {
     user->roles.push_back({membership.role(), membership.admin_option()});
   }
@@ -91,6 +93,12 @@ absl::StatusOr<UserRef> FindUser(Transaction& transaction, std::string_view name
   ASSIGN_OR_RETURN(const std::optional<ReadVersion> kept, transaction.Get(UserKey(name)));
   if (kept) return DecodeUser(kept->value);
   return BuiltInUser(name);
+}
+
+absl::StatusOr<UserRef> LockUser(Transaction& transaction, std::string_view name, std::stop_token stop) {
+  ASSIGN_OR_RETURN(const LockedRow locked, transaction.LockRow(UserKey(name), std::move(stop)));
+  if (!locked.row) return BuiltInUser(name);
+  return DecodeUser(locked.row->value);
 }
 
 absl::StatusOr<std::vector<UserRef>> ReadUsers(Transaction& transaction) {

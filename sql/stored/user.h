@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +41,7 @@ struct User {
   std::optional<TimestampTz> valid_until = std::nullopt;
   std::string password = {};  // a SCRAM-SHA-256 verifier; empty: none
   std::vector<Membership> roles = {};
+  uint32_t system_privileges = 0;  // SystemPrivilege bits (sql/stored/system_privilege.h)
 
   const Membership* FindRole(std::string_view role) const;
 };
@@ -55,6 +57,8 @@ UserRef BuiltInUser(std::string_view name);
 
 // Null if there is none.
 absl::StatusOr<UserRef> FindUser(Transaction& transaction, std::string_view name);
+// Locks the user's key against everyone; who it is now, null if nobody.
+absl::StatusOr<UserRef> LockUser(Transaction& transaction, std::string_view name, std::stop_token stop);
 // By name, with those not kept.
 absl::StatusOr<std::vector<UserRef>> ReadUsers(Transaction& transaction);
 
