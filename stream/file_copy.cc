@@ -93,9 +93,9 @@ class File {
 // Shared by the connections of one copy.
 class Copy {
  public:
-  Copy(const std::string& uri, const wire::OpenResponse& stream, const std::string& dir,
+  Copy(const std::string& uri, const ClusterId& destination, const wire::OpenResponse& stream, const std::string& dir,
        const std::function<void(const CopyProgress&)>& on_progress)
-      : uri_(uri), stream_(stream), dir_(dir), on_progress_(on_progress) {}
+      : uri_(uri), destination_(destination), stream_(stream), dir_(dir), on_progress_(on_progress) {}
 
   absl::Status Run(const std::stop_token& stop);
 
@@ -109,6 +109,7 @@ class Copy {
   void Progress(uint64_t done, uint64_t resent);
 
   const std::string& uri_;
+  const ClusterId& destination_;
   const wire::OpenResponse& stream_;
   const std::string& dir_;
   const std::function<void(const CopyProgress&)>& on_progress_;
@@ -228,6 +229,7 @@ absl::Status Copy::CopyFile(const wire::TransferFile& file, SourceClient& client
       request.set_family(file.family());
       request.set_name(file.name());
       request.set_offset(kept);
+      request.set_destination_cluster_id(destination_.value());
       ASSIGN_OR_RETURN(FrameTransport* const transport, client.Copy(request));
       RETURN_IF_ERROR(ReceiveFile(file, kept, part, journal, *transport));
     }
@@ -279,9 +281,10 @@ absl::Status Copy::Run(const std::stop_token& stop) {
 
 }  // namespace
 
-absl::Status CopyFiles(const std::string& uri, const wire::OpenResponse& stream, const std::string& dir,
-                       const std::function<void(const CopyProgress&)>& on_progress, std::stop_token stop) {
-  return Copy(uri, stream, dir, on_progress).Run(stop);
+absl::Status CopyFiles(const std::string& uri, const ClusterId& destination, const wire::OpenResponse& stream,
+                       const std::string& dir, const std::function<void(const CopyProgress&)>& on_progress,
+                       std::stop_token stop) {
+  return Copy(uri, destination, stream, dir, on_progress).Run(stop);
 }
 
 }  // namespace anabranch

@@ -67,6 +67,7 @@ absl::Status SubscribeAndIngest(IngestionSink& sink, size_t partition, std::stop
   *request.mutable_spans() = described.spans();
   request.set_credit_bytes(kCreditWindowBytes);
   request.set_copy_finished(options.copy_finished);
+  request.set_destination_cluster_id(options.store->cluster_id().value());
   ASSIGN_OR_RETURN(const auto client, SourceClient::Connect(options.uri, stop));
   ASSIGN_OR_RETURN(FrameTransport* const transport, client->Subscribe(request));
   return IngestPartition(sink, partition, *transport, stop);

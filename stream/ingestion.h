@@ -43,9 +43,10 @@ struct CopyProgress {
 };
 inline constexpr int kCopyConnections = 2;
 
-// Brings the manifest's files into `dir` over kCopyConnections connections. Chunks already in `dir` from an earlier attempt
+// Brings the manifest's files to the cluster `destination`, into `dir`, over kCopyConnections connections. Chunks already in `dir` from an earlier attempt
 // are verified against its journal and kept; each chunk is checksummed. OK: every file is complete and synced.
-absl::Status CopyFiles(const std::string& uri, const wire::OpenResponse& stream, const std::string& dir,
-                       const std::function<void(const CopyProgress&)>& on_progress, std::stop_token stop);
+absl::Status CopyFiles(const std::string& uri, const ClusterId& destination, const wire::OpenResponse& stream,
+                       const std::string& dir, const std::function<void(const CopyProgress&)>& on_progress,
+                       std::stop_token stop);
 
 }  // namespace anabranch

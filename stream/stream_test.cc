@@ -373,7 +373,8 @@ TEST_F(SocketStreamTest, CopyThenStreamOverSockets) {
   TestSource source(Handlers());
   const wire::OpenResponse stream = ExportMuch();
   CopyProgress progress;
-  const absl::Status copied = CopyFiles(source.uri(), stream, incoming(), [&](const CopyProgress& p) { progress = p; }, {});
+  const absl::Status copied =
+      CopyFiles(source.uri(), ClusterId("b"), stream, incoming(), [&](const CopyProgress& p) { progress = p; }, {});
   ASSERT_TRUE(copied.ok()) << copied;
   EXPECT_EQ(progress.bytes_done, progress.bytes_total);
   EXPECT_GT(progress.bytes_total, 4'000'000u);
@@ -482,7 +483,7 @@ TEST_F(SocketStreamTest, AnInterruptedCopyKeepsItsFinishedChunks) {
     progress = {};
     uint64_t kept = 0;
     bool first = true;
-    status = CopyFiles(source.uri(), stream, incoming(),
+    status = CopyFiles(source.uri(), ClusterId("b"), stream, incoming(),
                        [&](const CopyProgress& p) {
                          if (first) kept = p.bytes_done;
                          first = false;
@@ -508,7 +509,7 @@ TEST_F(SocketStreamTest, ChunksThatNoLongerVerifyAreSentAgain) {
                                       [](const auto& a, const auto& b) { return a.size() < b.size(); });
   ASSERT_GT(large->size(), 2 * kFileChunkBytes);
   TestSource source(Handlers());
-  ASSERT_TRUE(CopyFiles(source.uri(), stream, incoming(), [](const CopyProgress&) {}, {}).ok());
+  ASSERT_TRUE(CopyFiles(source.uri(), ClusterId("b"), stream, incoming(), [](const CopyProgress&) {}, {}).ok());
   // As a crash would leave it: a whole part file, a journal of two chunks, the second damaged on disk.
   const std::string path =
       incoming() + (large->family() == wire::TransferFile::DATA ? "/data/" : "/changes/") + large->name();
@@ -528,7 +529,8 @@ TEST_F(SocketStreamTest, ChunksThatNoLongerVerifyAreSentAgain) {
   fclose(part);
 
   CopyProgress progress;
-  ASSERT_TRUE(CopyFiles(source.uri(), stream, incoming(), [&](const CopyProgress& p) { progress = p; }, {}).ok());
+  ASSERT_TRUE(
+      CopyFiles(source.uri(), ClusterId("b"), stream, incoming(), [&](const CopyProgress& p) { progress = p; }, {}).ok());
   EXPECT_EQ(progress.bytes_resent, large->size() - kFileChunkBytes);
   EXPECT_EQ(progress.bytes_done, progress.bytes_total);
   Adopt(FromWire(stream.manifest()), incoming());
@@ -544,7 +546,7 @@ TEST_F(SocketStreamTest, FilesOfAnotherCopyAreNotMistakenForThisOne) {
   fwrite(junk.data(), 1, junk.size(), other);
   fclose(other);
   TestSource source(Handlers());
-  ASSERT_TRUE(CopyFiles(source.uri(), stream, incoming(), [](const CopyProgress&) {}, {}).ok());
+  ASSERT_TRUE(CopyFiles(source.uri(), ClusterId("b"), stream, incoming(), [](const CopyProgress&) {}, {}).ok());
   Adopt(FromWire(stream.manifest()), incoming());
 }
 
@@ -555,7 +557,9 @@ TEST_F(SocketStreamTest, NothingIsWrittenOutsideTheFolder) {
     wire::TransferFile& file = *stream.mutable_manifest()->add_files();
     file.set_name(name);
     file.set_size(10);
-    EXPECT_TRUE(absl::IsDataLoss(CopyFiles(source.uri(), stream, incoming(), [](const CopyProgress&) {}, {}))) << name;
+    EXPECT_TRUE(
+        absl::IsDataLoss(CopyFiles(source.uri(), ClusterId("b"), stream, incoming(), [](const CopyProgress&) {}, {})))
+        << name;
     wire::CopyRequest request;
     request.set_name(name);
     auto [ours, theirs] = ConnectedTransports();
@@ -563,14 +567,14 @@ TEST_F(SocketStreamTest, NothingIsWrittenOutsideTheFolder) {
   }
   wire::OpenResponse empty;
   empty.mutable_manifest()->add_files()->set_name("x.sst");
-  EXPECT_TRUE(absl::IsDataLoss(CopyFiles(source.uri(), empty, incoming(), [](const CopyProgress&) {}, {})));
+  EXPECT_TRUE(absl::IsDataLoss(CopyFiles(source.uri(), ClusterId("b"), empty, incoming(), [](const CopyProgress&) {}, {})));
 }
 
 TEST_F(SocketStreamTest, AFileThatIsNotAsListedIsRefused) {
   wire::OpenResponse stream = ExportMuch();
   stream.mutable_manifest()->mutable_files(0)->set_size(stream.manifest().files(0).size() + 1);
   TestSource source(Handlers());
-  EXPECT_FALSE(CopyFiles(source.uri(), stream, incoming(), [](const CopyProgress&) {}, {}).ok());
+  EXPECT_FALSE(CopyFiles(source.uri(), ClusterId("b"), stream, incoming(), [](const CopyProgress&) {}, {}).ok());
   EXPECT_FALSE(fs::exists(incoming() + "/data/" + stream.manifest().files(0).name()));
 }
 

@@ -22,6 +22,7 @@ absl::StatusOr<std::unique_ptr<VirtualClusters>> VirtualClusters::Open(Options o
 VirtualClustersImpl::VirtualClustersImpl(Options options)
     : options_(std::move(options)),
       store_(options_.store),
+      farewells_(options_.store->cluster_id()),
       source_({.store = options_.store,
                .feed = options_.feed,
                .wait_swept = [this](TenantId id, std::stop_token stop) -> absl::Status {

@@ -173,8 +173,8 @@ TEST_F(FailbackTest, BothWithTheOthersAnswerAreBothRefused) {
   ASSERT_TRUE(b_->StopService("main").ok());
   const catalog::TenantRecord a = Record(a_);
   const catalog::TenantRecord b = Record(b_);
-  const auto to_a = b_->OpenStream(FailbackHandshake(a_.store(), a, "main"), {});
-  const auto to_b = a_->OpenStream(FailbackHandshake(b_.store(), b, "main"), {});
+  const auto to_a = b_->OpenStream(FailbackHandshake(a_.store(), a, "main"), kRoot, {});
+  const auto to_b = a_->OpenStream(FailbackHandshake(b_.store(), b, "main"), kRoot, {});
   ASSERT_TRUE(to_a.ok() && to_b.ok()) << to_a.status() << to_b.status();
   const auto refused = [](TestCluster& cluster, const catalog::TenantRecord& before, const wire::OpenResponse& answer) {
     const absl::Status prepared = PrepareFailback(cluster.store(), before, answer, UINT64_MAX).status();
@@ -192,7 +192,7 @@ TEST_F(FailbackTest, BothWithTheOthersAnswerAreBothRefused) {
   // One gives up: the other may.
   wire::FinishRequest finish;
   finish.set_stream_id(to_a->stream_id());
-  ASSERT_TRUE(b_->FinishStream(finish).ok());
+  ASSERT_TRUE(b_->FinishStream(finish, kRoot).ok());
   EXPECT_TRUE(PrepareFailback(b_.store(), b, *to_b, UINT64_MAX).ok());
 }
 
@@ -227,9 +227,9 @@ TEST_F(FailbackTest, AtOnceFromBothSidesNeverBothFollow) {
 
 TEST_F(FailbackTest, APromiseToOneThatForgotItIsVoidOnceItAnswers) {
   ASSERT_TRUE(b_->StopService("main").ok());
-  ASSERT_TRUE(b_->OpenStream(FailbackHandshake(a_.store(), Record(a_), "main"), {}).ok());
+  ASSERT_TRUE(b_->OpenStream(FailbackHandshake(a_.store(), Record(a_), "main"), kRoot, {}).ok());
   EXPECT_EQ(Record(b_).promised_streams_size(), 1);
-  ASSERT_TRUE(b_->OpenStream(FailbackHandshake(a_.store(), Record(a_), "main"), {}).ok());
+  ASSERT_TRUE(b_->OpenStream(FailbackHandshake(a_.store(), Record(a_), "main"), kRoot, {}).ok());
   EXPECT_EQ(Record(b_).promised_streams_size(), 1) << "asked anew";
   a_.Restart();
   b_.Restart();
@@ -246,7 +246,7 @@ TEST_F(FailbackTest, APromiseToAThirdHoldsOverRestartsUntilItIsGivenUpOrExpires)
   Promote(c);
   ASSERT_TRUE(c->StopService("main").ok());
   ASSERT_TRUE(b_->StopService("main").ok());
-  const auto answer = b_->OpenStream(FailbackHandshake(c.store(), Record(c), "main"), {});
+  const auto answer = b_->OpenStream(FailbackHandshake(c.store(), Record(c), "main"), kRoot, {});
   ASSERT_TRUE(answer.ok());
   EXPECT_NE(MessageOf(Start(b_, a_)).find("has promised to feed"), std::string::npos);
   b_.Restart();

@@ -18,7 +18,7 @@ enum class Ending { kPromoted, kAbandoned };
 // Thread-safe.
 class Farewells {
  public:
-  Farewells();
+  explicit Farewells(ClusterId self);
   ~Farewells();  // gives up on what is not said yet
 
   void Send(const std::string& uri, StreamId stream, Ending ending);
@@ -31,6 +31,7 @@ class Farewells {
   };
   void Run(std::stop_token stop);
 
+  const ClusterId self_;
   std::mutex mutex_;
   std::condition_variable_any changed_;
   std::deque<Farewell> queue_;  // guarded by mutex_

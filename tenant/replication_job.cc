@@ -30,6 +30,14 @@ bool IsPermanent(const absl::Status& status) {
          state == sqlstate::kProtocolViolation;
 }
 
+// What is shown of a refusal: why, and what would help.
+std::string ReasonOf(const absl::Status& why) {
+  const std::string hint = HintOf(why);
+  if (hint.empty()) return MessageOf(why);
+  const bool lasts = SqlStateOf(why) == sqlstate::kInsufficientPrivilege;
+  return fmt::format("{}. {}{}", MessageOf(why), hint, lasts ? " Then RESUME REPLICATION here." : "");
+}
+
 bool WantsJob(const catalog::TenantRecord& record) {
   const DataState state = StateOf(record);
   const catalog::Replication::Phase phase = record.replication().phase();
@@ -161,13 +169,14 @@ absl::StatusOr<wire::OpenResponse> ReplicationJob::Open(const catalog::TenantRec
 
 ReplicationJob::Attempt ReplicationJob::Refused(absl::Status why) {
   if (!IsPermanent(why)) return {Outcome::kRetry, std::move(why)};
-  Log(LogLevel::kError, "replication.refused", "tenant={} error=\"{}\"", options_.tenant.value(), MessageOf(why));
-  options_.progress->SetError(MessageOf(why));
+  const std::string reason = ReasonOf(why);
+  Log(LogLevel::kError, "replication.refused", "tenant={} error=\"{}\"", options_.tenant.value(), reason);
+  options_.progress->SetError(reason);
   const absl::Status status =
       UpdateTenant(store_, options_.tenant, [&](MetaUpdate&, catalog::TenantRecord& record) -> absl::Status {
         if (!WantsJob(record)) return FencedError("it was stopped meanwhile");
         SetState(record, DataState::kError);
-        record.mutable_replication()->set_last_error(MessageOf(why));
+        record.mutable_replication()->set_last_error(reason);
         return absl::OkStatus();
       });
   return {status.ok() ? Outcome::kOver : Outcome::kRetry, std::move(why)};
@@ -194,7 +203,7 @@ ReplicationJob::Attempt ReplicationJob::Copy(const catalog::TenantRecord& record
     options_.progress->SetStep(
         fmt::format("copying: {} of {} MiB", copied.bytes_done >> kMiBShift, copied.bytes_total >> kMiBShift));
   };
-  if (status.ok()) status = CopyFiles(record.replication().uri(), *response, dir, on_progress, stop);
+  if (status.ok()) status = CopyFiles(record.replication().uri(), store_->cluster_id(), *response, dir, on_progress, stop);
   if (!status.ok()) return {Outcome::kRetry, std::move(status)};
   Log(LogLevel::kInfo, "copy.finished", "vc={} bytes={} resent={}", record.name(), copied.bytes_done, copied.bytes_resent);
   status = Adopt(record, *response, dir);

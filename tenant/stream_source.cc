@@ -99,6 +99,24 @@ absl::Status EndPromise(MetaUpdate& update, const catalog::StreamRecord& stream)
   return absl::OkStatus();
 }
 
+absl::Status NotOwner(const catalog::StreamRecord& record, const StreamUser& user, std::string hint) {
+  return SqlError(sqlstate::kInsufficientPrivilege,
+                  fmt::format("user {} does not own stream {}", user.name, StreamText(StreamId(record.stream_id()))),
+                  std::move(hint));
+}
+
+// For what is not OPEN. A standby that does not say which cluster it is runs an older program, which did not.
+absl::Status CheckOwner(const catalog::StreamRecord& record, const StreamUser& user, const std::string& destination) {
+  if (!destination.empty() && destination != record.destination_cluster_id()) {
+    return SqlError(sqlstate::kInsufficientPrivilege,
+                    fmt::format("stream {} is of another standby", StreamText(StreamId(record.stream_id()))));
+  }
+  const bool unowned = record.owner().empty() && !destination.empty();
+  return unowned || record.owner() == user.name
+             ? absl::OkStatus()
+             : NotOwner(record, user, "Open the stream as the user who began it, or as one who has admin.");
+}
+
 absl::Status CheckKnownFile(const catalog::StreamRecord& record, const wire::CopyRequest& request) {
   const auto& files = record.manifest().files();
   const bool known = std::any_of(files.begin(), files.end(), [&](const wire::TransferFile& file) {
@@ -192,7 +210,8 @@ absl::StatusOr<StreamSource::Source> StreamSource::FindSource(const std::string&
   return source;
 }
 
-absl::StatusOr<wire::OpenResponse> StreamSource::Open(const wire::OpenRequest& request, std::stop_token stop) {
+absl::StatusOr<wire::OpenResponse> StreamSource::Open(const wire::OpenRequest& request, const StreamUser& user,
+                                                      std::stop_token stop) {
   if (request.protocol_version() != kProtocolVersion) {
     return SqlError(sqlstate::kProtocolViolation,
                     fmt::format("the standby speaks version {} of the stream protocol, this source version {}",
@@ -202,10 +221,10 @@ absl::StatusOr<wire::OpenResponse> StreamSource::Open(const wire::OpenRequest& r
   RETURN_IF_ERROR(ExpireSilent());
   ASSIGN_OR_RETURN(const Source source, FindSource(request.source_tenant()));
   RETURN_IF_ERROR(CheckAnother(store_->cluster_id(), source.tenant, request));
-  if (request.stream_id() != 0) return OpenAgain(source, request);
+  if (request.stream_id() != 0) return OpenAgain(source, request, user);
   RETURN_IF_ERROR(CheckReady(source.tenant));
   if (request.explain()) return ExplainFailback(source, request, stop);
-  return request.ancestry().empty() ? OpenNew(source, request, stop) : OpenFailback(source, request);
+  return request.ancestry().empty() ? OpenNew(source, request, user, stop) : OpenFailback(source, request, user);
 }
 
 wire::OpenResponse StreamSource::Answer(const Source& source, StreamId stream, Timestamp start_at) {
@@ -224,8 +243,8 @@ wire::OpenResponse StreamSource::Answer(const Source& source, StreamId stream, T
   return response;
 }
 
-absl::Status StreamSource::AddStream(const Source& source, const wire::OpenRequest& request, StreamId stream,
-                                     Timestamp protect, Purpose purpose) {
+absl::Status StreamSource::AddStream(const Source& source, const wire::OpenRequest& request, const StreamUser& user,
+                                     StreamId stream, Timestamp protect, Purpose purpose) {
   catalog::StreamRecord record;
   record.set_stream_id(stream.value());
   record.set_tenant_id(source.tenant.id());
@@ -233,6 +252,7 @@ absl::Status StreamSource::AddStream(const Source& source, const wire::OpenReque
   record.set_destination_cluster_id(request.destination_cluster_id());
   record.set_destination_tenant(request.destination_tenant());
   record.set_destination_tenant_id(request.destination_tenant_id());
+  record.set_owner(user.name);
   record.set_protected_at(protect.ns);
   record.set_expires_at_ns(NewExpiration());
   record.set_exporting(purpose == Purpose::kInitialCopy);
@@ -253,10 +273,10 @@ absl::Status StreamSource::AddStream(const Source& source, const wire::OpenReque
 }
 
 absl::StatusOr<wire::OpenResponse> StreamSource::OpenNew(const Source& source, const wire::OpenRequest& request,
-                                                         std::stop_token stop) {
+                                                         const StreamUser& user, std::stop_token stop) {
   RETURN_IF_ERROR(options_.wait_swept(TenantId(source.tenant.id()), stop));  // R7
   const StreamId stream(store_->random()->NextNonZero());
-  RETURN_IF_ERROR(AddStream(source, request, stream, store_->visible(), Purpose::kInitialCopy));
+  RETURN_IF_ERROR(AddStream(source, request, user, stream, store_->visible(), Purpose::kInitialCopy));
   std::error_code error;
   fs::create_directories(ExportsRoot(store_), error);
   absl::StatusOr<TransferManifest> manifest = ExportKeyspace(store_, source.keyspace, ExportDir(store_, stream));
@@ -315,16 +335,29 @@ absl::StatusOr<wire::OpenResponse> StreamSource::ExplainFailback(const Source& s
   return response;
 }
 
-absl::StatusOr<wire::OpenResponse> StreamSource::OpenFailback(const Source& source, const wire::OpenRequest& request) {
+absl::StatusOr<wire::OpenResponse> StreamSource::OpenFailback(const Source& source, const wire::OpenRequest& request,
+                                                              const StreamUser& user) {
   ASSIGN_OR_RETURN(const Timestamp point, JudgeFailback(source, request));
   const StreamId stream(store_->random()->NextNonZero());
-  RETURN_IF_ERROR(AddStream(source, request, stream, point, Purpose::kFailback));
+  RETURN_IF_ERROR(AddStream(source, request, user, stream, point, Purpose::kFailback));
   Log(LogLevel::kInfo, "stream.failback_opened", "stream={} vc={} destination={} point={}", StreamText(stream),
       source.tenant.name(), request.destination_tenant(), FormatHlc(point));
   return Answer(source, stream, point);
 }
 
-absl::StatusOr<wire::OpenResponse> StreamSource::OpenAgain(const Source& source, const wire::OpenRequest& request) {
+// By its owner, or by an administrator, who owns it from then on. So does whoever comes first to one without an owner.
+absl::Status StreamSource::TakeOver(const catalog::StreamRecord& record, const StreamUser& user) {
+  if (record.owner() == user.name) return absl::OkStatus();
+  Log(LogLevel::kInfo, "stream.taken_over", "stream={} from=\"{}\" to=\"{}\"", StreamText(StreamId(record.stream_id())),
+      record.owner(), user.name);
+  return UpdateStream(store_, StreamId(record.stream_id()), [&](MetaUpdate&, catalog::StreamRecord& now) {
+    now.set_owner(user.name);
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<wire::OpenResponse> StreamSource::OpenAgain(const Source& source, const wire::OpenRequest& request,
+                                                           const StreamUser& user) {
   const StreamId stream(request.stream_id());
   ASSIGN_OR_RETURN(const catalog::StreamRecord record, LoadStream(store_, stream));
   const bool same_destination = record.destination_cluster_id() == request.destination_cluster_id();
@@ -332,6 +365,12 @@ absl::StatusOr<wire::OpenResponse> StreamSource::OpenAgain(const Source& source,
     return SqlError(sqlstate::kObjectNotInPrerequisiteState,
                     fmt::format("replication stream {} is not a running stream of tenant \"{}\" to this standby",
                                 StreamText(stream), source.tenant.name()));
+  }
+  if (!record.owner().empty() && record.owner() != user.name && !user.admin) {
+    return NotOwner(
+        record, user,
+        "Give the user who began the stream in the connection string, or one who has admin: such a user takes it "
+        "over.");
   }
   RETURN_IF_ERROR(CheckSettled(source.tenant));
   const Ancestry ancestry = FromWire(source.tenant.ancestry());
@@ -344,6 +383,7 @@ absl::StatusOr<wire::OpenResponse> StreamSource::OpenAgain(const Source& source,
     // The files hold history as of the export: what left it since is of no use.
     RETURN_IF_ERROR(JudgeResume(ancestry, FromWire(record.export_ancestry()), {record.manifest().copied_upto()}));
     RETURN_IF_ERROR(CheckReadyAgain(source.tenant));
+    RETURN_IF_ERROR(TakeOver(record, user));
     RETURN_IF_ERROR(Touch(stream, std::nullopt));
     wire::OpenResponse response = Answer(source, stream, {record.manifest().copied_from()});
     *response.mutable_manifest() = record.manifest();
@@ -354,6 +394,7 @@ absl::StatusOr<wire::OpenResponse> StreamSource::OpenAgain(const Source& source,
   const Timestamp kept = std::max(source.keyspace->state()->floor, Timestamp{record.protected_at()});
   if (frontier < kept) return HistoryReleased(source.tenant.name(), frontier, kept);
   RETURN_IF_ERROR(CheckReadyAgain(source.tenant));
+  RETURN_IF_ERROR(TakeOver(record, user));
   RETURN_IF_ERROR(store_->UpdateMeta([&](MetaUpdate& update) { return EndPromise(update, record); }));
   RETURN_IF_ERROR(Touch(stream, std::nullopt));
   return Answer(source, stream, frontier);
@@ -401,12 +442,13 @@ absl::Status StreamSource::FinishExport(StreamId stream) {
   return absl::OkStatus();
 }
 
-absl::Status StreamSource::ServeSubscription(const wire::SubscribeRequest& request, FrameTransport& transport,
-                                             std::stop_token stop) {
+absl::Status StreamSource::ServeSubscription(const wire::SubscribeRequest& request, const StreamUser& user,
+                                             FrameTransport& transport, std::stop_token stop) {
   const StreamId stream(request.stream_id());
   ASSIGN_OR_RETURN(const catalog::StreamRecord found, LoadStream(store_, stream));
   const StreamRegistry::Registration registration(&registry_, TenantId(found.tenant_id()), stream, std::move(stop));
   ASSIGN_OR_RETURN(const catalog::StreamRecord record, LoadStream(store_, stream));
+  RETURN_IF_ERROR(CheckOwner(record, user, request.destination_cluster_id()));
   RETURN_IF_ERROR(CheckCurrent(record));
   if (request.copy_finished() && record.has_manifest()) RETURN_IF_ERROR(FinishExport(stream));
   SubscriptionOptions options;
@@ -418,21 +460,25 @@ absl::Status StreamSource::ServeSubscription(const wire::SubscribeRequest& reque
   return anabranch::ServeSubscription(std::move(options), transport, registration.token());
 }
 
-absl::Status StreamSource::ServeCopy(const wire::CopyRequest& request, FrameTransport& transport, std::stop_token stop) {
+absl::Status StreamSource::ServeCopy(const wire::CopyRequest& request, const StreamUser& user, FrameTransport& transport,
+                                     std::stop_token stop) {
   const StreamId stream(request.stream_id());
   ASSIGN_OR_RETURN(const catalog::StreamRecord found, LoadStream(store_, stream));
   const StreamRegistry::Registration registration(&registry_, TenantId(found.tenant_id()), stream, std::move(stop));
   ASSIGN_OR_RETURN(const catalog::StreamRecord record, LoadStream(store_, stream));
+  RETURN_IF_ERROR(CheckOwner(record, user, request.destination_cluster_id()));
   RETURN_IF_ERROR(CheckCurrent(record));
   RETURN_IF_ERROR(CheckKnownFile(record, request));
   RETURN_IF_ERROR(Touch(stream, std::nullopt));
   return anabranch::ServeCopy(ExportDir(store_, stream), request, transport, registration.token());
 }
 
-absl::StatusOr<wire::FinishResponse> StreamSource::Finish(const wire::FinishRequest& request) {
+absl::StatusOr<wire::FinishResponse> StreamSource::Finish(const wire::FinishRequest& request, const StreamUser& user) {
   const StreamId stream(request.stream_id());
   ASSIGN_OR_RETURN(const std::optional<std::string> there, store_->GetMeta(StreamKey(stream)));
   if (!there) return wire::FinishResponse();  // it is over already
+  ASSIGN_OR_RETURN(const catalog::StreamRecord found, LoadStream(store_, stream));
+  RETURN_IF_ERROR(CheckOwner(found, user, request.destination_cluster_id()));
   if (!request.promoted()) {
     RETURN_IF_ERROR(Forget(stream));
     return wire::FinishResponse();

@@ -4,6 +4,11 @@
 // One StreamRecord per stream. Its protection is made durable before anything relies on it, raised only after the standby's
 // durable acknowledgements (R11), and released when the standby finished, or was silent for the expiration window.
 //
+// Owners. A stream belongs to the user who opened it and to the cluster it was opened for: nobody else goes on with it,
+// subscribes to it or finishes it (42501). An administrator takes it over by opening it again for the same cluster, so that
+// the user of a connection string can be replaced. A stream without an owner, made by a program that kept none, is owned by
+// who opens it next.
+//
 // Promises (R13). A stream opened for a failback is promised: it stands in the source's own TenantRecord until the standby
 // opens it again (its failback is journaled, so it is nobody's source), gives it up, asks anew, or is forgotten. While a
 // virtual cluster has promised a stream it begins no failback (tenant/failback.h), so two that fail back to each other at
@@ -23,6 +28,7 @@
 #include "stream/wire.pb.h"
 #include "tenant/catalog.h"
 #include "tenant/stream_registry.h"
+#include "tenant/stream_user.h"
 
 namespace anabranch {
 
@@ -44,10 +50,12 @@ class StreamSource {
   // Forgets streams that were silent for too long and releases their history.
   absl::Status ExpireSilent();
 
-  absl::StatusOr<wire::OpenResponse> Open(const wire::OpenRequest& request, std::stop_token stop);
-  absl::Status ServeSubscription(const wire::SubscribeRequest& request, FrameTransport& transport, std::stop_token stop);
-  absl::Status ServeCopy(const wire::CopyRequest& request, FrameTransport& transport, std::stop_token stop);
-  absl::StatusOr<wire::FinishResponse> Finish(const wire::FinishRequest& request);
+  absl::StatusOr<wire::OpenResponse> Open(const wire::OpenRequest& request, const StreamUser& user, std::stop_token stop);
+  absl::Status ServeSubscription(const wire::SubscribeRequest& request, const StreamUser& user, FrameTransport& transport,
+                                 std::stop_token stop);
+  absl::Status ServeCopy(const wire::CopyRequest& request, const StreamUser& user, FrameTransport& transport,
+                         std::stop_token stop);
+  absl::StatusOr<wire::FinishResponse> Finish(const wire::FinishRequest& request, const StreamUser& user);
 
   // Ends the connections that read this virtual cluster and returns when they are gone.
   void EndStreams(TenantId tenant) { registry_.EndTenant(tenant); }
@@ -75,16 +83,20 @@ class StreamSource {
     KeyspaceRef keyspace;
   };
   absl::StatusOr<Source> FindSource(const std::string& name);
-  absl::StatusOr<wire::OpenResponse> OpenNew(const Source& source, const wire::OpenRequest& request, std::stop_token stop);
+  absl::StatusOr<wire::OpenResponse> OpenNew(const Source& source, const wire::OpenRequest& request, const StreamUser& user,
+                                             std::stop_token stop);
   absl::StatusOr<Timestamp> JudgeFailback(const Source& source, const wire::OpenRequest& request);
   absl::StatusOr<wire::OpenResponse> ExplainFailback(const Source& source, const wire::OpenRequest& request,
                                                      std::stop_token stop);
-  absl::StatusOr<wire::OpenResponse> OpenFailback(const Source& source, const wire::OpenRequest& request);
-  absl::StatusOr<wire::OpenResponse> OpenAgain(const Source& source, const wire::OpenRequest& request);
+  absl::StatusOr<wire::OpenResponse> OpenFailback(const Source& source, const wire::OpenRequest& request,
+                                                  const StreamUser& user);
+  absl::StatusOr<wire::OpenResponse> OpenAgain(const Source& source, const wire::OpenRequest& request,
+                                               const StreamUser& user);
   enum class Purpose { kInitialCopy, kFailback };
-  absl::Status AddStream(const Source& source, const wire::OpenRequest& request, StreamId stream, Timestamp protect,
-                         Purpose purpose);
+  absl::Status AddStream(const Source& source, const wire::OpenRequest& request, const StreamUser& user, StreamId stream,
+                         Timestamp protect, Purpose purpose);
   wire::OpenResponse Answer(const Source& source, StreamId stream, Timestamp start_at);
+  absl::Status TakeOver(const catalog::StreamRecord& record, const StreamUser& user);
   absl::Status Touch(StreamId stream, std::optional<Timestamp> retained);
   absl::Status Forget(StreamId stream);
   absl::Status CheckNotPreparing(const catalog::TenantRecord& tenant);

@@ -27,10 +27,13 @@
 
 namespace anabranch {
 
+inline const StreamUser kRoot{.name = "root", .admin = true};
+
 // What a test does to a server between the answer to an OPEN and its way back.
 struct OpenHook {
-  std::function<void()> answered;  // called on the connection's thread; may be null
-  int opens_left = INT_MAX;        // after that many, every connection ends at its next request
+  std::function<void()> answered = nullptr;  // called on the connection's thread; may be null
+  int opens_left = INT_MAX;                  // after that many, every connection ends at its next request
+  StreamUser user = kRoot;                   // as whom every connection has logged in
 };
 
 // Answers REPLICATION_STREAM statements for one VirtualClusters.
@@ -74,19 +77,19 @@ class TestServer {
   }
   absl::Status Answer(TestConnection& connection, const std::string& query, const std::stop_token& stop) {
     if (query.find("STREAM OPEN") != std::string::npos) {
-      const auto response = clusters_->OpenStream(Parse<wire::OpenRequest>(query), stop);
+      const auto response = clusters_->OpenStream(Parse<wire::OpenRequest>(query), hook_.user, stop);
       --opens_left_;
       if (hook_.answered) hook_.answered();
       return Row(connection, response);
     }
     if (query.find("STREAM FINISH") != std::string::npos) {
-      return Row(connection, clusters_->FinishStream(Parse<wire::FinishRequest>(query)));
+      return Row(connection, clusters_->FinishStream(Parse<wire::FinishRequest>(query), hook_.user));
     }
     RETURN_IF_ERROR(connection.Put('W', std::string(3, '\0')));
     if (query.find("STREAM COPY") != std::string::npos) {
-      RETURN_IF_ERROR(clusters_->ServeCopy(Parse<wire::CopyRequest>(query), connection, stop));
+      RETURN_IF_ERROR(clusters_->ServeCopy(Parse<wire::CopyRequest>(query), hook_.user, connection, stop));
     } else {
-      RETURN_IF_ERROR(clusters_->ServeSubscription(Parse<wire::SubscribeRequest>(query), connection, stop));
+      RETURN_IF_ERROR(clusters_->ServeSubscription(Parse<wire::SubscribeRequest>(query), hook_.user, connection, stop));
     }
     RETURN_IF_ERROR(connection.Put('c', ""));
     while (!connection.copy_done()) {

@@ -233,22 +233,24 @@ absl::StatusOr<VirtualClusters::FingerprintRow> VirtualClustersImpl::ShowFingerp
   return row;
 }
 
-absl::StatusOr<wire::OpenResponse> VirtualClustersImpl::OpenStream(const wire::OpenRequest& request, std::stop_token stop) {
-  return source_.Open(request, std::move(stop));
+absl::StatusOr<wire::OpenResponse> VirtualClustersImpl::OpenStream(const wire::OpenRequest& request, const StreamUser& user,
+                                                                   std::stop_token stop) {
+  return source_.Open(request, user, std::move(stop));
 }
 
-absl::Status VirtualClustersImpl::ServeSubscription(const wire::SubscribeRequest& request, FrameTransport& transport,
-                                                    std::stop_token stop) {
-  return source_.ServeSubscription(request, transport, std::move(stop));
+absl::Status VirtualClustersImpl::ServeSubscription(const wire::SubscribeRequest& request, const StreamUser& user,
+                                                    FrameTransport& transport, std::stop_token stop) {
+  return source_.ServeSubscription(request, user, transport, std::move(stop));
 }
 
-absl::Status VirtualClustersImpl::ServeCopy(const wire::CopyRequest& request, FrameTransport& transport,
-                                            std::stop_token stop) {
-  return source_.ServeCopy(request, transport, std::move(stop));
+absl::Status VirtualClustersImpl::ServeCopy(const wire::CopyRequest& request, const StreamUser& user,
+                                            FrameTransport& transport, std::stop_token stop) {
+  return source_.ServeCopy(request, user, transport, std::move(stop));
 }
 
-absl::StatusOr<wire::FinishResponse> VirtualClustersImpl::FinishStream(const wire::FinishRequest& request) {
-  return source_.Finish(request);
+absl::StatusOr<wire::FinishResponse> VirtualClustersImpl::FinishStream(const wire::FinishRequest& request,
+                                                                       const StreamUser& user) {
+  return source_.Finish(request, user);
 }
 
 }  // namespace anabranch

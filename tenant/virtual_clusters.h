@@ -27,6 +27,7 @@
 #include "stream/wire.pb.h"
 #include "tenant/lifecycle.h"
 #include "tenant/spec.h"
+#include "tenant/stream_user.h"
 
 namespace anabranch {
 
@@ -172,11 +173,14 @@ class VirtualClusters {
   virtual absl::StatusOr<ServedVirtualCluster> Connect(const std::string& name) = 0;
 
   // --- The source's side of a stream (REPLICATION_STREAM ... on a `system` session) ---
-  virtual absl::StatusOr<wire::OpenResponse> OpenStream(const wire::OpenRequest& request, std::stop_token stop) = 0;
-  virtual absl::Status ServeSubscription(const wire::SubscribeRequest& request, FrameTransport& transport,
-                                         std::stop_token stop) = 0;
-  virtual absl::Status ServeCopy(const wire::CopyRequest& request, FrameTransport& transport, std::stop_token stop) = 0;
-  virtual absl::StatusOr<wire::FinishResponse> FinishStream(const wire::FinishRequest& request) = 0;
+  // 42501 for a stream of another user or another destination (tenant/stream_source.h).
+  virtual absl::StatusOr<wire::OpenResponse> OpenStream(const wire::OpenRequest& request, const StreamUser& user,
+                                                        std::stop_token stop) = 0;
+  virtual absl::Status ServeSubscription(const wire::SubscribeRequest& request, const StreamUser& user,
+                                         FrameTransport& transport, std::stop_token stop) = 0;
+  virtual absl::Status ServeCopy(const wire::CopyRequest& request, const StreamUser& user, FrameTransport& transport,
+                                 std::stop_token stop) = 0;
+  virtual absl::StatusOr<wire::FinishResponse> FinishStream(const wire::FinishRequest& request, const StreamUser& user) = 0;
 };
 
 }  // namespace anabranch

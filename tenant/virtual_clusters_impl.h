@@ -92,11 +92,13 @@ class VirtualClustersImpl final : public VirtualClusters {
 
   absl::StatusOr<ServedVirtualCluster> Connect(const std::string& name) override;
 
-  absl::StatusOr<wire::OpenResponse> OpenStream(const wire::OpenRequest& request, std::stop_token stop) override;
-  absl::Status ServeSubscription(const wire::SubscribeRequest& request, FrameTransport& transport,
+  absl::StatusOr<wire::OpenResponse> OpenStream(const wire::OpenRequest& request, const StreamUser& user,
+                                                std::stop_token stop) override;
+  absl::Status ServeSubscription(const wire::SubscribeRequest& request, const StreamUser& user, FrameTransport& transport,
                                  std::stop_token stop) override;
-  absl::Status ServeCopy(const wire::CopyRequest& request, FrameTransport& transport, std::stop_token stop) override;
-  absl::StatusOr<wire::FinishResponse> FinishStream(const wire::FinishRequest& request) override;
+  absl::Status ServeCopy(const wire::CopyRequest& request, const StreamUser& user, FrameTransport& transport,
+                         std::stop_token stop) override;
+  absl::StatusOr<wire::FinishResponse> FinishStream(const wire::FinishRequest& request, const StreamUser& user) override;
 
  private:
   // One statement's turn on a virtual cluster, and its record as of then.

@@ -48,6 +48,8 @@ class Session final : public SqlSession {
         settings_(context_.user, context_.admin ? UserKind::kAdmin : UserKind::kOrdinary),
         block_(context_.transaction) {}
 
+  const SessionContext& context() const override { return context_; }
+
   absl::StatusOr<std::vector<StatementRef>> Parse(std::string_view text) override {
     absl::StatusOr<std::vector<StatementRef>> statements = ParseStatements(text);
     if (!statements.ok()) FailBlock();

@@ -69,6 +69,8 @@ class SqlSession {
   static std::unique_ptr<SqlSession> Create(SessionContext context);
   virtual ~SqlSession() = default;  // rolls back
 
+  virtual const SessionContext& context() const = 0;  // whose it is, and where
+
   // Splits and parses a query string. 42601 for what does not parse, 0A000 naming what is not supported, 54000 beyond
   // kStatementBytesMax. An empty string gives no statements.
   virtual absl::StatusOr<std::vector<StatementRef>> Parse(std::string_view text) = 0;

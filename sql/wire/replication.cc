@@ -4,6 +4,7 @@
 
 #include "base/coding.h"
 #include "base/status.h"
+#include "sql/stored/system_privilege.h"
 #include "stream/frame.h"
 #include "stream/transport.h"
 
@@ -129,26 +130,35 @@ absl::Status Stream(const SessionParts& parts, const Serve& serve) {
   return absl::OkStatus();
 }
 
+// At every verb: a running stream whose user lost the privilege ends at its next one.
+absl::StatusOr<StreamUser> CheckUser(const SessionContext& session) {
+  ASSIGN_OR_RETURN(const Identity identity, ReadIdentity(session.transaction, session.user));
+  RETURN_IF_ERROR(CheckSystemPrivilege(identity, SystemPrivilege::kReplicationSource));
+  return StreamUser{.name = session.user, .admin = identity.admin};
+}
+
 absl::Status Run(const StreamCommand& command, const SessionParts& parts, VirtualClusters& clusters, std::stop_token stop) {
+  ASSIGN_OR_RETURN(const StreamUser user, CheckUser(parts.sql.context()));
   if (command.verb == "OPEN") {
     ASSIGN_OR_RETURN(const auto request, ParseRequest<wire::OpenRequest>(command));
-    ASSIGN_OR_RETURN(const wire::OpenResponse response, clusters.OpenStream(request, stop));
+    ASSIGN_OR_RETURN(const wire::OpenResponse response, clusters.OpenStream(request, user, stop));
     Answer(parts, response.SerializeAsString());
     return absl::OkStatus();
   }
   if (command.verb == "FINISH") {
     ASSIGN_OR_RETURN(const auto request, ParseRequest<wire::FinishRequest>(command));
-    ASSIGN_OR_RETURN(const wire::FinishResponse response, clusters.FinishStream(request));
+    ASSIGN_OR_RETURN(const wire::FinishResponse response, clusters.FinishStream(request, user));
     Answer(parts, response.SerializeAsString());
     return absl::OkStatus();
   }
   if (command.verb == "COPY") {
     ASSIGN_OR_RETURN(const auto request, ParseRequest<wire::CopyRequest>(command));
-    return Stream(parts, [&](FrameTransport& transport) { return clusters.ServeCopy(request, transport, stop); });
+    return Stream(parts, [&](FrameTransport& transport) { return clusters.ServeCopy(request, user, transport, stop); });
   }
   if (command.verb == "SUBSCRIBE") {
     ASSIGN_OR_RETURN(const auto request, ParseRequest<wire::SubscribeRequest>(command));
-    return Stream(parts, [&](FrameTransport& transport) { return clusters.ServeSubscription(request, transport, stop); });
+    return Stream(parts,
+                  [&](FrameTransport& transport) { return clusters.ServeSubscription(request, user, transport, stop); });
   }
   return SqlError(sqlstate::kSyntaxError, fmt::format("unknown command REPLICATION_STREAM {}", command.verb));
 }
