@@ -17,6 +17,7 @@ class Executor : public SystemStatements {
 
   absl::StatusOr<std::string> Run(const SystemStatement& statement, const SessionContext& session, ResultSink& sink,
                                   std::stop_token stop) override {
+    RETURN_IF_ERROR(CheckMayRun(InfoOf(statement), session));
     const Running running{statement, session, *clusters_, sink, std::move(stop)};
     return std::visit([&](const auto& shape) { return RunStatement(shape, running); },
                       static_cast<const SystemStatement::variant&>(statement));

@@ -22,7 +22,7 @@ class SystemStatements {
   virtual ~SystemStatements() = default;
   // The columns, without running anything.
   virtual std::vector<ColumnDescription> Describe(const SystemStatement& statement) = 0;
-  // `session`: who runs it. Streams rows to the sink and returns the command tag.
+  // `session`: who runs it; 42501 for who may not. Streams rows to the sink and returns the command tag.
   virtual absl::StatusOr<std::string> Run(const SystemStatement& statement, const SessionContext& session, ResultSink& sink,
                                           std::stop_token stop) = 0;
 };

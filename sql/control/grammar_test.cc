@@ -359,7 +359,7 @@ TEST(GrammarTest, Privileges) {
   EXPECT_EQ(privilege("ALTER VIRTUAL CLUSTER a START REPLICATION OF b ON 'uri'"),
             StatementPrivilege::kManageVirtualClusterAndReplicationDest);
   EXPECT_EQ(privilege("EXPLAIN ALTER VIRTUAL CLUSTER a START REPLICATION OF b ON 'uri'"),
-            StatementPrivilege::kManageVirtualClusterAndReplicationDest);
+            StatementPrivilege::kManageVirtualCluster);
   EXPECT_EQ(privilege("SHOW LOST WRITES FROM VIRTUAL CLUSTER a"), StatementPrivilege::kAdmin);
   EXPECT_EQ(privilege("SET CLUSTER SETTING a = 1"), StatementPrivilege::kAdmin);
   EXPECT_EQ(privilege("GRANT SYSTEM MANAGEVIRTUALCLUSTER TO a"), StatementPrivilege::kAdmin);

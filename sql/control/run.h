@@ -28,6 +28,9 @@ struct Running {
 using CommandTag = absl::StatusOr<std::string>;
 using Columns = std::vector<ColumnDescription>;
 
+// Before anything else of a statement: 42501 names the user and what it lacks at this moment, as the keyspace of `system`
+// says. In run_grant.cc.
+absl::Status CheckMayRun(const StatementInfo& info, const SessionContext& session);
 absl::Status NotSupportedYet(std::string_view what, std::string hint = "");
 // The columns of the statement's rows, without running it.
 Columns Describe(const SystemStatement& statement);
@@ -67,6 +70,11 @@ Columns ColumnsOf(const ExplainSystemStatement& explain);
 // run_lost_writes.cc
 CommandTag RunStatement(const ShowLostWrites& show, const Running& running);
 Columns ColumnsOf(const ShowLostWrites& show);
+
+// run_grant.cc
+CommandTag RunStatement(const ChangeSystemGrants& change, const Running& running);
+CommandTag RunStatement(const ShowSystemGrants& show, const Running& running);
+Columns ColumnsOf(const ShowSystemGrants& show);
 
 // --- The actions of ALTER VIRTUAL CLUSTER ---
 template <typename Action>

@@ -29,7 +29,10 @@ StatementInfo Of(const UndoCompleteReplication&) { return Alter("ALTER VIRTUAL C
 StatementInfo Of(const StartReplication&) {
   return Alter("ALTER VIRTUAL CLUSTER ... START REPLICATION", kManageVirtualClusterAndReplicationDest);
 }
-StatementInfo Of(const SetReplication&) { return Alter("ALTER VIRTUAL CLUSTER ... SET REPLICATION"); }
+StatementInfo Of(const SetReplication& set) {
+  return Alter("ALTER VIRTUAL CLUSTER ... SET REPLICATION",
+               set.source_uri ? kManageVirtualClusterAndReplicationDest : kManageVirtualCluster);
+}
 StatementInfo Of(const Switchover&) { return Alter("ALTER VIRTUAL CLUSTER ... SWITCHOVER"); }
 StatementInfo Of(const VerifyVirtualCluster&) { return Alter("ALTER VIRTUAL CLUSTER ... VERIFY"); }
 StatementInfo Of(const ResetData&) { return Alter("ALTER VIRTUAL CLUSTER ... RESET DATA"); }
@@ -108,9 +111,8 @@ StatementInfo Of(const CreateVirtualCluster& create) {
 StatementInfo Of(const AlterVirtualCluster& alter) {
   return std::visit([](const auto& action) { return Of(action); }, alter.action);
 }
-StatementInfo Of(const ExplainSystemStatement& explain) {
-  return {"EXPLAIN", "EXPLAIN", InfoOf(*explain.statement).privilege, kReads};
-}
+// Whatever is explained: nothing is started.
+StatementInfo Of(const ExplainSystemStatement&) { return {"EXPLAIN", "EXPLAIN", kManageVirtualCluster, kReads}; }
 
 }  // namespace
 

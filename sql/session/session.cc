@@ -7,6 +7,7 @@
 #include "sql/catalog/relation.h"
 #include "sql/control/executor.h"
 #include "sql/control/statement.h"
+#include "sql/control/statement_info.h"
 #include "sql/parse/parse.h"
 #include "sql/parse/statement.h"
 #include "sql/parse/tree.h"
@@ -281,9 +282,16 @@ class Session final : public SqlSession {
 
   absl::StatusOr<std::string> ExecuteSystem(const Call& call) {
     if (context_.system == nullptr) return NotInSystem();
-    if (block_.explicit_block() && !ReturnsRows(*call.statement().system)) {
+    const StatementInfo info = InfoOf(*call.statement().system);
+    const bool begun = block_.explicit_block() || block_.transaction() != nullptr;
+    const bool read_only = begun ? block_.read_only() : settings_.current().default_read_only();
+    if (!info.reads_only && read_only) {
+      return SqlError(sqlstate::kReadOnlySqlTransaction,
+                      fmt::format("cannot execute {} in a read-only transaction", info.command));
+    }
+    if (!info.reads_only && block_.explicit_block()) {
       return SqlError(sqlstate::kActiveSqlTransaction,
-                      "a statement on virtual clusters cannot run inside a transaction block");
+                      fmt::format("{} cannot run inside a transaction block", info.command));
     }
     return context_.system->Run(*call.statement().system, context_, call.sink, call.stop);
   }
