@@ -298,6 +298,12 @@ Scenario Clone() {
                        ASSIGN_OR_RETURN(const KeyspaceRef clone, CloneKeyspace(store.store(), store.Find("standby")));
                        return store.Publish(clone, "clone");
                      }},
+                    {"clone as of a past moment",
+                     [](FaultStore& store, Memory&) -> absl::Status {
+                       ASSIGN_OR_RETURN(const KeyspaceRef clone,
+                                        CloneKeyspace(store.store(), store.Find("standby"), Timestamp{25}));
+                       return store.Publish(clone, "earlier");
+                     }},
                     CommitStep("clone", {{"k1", Put("mine")}})}};
 }
 

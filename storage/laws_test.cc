@@ -1,4 +1,4 @@
-// The laws of cost: promote, undo, catch-up, garbage collection and drop do the same work for the same change, whatever
+// The laws of cost: promote, undo, catch-up, garbage collection, clone and drop do the same work for the same change, whatever
 // lies under it, and whether it was compacted or not. Judged on operations and bytes, never on time.
 #include <array>
 #include <cmath>
@@ -44,12 +44,10 @@ struct Work {
   }
 };
 
-enum class Law { kPromote, kUndo, kCatchUp, kCollect, kDrop };
-constexpr std::pair<Law, const char*> kLaws[] = {{Law::kPromote, "promote"},
-                                                 {Law::kUndo, "undo"},
-                                                 {Law::kCatchUp, "catch-up"},
-                                                 {Law::kCollect, "garbage collection"},
-                                                 {Law::kDrop, "drop"}};
+enum class Law { kPromote, kUndo, kCatchUp, kCollect, kClone, kDrop };
+constexpr std::pair<Law, const char*> kLaws[] = {{Law::kPromote, "promote"},  {Law::kUndo, "undo"},
+                                                 {Law::kCatchUp, "catch-up"}, {Law::kCollect, "garbage collection"},
+                                                 {Law::kClone, "clone"},      {Law::kDrop, "drop"}};
 
 // A standby with `scale` times the data and, above it, the change.
 class Subject {
@@ -142,6 +140,12 @@ class Subject {
         Must(collected.status());
         EXPECT_EQ(collected->versions, kChangedVersions);  // what the change superseded
         return;
+      }
+      case Law::kClone: {
+        const auto clone = CloneKeyspace(store, keyspace, before_);
+        Must(clone.status());
+        EXPECT_EQ((*clone)->state()->hidden.size(), 1u);
+        return Must(store->DropKeyspace(*clone));
       }
       case Law::kDrop:
         return Drop(keyspace);

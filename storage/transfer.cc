@@ -145,6 +145,13 @@ absl::StatusOr<KeyspaceRef> Adopt(RocksStore* store, const TransferManifest& man
       });
 }
 
+// What stays after an error the next start drops.
+void DropUnpublished(Store* store, const KeyspaceRef& keyspace) {
+  if (const absl::Status dropped = store->DropKeyspace(keyspace); !dropped.ok()) {
+    Log(LogLevel::kWarning, "transfer.drop_failed", "error=\"{}\"", MessageOf(dropped));
+  }
+}
+
 }  // namespace
 
 std::string TransferPath(const std::string& dir, const TransferFile& file) {
@@ -164,15 +171,13 @@ absl::StatusOr<KeyspaceRef> ImportKeyspace(Store* store, const TransferManifest&
   RETURN_IF_ERROR(CheckFiles(rocks, manifest, dir));
   ASSIGN_OR_RETURN(KeyspaceRef keyspace, Adopt(rocks, manifest, dir));
   if (absl::Status status = CheckIndexMatchesData(*keyspace, manifest.floor, manifest.copied_from); !status.ok()) {
-    if (absl::Status dropped = store->DropKeyspace(keyspace); !dropped.ok()) {
-      Log(LogLevel::kWarning, "transfer.drop_failed", "error=\"{}\"", MessageOf(dropped));
-    }
+    DropUnpublished(store, keyspace);
     return WithContext(std::move(status), "imported keyspace");
   }
   return keyspace;
 }
 
-absl::StatusOr<KeyspaceRef> CloneKeyspace(Store* store, const KeyspaceRef& keyspace) {
+absl::StatusOr<KeyspaceRef> CloneKeyspace(Store* store, const KeyspaceRef& keyspace, Timestamp upto) {
   RocksStore* const rocks = static_cast<RocksStore*>(store);
   ASSIGN_OR_RETURN(std::string scratch, rocks->NewScratchPath());
   const ScratchFolder folder(rocks->env(), std::move(scratch));
@@ -182,12 +187,14 @@ absl::StatusOr<KeyspaceRef> CloneKeyspace(Store* store, const KeyspaceRef& keysp
   // R7: whatever was hidden stays hidden, and so does what the files hold above S: half of a moment, or above a standby's
   // frontier.
   const std::vector<HiddenInterval> hidden = keyspace->state()->hidden;
-  RETURN_IF_ERROR(rocks->writer().Update([&](MetaUpdateImpl& update) {
+  absl::Status status = rocks->writer().Update([&](MetaUpdateImpl& update) {
     update.CarryHidden(clone, hidden);
-    update.Stage(clone).Hide(manifest.copied_from);
+    update.Stage(clone).Hide(std::min(upto, manifest.copied_from));
     return absl::OkStatus();
-  }));
-  return clone;
+  });
+  if (status.ok()) return clone;
+  DropUnpublished(store, clone);
+  return status;
 }
 
 }  // namespace anabranch

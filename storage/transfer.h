@@ -45,8 +45,9 @@ absl::StatusOr<TransferManifest> ExportKeyspace(Store* store, const KeyspaceRef&
 // damaged, of the wrong size, or if a version in (floor, S] lacks its index entry or an entry its version (R9).
 absl::StatusOr<KeyspaceRef> ImportKeyspace(Store* store, const TransferManifest& manifest, const std::string& dir);
 
-// A new unpublished keyspace of this store with the same contents, hidden intervals, floor and, if it is under ingestion,
-// everything above its frontier hidden (R7).
-absl::StatusOr<KeyspaceRef> CloneKeyspace(Store* store, const KeyspaceRef& keyspace);
+// A new unpublished keyspace of this store with the same contents, hidden intervals and floor. Hidden, too, is what lies
+// above `upto`, and above the frontier if it is under ingestion (R7). 22023 if `upto` is below the floor. On an error
+// nothing is left. Nobody who writes or ingests waits for it, but for a flush.
+absl::StatusOr<KeyspaceRef> CloneKeyspace(Store* store, const KeyspaceRef& keyspace, Timestamp upto = kTimestampMax);
 
 }  // namespace anabranch

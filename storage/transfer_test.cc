@@ -233,6 +233,29 @@ TEST_F(TransferTest, CloneOfAStandbyEndsAtItsFrontier) {
   EXPECT_EQ(ScanAt(keyspace, 30), "a=z@30 b=y@20");
 }
 
+TEST_F(TransferTest, CloneAsOfAPastMoment) {
+  const KeyspaceRef keyspace = NewKeyspace();
+  CommitPut(keyspace, "a", "old");
+  const Timestamp at = CommitPut(keyspace, "b", "v");
+  CommitPut(keyspace, "a", "new");
+  CommitPut(keyspace, "c", "v");
+  const auto clone = CloneKeyspace(store_.get(), keyspace, at);
+  ASSERT_TRUE(clone.ok()) << clone.status();
+  EXPECT_EQ(ScanAt(*clone, store_->visible().ns), ScanAt(keyspace, at.ns));
+  EXPECT_EQ(SweepHidden(store_.get(), *clone, Epoch(1), {}, nullptr)->versions, 2u);
+  EXPECT_EQ(ScanAt(*clone, store_->visible().ns), ScanAt(keyspace, at.ns));
+}
+
+TEST_F(TransferTest, CloneAsOfAMomentBelowTheFloorLeavesNothing) {
+  const KeyspaceRef keyspace = NewFilledKeyspace();
+  const Timestamp floor = store_->visible();
+  Update([&](MetaUpdate& update) { update.Stage(keyspace).RaiseFloor(floor); });
+  const size_t before = store_->Keyspaces().size();
+  EXPECT_EQ(SqlStateOf(CloneKeyspace(store_.get(), keyspace, floor.Prev()).status()), "22023");
+  EXPECT_EQ(store_->Keyspaces().size(), before);
+  EXPECT_TRUE(CloneKeyspace(store_.get(), keyspace, floor).ok());
+}
+
 TEST_F(TransferTest, CloneCarriesWhatIsHidden) {
   const KeyspaceRef keyspace = NewStandby();
   Ingest(keyspace, {PutAt("a", 10, "x"), PutAt("a", 20, "undone")}, 10);
