@@ -28,6 +28,17 @@ struct Ring {
   size_t bytes = 0;
   std::vector<ReaderState*> readers;
 
+  // What BytesAbove tells: everything since the ring was made, dropped or not.
+  struct Mark {
+    Timestamp upto;
+    uint64_t bytes;  // of the commits up to there
+  };
+  Timestamp since;
+  Timestamp newest;
+  uint64_t committed_bytes = 0;
+  uint64_t mark_bytes = kBehindMarkBytes;
+  std::deque<Mark> marks;
+
   uint64_t end() const { return first + entries.size(); }
 
   void DropFirst(std::vector<PublishedCommit>* dropped) {
@@ -41,6 +52,23 @@ struct Ring {
     for (const ReaderState* reader : readers) needed = std::min(needed, reader->next);
     while (first < needed) DropFirst(dropped);
   }
+  void Count(Timestamp ts, uint64_t payload_bytes) {
+    newest = ts;
+    committed_bytes += payload_bytes;
+    if (committed_bytes - (marks.empty() ? 0 : marks.back().bytes) < mark_bytes) return;
+    marks.push_back({ts, committed_bytes});
+    if (marks.size() < kBehindMarksMax) return;
+    for (size_t i = 0; 2 * i + 1 < marks.size(); ++i) marks[i] = marks[2 * i + 1];
+    marks.resize(marks.size() / 2);
+    mark_bytes *= 2;
+  }
+  std::optional<uint64_t> BytesAbove(Timestamp after) const {
+    if (after >= newest) return after >= since ? std::optional<uint64_t>(0) : std::nullopt;
+    const auto above =
+        std::upper_bound(marks.begin(), marks.end(), after, [](Timestamp ts, const Mark& mark) { return ts < mark.upto; });
+    if (above != marks.begin()) return committed_bytes - std::prev(above)->bytes;
+    return after >= since ? std::optional<uint64_t>(committed_bytes) : std::nullopt;
+  }
 };
 
 class Feed final : public LiveFeed {
@@ -49,6 +77,12 @@ class Feed final : public LiveFeed {
   ~Feed() override { store_->SetObserver(nullptr); }
 
   std::unique_ptr<LiveReader> Subscribe(const KeyspaceRef& keyspace, WakeEvent* wake) override;
+
+  std::optional<uint64_t> BytesAbove(const IncarnationId& incarnation, Timestamp after) override {
+    std::lock_guard lock(mutex_);
+    const auto found = rings_.find(incarnation);
+    return found == rings_.end() ? std::nullopt : found->second.BytesAbove(after);
+  }
 
   void OnPublished(const std::vector<PublishedCommit>& commits, Timestamp resolved) override {
     std::vector<PublishedCommit> dropped;  // outlives the lock: commits are freed without the mutex
@@ -77,6 +111,7 @@ class Feed final : public LiveFeed {
     const size_t bytes = sizeof(Entry) + commit.writes->memory_bytes();
     ring.entries.push_back({commit, bytes});
     ring.bytes += bytes;
+    ring.Count(commit.timestamp, commit.writes->payload_bytes());
     while (ring.bytes > kLiveFeedBytesMax) ring.DropFirst(dropped);
     for (ReaderState* reader : ring.readers) {
       if (!std::exchange(reader->signalled, true)) reader->wake->Signal();
@@ -109,7 +144,9 @@ std::unique_ptr<LiveReader> Feed::Subscribe(const KeyspaceRef& keyspace, WakeEve
   // Before the first tick: what is published after this instant is above `visible` and comes through OnPublished; what is
   // on its way there already is not above it, and Take skips it.
   if (resolved_.IsZero()) resolved_ = store_->visible();
-  Ring& ring = rings_[keyspace->incarnation()];
+  const auto [found, made] = rings_.try_emplace(keyspace->incarnation());
+  Ring& ring = found->second;
+  if (made) ring.since = resolved_;
   auto state = std::make_unique<ReaderState>(ReaderState{.next = ring.end(), .joined_at = resolved_, .wake = wake});
   ring.readers.push_back(state.get());
   return std::make_unique<Reader>(this, keyspace->incarnation(), std::move(state));

@@ -177,6 +177,47 @@ TEST_F(LiveFeedTest, ACommitLargerThanTheRingIsReadFromTheIndex) {
   EXPECT_GE(chunk.resolved, committed);
 }
 
+TEST_F(LiveFeedTest, BytesAboveAMoment) {
+  const IncarnationId& incarnation = keyspace_->incarnation();
+  EXPECT_EQ(feed_->BytesAbove(incarnation, store_->visible()), std::nullopt);  // nobody reads it
+  const Timestamp before = CommitPut(keyspace_, "k", "before");
+  Settle();
+  const auto reader = feed_->Subscribe(keyspace_, &wake_);
+  EXPECT_EQ(feed_->BytesAbove(incarnation, reader->joined_at()), 0u);
+  EXPECT_EQ(feed_->BytesAbove(incarnation, before.Prev()), std::nullopt);  // some of it was there before
+  const std::string value(kBehindMarkBytes, 'x');
+  std::vector<Timestamp> commits;
+  for (int i = 0; i < 4; ++i) commits.push_back(CommitPut(keyspace_, "k", value));
+  Settle();
+  for (const bool taken : {false, true}) {
+    EXPECT_EQ(feed_->BytesAbove(incarnation, commits.back()), 0u);
+    for (size_t i = 0; i < commits.size(); ++i) {
+      const uint64_t above = *feed_->BytesAbove(incarnation, commits[i]);
+      EXPECT_GE(above, (commits.size() - 1 - i) * value.size()) << i;
+      EXPECT_LE(above, (commits.size() - i) * (value.size() + 64)) << i;
+    }
+    if (!taken) reader->Take(SIZE_MAX);
+  }
+}
+
+TEST_F(LiveFeedTest, MarksStayFewHoweverMuchIsCommitted) {
+  const auto reader = feed_->Subscribe(keyspace_, &wake_);
+  WriteSet writes;
+  for (int i = 0; i < 4; ++i) writes["k" + std::to_string(i)] = {WriteKind::kPut, std::string(kBehindMarkBytes / 2, 'x')};
+  std::vector<Timestamp> commits;
+  for (size_t i = 0; i < kBehindMarksMax + 10; ++i) {
+    commits.push_back(CommitWrites(keyspace_, writes));
+    reader->Take(SIZE_MAX);
+  }
+  Settle();
+  const uint64_t each = *feed_->BytesAbove(keyspace_->incarnation(), reader->joined_at()) / commits.size();
+  for (const size_t left : {size_t{0}, size_t{3}, commits.size() / 2}) {
+    const uint64_t above = *feed_->BytesAbove(keyspace_->incarnation(), commits[commits.size() - 1 - left]);
+    EXPECT_GE(above, left * each);
+    EXPECT_LE(above, (left + 3) * each);
+  }
+}
+
 TEST_F(LiveFeedTest, KeyspacesAreApart) {
   KeyspaceRef other = NewKeyspace();
   const auto reader = feed_->Subscribe(keyspace_, &wake_);

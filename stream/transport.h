@@ -16,6 +16,9 @@ class FrameTransport {
  public:
   virtual ~FrameTransport() = default;
 
+  // The peer's address and port; empty if nobody knows.
+  virtual std::string PeerAddress() const { return ""; }
+
   // Hands the frame to the socket. Blocks while the peer takes nothing; `wake` set ends that wait with Cancelled. An error
   // means the connection is gone.
   virtual absl::Status Send(std::string_view frame, WakeEvent* wake) = 0;

@@ -1,5 +1,6 @@
 #include "sql/wire/connection.h"
 
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
@@ -49,6 +51,19 @@ PgConnection::PgConnection(int fd, WakeEvent* end_now, Clock* clock)
 }
 
 PgConnection::~PgConnection() { close(socket_); }
+
+std::string PgConnection::PeerAddress() const {
+  sockaddr_storage peer{};
+  socklen_t size = sizeof(peer);
+  std::array<char, NI_MAXHOST> host{};
+  std::array<char, NI_MAXSERV> port{};
+  auto* const address = reinterpret_cast<sockaddr*>(&peer);
+  if (getpeername(socket_, address, &size) != 0) return "";
+  constexpr int kAsNumbers = NI_NUMERICHOST | NI_NUMERICSERV;
+  if (getnameinfo(address, size, host.data(), host.size(), port.data(), port.size(), kAsNumbers) != 0) return "";
+  return peer.ss_family == AF_INET6 ? fmt::format("[{}]:{}", host.data(), port.data())
+                                    : fmt::format("{}:{}", host.data(), port.data());
+}
 
 absl::Status PgConnection::ClientGone(std::string_view why) {
   gone_ = true;

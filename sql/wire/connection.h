@@ -50,6 +50,9 @@ class PgConnection {
   // Before closing: sends what can be sent within kLastWordsTimeoutMs, whatever events are set.
   void FlushLastWords();
 
+  // "192.0.2.7:41122" or "[2001:db8::7]:41122"; empty if the socket has none.
+  std::string PeerAddress() const;
+
   // True once a read or write found the client gone: there is nobody to tell anything.
   bool gone() const { return gone_; }
 

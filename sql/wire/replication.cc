@@ -58,6 +58,8 @@ class CopyBothTransport : public FrameTransport {
     }
   }
 
+  std::string PeerAddress() const override { return parts_.connection.PeerAddress(); }
+
   bool finished() const { return finished_; }      // the peer said that it wants no more
   bool terminated() const { return terminated_; }  // and that it leaves
 
