@@ -121,9 +121,10 @@ void VirtualClustersImpl::HouseKeep(std::stop_token stop) {
   while (!stop.stop_requested()) {
     uint64_t wait_ms = kHousekeepingMs;
     absl::Status status = source_.ExpireSilent();
-    if (status.ok()) status = ReleaseFailoverProtections();
     if (status.ok()) status = EndUndoWindows(&wait_ms);
     if (status.ok()) status = TrimLedgers(store_, options_.lost_writes_bytes_max);
+    if (status.ok()) status = ReleaseForkProtections();
+    if (status.ok()) status = FinishDrops();
     if (!status.ok()) Log(LogLevel::kWarning, "catalog.housekeeping_failed", "error=\"{}\"", MessageOf(status));
     std::unique_lock lock(housekeeping_);
     housekeeping_due_.wait_for(lock, stop, std::chrono::milliseconds(wait_ms), [this] { return window_opened_; });
@@ -131,18 +132,34 @@ void VirtualClustersImpl::HouseKeep(std::stop_token stop) {
   }
 }
 
-absl::Status VirtualClustersImpl::ReleaseFailoverProtections() {
+// What failed in a DROP, which leaves its turn to us.
+absl::Status VirtualClustersImpl::FinishDrops() {
+  ASSIGN_OR_RETURN(const std::vector<catalog::TenantRecord> records, LoadTenants(store_));
+  for (const catalog::TenantRecord& record : records) {
+    if (StateOf(record) != DataState::kDropping) continue;
+    const std::shared_ptr<TenantRuntime> runtime = RuntimeOf(record);
+    const std::unique_lock turn(runtime->statements, std::try_to_lock);
+    if (turn.owns_lock()) RETURN_IF_ERROR(FinishDrop(record));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status VirtualClustersImpl::ReleaseForkProtections() {
   ASSIGN_OR_RETURN(const std::vector<catalog::TenantRecord> records, LoadTenants(store_));
   const uint64_t now_ns = store_->clock()->WallNs();
-  const auto is_due = [now_ns](const catalog::TenantRecord& record) {
-    return record.failover_protected_until_ns() != 0 && record.failover_protected_until_ns() < now_ns;
-  };
+  const auto is_due = [now_ns](uint64_t until_ns) { return until_ns != 0 && until_ns < now_ns; };
   for (const catalog::TenantRecord& record : records) {
-    if (!is_due(record)) continue;
+    if (!is_due(record.failover_protected_until_ns()) && !is_due(record.reset_protected_until_ns())) continue;
     RETURN_IF_ERROR(UpdateTenant(store_, TenantId(record.id()), [&](MetaUpdate& update, catalog::TenantRecord& now) {
-      if (!is_due(now)) return absl::OkStatus();
-      Unprotect(update, IncarnationId(now.incarnation()), kFailoverHolder);
-      now.clear_failover_protected_until_ns();
+      const IncarnationId incarnation(now.incarnation());
+      if (is_due(now.failover_protected_until_ns())) {
+        Unprotect(update, incarnation, kFailoverHolder);
+        now.clear_failover_protected_until_ns();
+      }
+      if (is_due(now.reset_protected_until_ns())) {
+        Unprotect(update, incarnation, kResetHolder);
+        now.clear_reset_protected_until_ns();
+      }
       return absl::OkStatus();
     }));
   }

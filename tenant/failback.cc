@@ -166,6 +166,8 @@ absl::Status JournalFailback(Store* store, const catalog::TenantRecord& record, 
     replication.set_stream_id(response.stream_id());
     replication.set_source_cluster_id(response.source_cluster_id());
     replication.set_retention_ns(request.retention_ns);
+    replication.set_created_at_ns(store->clock()->WallNs());
+    replication.set_created_by(request.user);
     replication.set_start_at(point.ns);
     replication.set_diverged_at(point.ns);
     replication.set_source_clock_offset_ns(static_cast<int64_t>(response.clock_ns() - store->clock()->WallNs()));

@@ -47,6 +47,7 @@ struct FailbackRequest {
   std::string source_name;
   std::string uri;
   uint64_t retention_ns = 0;
+  std::string user;  // who asked
 };
 
 // What this virtual cluster says of itself to its source to be.

@@ -172,6 +172,7 @@ absl::StatusOr<PublishedFailover> PublishFailover(Store* store, TenantId tenant,
     record.clear_undo_ended();
     record.mutable_replication()->set_phase(catalog::Replication::DONE);
     ForgetTarget(record.mutable_replication());
+    record.mutable_replication()->set_finished_at_ns(now_ns);
     return absl::OkStatus();
   }));
   Failpoint("failover.published");

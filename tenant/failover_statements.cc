@@ -36,6 +36,8 @@ std::string StatementOf(const catalog::FailoverReceipt& receipt) {
       return "CANCEL REPLICATION";
     case catalog::FailoverReceipt::UNDO:
       return "UNDO COMPLETE REPLICATION";
+    case catalog::FailoverReceipt::RESET:
+      return "RESET DATA";
     default:
       return "COMPLETE REPLICATION";
   }

@@ -112,6 +112,19 @@ absl::Status CheckStartReplication(std::string_view name, DataState state, Servi
   return absl::OkStatus();
 }
 
+absl::Status CheckResetData(std::string_view name, DataState state, ServiceMode mode) {
+  if (state != DataState::kReady) {
+    return WrongState(fmt::format("cannot reset data of tenant \"{}\" in state {}", name, ToString(state)),
+                      HowToGetReady(name, state));
+  }
+  if (mode != ServiceMode::kNone) {
+    return WrongState(fmt::format("cannot reset data of tenant \"{}\" in service mode {}; service mode must be none", name,
+                                  ToString(mode)),
+                      Alter(name, "STOP SERVICE"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckDrop(std::string_view name, DataState state, ServiceMode mode) {
   if (state == DataState::kDropping)
     return WrongState(fmt::format("tenant \"{}\" is already in data state dropping", name));
@@ -215,6 +228,12 @@ absl::Status CheckAllowed(LifecycleAction action, std::string_view name, DataSta
       return CheckServeSession(name, state, mode);
     case LifecycleAction::kServeStream:
       return CheckServeStream(name, state);
+    case LifecycleAction::kResetData:
+      return CheckResetData(name, state, mode);
+    case LifecycleAction::kClone:
+      if (state == DataState::kReady || IsReplicating(state)) return absl::OkStatus();
+      return WrongState(fmt::format("cannot clone tenant \"{}\" in state {}", name, ToString(state)),
+                        HowToGetReady(name, state));
   }
   CHECK(false, "unknown lifecycle action");
 }

@@ -7,6 +7,7 @@
 //   ready, service none             -> initializing (reverting) -> replicating          (START REPLICATION OF)
 //   the same, until it replicates   -> ready                                            (CANCEL REPLICATION)
 //   ready, promoted a moment ago    -> paused                                           (UNDO COMPLETE REPLICATION)
+//   ready, service none             -> ready, as it was at a past moment                (RESET DATA)
 //   any, service none               -> dropping -> gone
 #pragma once
 
@@ -51,6 +52,8 @@ enum class LifecycleAction {
   kServeSession,
   kServeStream,
   kSetSetting,
+  kResetData,
+  kClone,
 };
 
 // OK if the action is allowed for a virtual cluster in this state; otherwise an error that names it, the state and the

@@ -38,6 +38,10 @@ std::string ReasonOf(const absl::Status& why) {
   return fmt::format("{}. {}{}", MessageOf(why), hint, lasts ? " Then RESUME REPLICATION here." : "");
 }
 
+double PartDone(uint64_t done, uint64_t total) {
+  return total == 0 ? 1 : std::min(1.0, static_cast<double>(done) / static_cast<double>(total));
+}
+
 bool WantsJob(const catalog::TenantRecord& record) {
   const DataState state = StateOf(record);
   const catalog::Replication::Phase phase = record.replication().phase();
@@ -201,7 +205,8 @@ ReplicationJob::Attempt ReplicationJob::Copy(const catalog::TenantRecord& record
     copied = progress;
     constexpr int kMiBShift = 20;
     options_.progress->SetStep(
-        fmt::format("copying: {} of {} MiB", copied.bytes_done >> kMiBShift, copied.bytes_total >> kMiBShift));
+        fmt::format("copying: {} of {} MiB", copied.bytes_done >> kMiBShift, copied.bytes_total >> kMiBShift),
+        PartDone(copied.bytes_done, copied.bytes_total));
   };
   if (status.ok()) status = CopyFiles(record.replication().uri(), store_->cluster_id(), *response, dir, on_progress, stop);
   if (!status.ok()) return {Outcome::kRetry, std::move(status)};
@@ -280,7 +285,8 @@ ReplicationJob::Attempt ReplicationJob::Revert(const catalog::TenantRecord& reco
   const auto total = CountRange(store_, *keyspace, point, kTimestampMax.Prev(), stop);
   if (!total.ok()) return {Outcome::kRetry, total.status()};
   const auto on_batch = [&](const EraseProgress& done) {
-    options_.progress->SetStep(fmt::format("reverting: {} of {} versions", done.versions, total->versions));
+    options_.progress->SetStep(fmt::format("reverting: {} of {} versions", done.versions, total->versions),
+                               PartDone(done.versions, total->versions));
   };
   on_batch({});
   const auto undone = EraseRange(store_, *keyspace, *epoch, point, kTimestampMax.Prev(), stop, on_batch);
@@ -291,6 +297,7 @@ ReplicationJob::Attempt ReplicationJob::Revert(const catalog::TenantRecord& reco
         if (update.Before(*keyspace)->epoch != *epoch) return FencedError("the revert no longer owns the keyspace");
         update.Stage(*keyspace).SetIngesting(true, point);
         now.mutable_replication()->set_phase(catalog::Replication::STREAMING);
+        now.mutable_replication()->set_reverted_at_ns(store_->clock()->WallNs());
         return absl::OkStatus();
       });
   if (!status.ok()) return {Outcome::kRetry, std::move(status)};

@@ -16,6 +16,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -45,21 +46,28 @@ class ReplicationProgress {
     return last_error_;
   }
 
-  // What is done before the stream flows: "copying: 120 of 300 MiB", "reverting: 5000 of 7000 versions". Empty: nothing.
-  void SetStep(std::string step) {
+  // What is done before the stream flows: "copying: 120 of 300 MiB", "reverting: 5000 of 7000 versions", and how much of it
+  // is. Empty: nothing.
+  void SetStep(std::string step, std::optional<double> fraction = std::nullopt) {
     std::lock_guard lock(mutex_);
     step_ = std::move(step);
+    fraction_ = fraction;
   }
   std::string step() const {
     std::lock_guard lock(mutex_);
     return step_;
   }
+  std::optional<double> fraction() const {
+    std::lock_guard lock(mutex_);
+    return fraction_;
+  }
 
  private:
   std::atomic<int64_t> offset_ns_{0};
   mutable std::mutex mutex_;
-  std::string last_error_;  // guarded by mutex_
-  std::string step_;        // guarded by mutex_
+  std::string last_error_;          // guarded by mutex_
+  std::string step_;                // guarded by mutex_
+  std::optional<double> fraction_;  // guarded by mutex_
 };
 
 class ReplicationJob {

@@ -62,6 +62,8 @@ absl::Status VirtualClustersImpl::CreateFromReplication(const std::string& name,
   job->set_source_cluster_id(response.source_cluster_id());
   job->set_retention_ns(replication.retention_ns.value_or(kDefaultRetentionNs));
   job->set_start_at(response.start_at());
+  job->set_created_at_ns(store_->clock()->WallNs());
+  job->set_created_by(replication.user);
   job->set_source_clock_offset_ns(static_cast<int64_t>(response.clock_ns() - store_->clock()->WallNs()));
   std::lock_guard creating(creating_);
   absl::Status status = CheckRoom();
@@ -103,8 +105,10 @@ absl::Status VirtualClustersImpl::StartReplication(const VirtualClusterSpec& spe
     farewells_.Send(uri, stream, Ending::kAbandoned);
     return prepared.status();
   }
-  const FailbackRequest request{
-      .source_name = source_name, .uri = uri, .retention_ns = replication.retention_ns.value_or(kDefaultRetentionNs)};
+  const FailbackRequest request{.source_name = source_name,
+                                .uri = uri,
+                                .retention_ns = replication.retention_ns.value_or(kDefaultRetentionNs),
+                                .user = replication.user};
   if (absl::Status status = JournalFailback(store_, record, request, response, *prepared); !status.ok()) {
     // A journal that was lost on its way to the disk may be there after a restart, and needs both.
     if (WasRefused(status)) {

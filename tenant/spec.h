@@ -21,6 +21,7 @@ struct ReplicationOptions {
   std::optional<uint64_t> retention_ns;
   std::optional<uint64_t> expiration_window_ns;
   bool read_virtual_cluster = false;
+  std::string user = {};  // who runs the statement; not part of its text
 };
 
 // COMPLETE REPLICATION TO LATEST | TO SYSTEM TIME '<expression>'. Resolved in the source's time domain.

@@ -1,15 +1,17 @@
 #include "tenant/stream_registry.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace anabranch {
 
 StreamRegistry::Registration::Registration(StreamRegistry* registry, TenantId tenant, StreamId stream,
-                                           std::stop_token outer)
+                                           Connection connection, std::stop_token outer)
     : registry_(registry) {
   {
     std::lock_guard lock(registry_->mutex_);
-    entry_ = registry_->entries_.insert(registry_->entries_.end(), {tenant, stream, std::stop_source()});
+    entry_ =
+        registry_->entries_.insert(registry_->entries_.end(), {tenant, stream, std::move(connection), std::stop_source()});
   }
   forward_.emplace(std::move(outer), Forward{&entry_->stop});
 }
@@ -37,6 +39,16 @@ void StreamRegistry::EndTenant(TenantId tenant) {
 
 void StreamRegistry::EndStream(StreamId stream) {
   End([stream](const Entry& entry) { return entry.stream == stream; });
+}
+
+std::optional<StreamRegistry::Connection> StreamRegistry::Find(StreamId stream) {
+  std::optional<Connection> found;
+  std::lock_guard lock(mutex_);
+  for (const Entry& entry : entries_) {
+    if (entry.stream != stream) continue;
+    if (!found || entry.connection.purpose == Purpose::kSubscription) found = entry.connection;
+  }
+  return found;
 }
 
 void StreamRegistry::EndAll() {

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <stop_token>
+#include <string>
 
 #include "base/ids.h"
 
@@ -14,10 +15,20 @@ namespace anabranch {
 
 // Thread-safe.
 class StreamRegistry {
+ public:
+  enum class Purpose { kCopy, kSubscription };
+  // One connection, as SHOW REPLICATION STREAMS tells of it.
+  struct Connection {
+    Purpose purpose = Purpose::kSubscription;
+    std::string peer_address;
+    uint64_t since_ns = 0;  // wall clock
+  };
+
  private:
   struct Entry {
     TenantId tenant;
     StreamId stream;
+    Connection connection;
     std::stop_source stop;
   };
 
@@ -27,7 +38,7 @@ class StreamRegistry {
   // none.
   class Registration {
    public:
-    Registration(StreamRegistry* registry, TenantId tenant, StreamId stream, std::stop_token outer);
+    Registration(StreamRegistry* registry, TenantId tenant, StreamId stream, Connection connection, std::stop_token outer);
     ~Registration();
     Registration(const Registration&) = delete;
     Registration& operator=(const Registration&) = delete;
@@ -46,6 +57,8 @@ class StreamRegistry {
   void EndTenant(TenantId tenant);  // returns when none is left
   void EndStream(StreamId stream);  // likewise
   void EndAll();
+  // The stream's subscription, else one of its copies; nullopt: it has no connection now.
+  std::optional<Connection> Find(StreamId stream);
 
  private:
   template <typename Matches>

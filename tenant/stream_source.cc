@@ -140,6 +140,20 @@ StreamSource::FailbackPreparation::~FailbackPreparation() {
   source_->preparing_.erase(tenant_);
 }
 
+// In this order, and a connection registers before it looks: none is missed.
+StreamSource::Closing::Closing(StreamSource* source, TenantId tenant) : source_(source), tenant_(tenant) {
+  {
+    std::lock_guard lock(source_->mutex_);
+    source_->closed_.insert(tenant_);
+  }
+  source_->registry_.EndTenant(tenant_);
+}
+
+StreamSource::Closing::~Closing() {
+  std::lock_guard lock(source_->mutex_);
+  source_->closed_.erase(tenant_);
+}
+
 uint64_t StreamSource::NewExpiration() const { return store_->clock()->WallNs() + kExpirationWindowNs; }
 
 absl::Status StreamSource::Recover() {
@@ -255,6 +269,7 @@ absl::Status StreamSource::AddStream(const Source& source, const wire::OpenReque
   record.set_owner(user.name);
   record.set_protected_at(protect.ns);
   record.set_expires_at_ns(NewExpiration());
+  record.set_created_at_ns(store_->clock()->WallNs());
   record.set_exporting(purpose == Purpose::kInitialCopy);
   std::optional<catalog::TenantRecord> settled;
   RETURN_IF_ERROR(store_->UpdateMeta([&](MetaUpdate& update) -> absl::Status {
@@ -427,7 +442,8 @@ absl::Status StreamSource::CheckCurrent(const catalog::StreamRecord& record) {
   std::lock_guard lock(mutex_);
   const auto live = live_.find(StreamId(record.stream_id()));
   const bool opened = live != live_.end() && live->second.branch == tenant.ancestry().rbegin()->branch_id();
-  if (opened && !record.finished() && !record.exporting()) return absl::OkStatus();
+  const bool closed = closed_.contains(TenantId(record.tenant_id()));
+  if (opened && !closed && !record.finished() && !record.exporting()) return absl::OkStatus();
   return SqlError(sqlstate::kObjectInUse,
                   fmt::format("stream {} must be opened again", StreamText(StreamId(record.stream_id()))));
 }
@@ -446,7 +462,9 @@ absl::Status StreamSource::ServeSubscription(const wire::SubscribeRequest& reque
                                              FrameTransport& transport, std::stop_token stop) {
   const StreamId stream(request.stream_id());
   ASSIGN_OR_RETURN(const catalog::StreamRecord found, LoadStream(store_, stream));
-  const StreamRegistry::Registration registration(&registry_, TenantId(found.tenant_id()), stream, std::move(stop));
+  const StreamRegistry::Registration registration(&registry_, TenantId(found.tenant_id()), stream,
+                                                  ConnectionFrom(StreamRegistry::Purpose::kSubscription, transport),
+                                                  std::move(stop));
   ASSIGN_OR_RETURN(const catalog::StreamRecord record, LoadStream(store_, stream));
   RETURN_IF_ERROR(CheckOwner(record, user, request.destination_cluster_id()));
   RETURN_IF_ERROR(CheckCurrent(record));
@@ -456,7 +474,11 @@ absl::Status StreamSource::ServeSubscription(const wire::SubscribeRequest& reque
   options.feed = options_.feed;
   ASSIGN_OR_RETURN(options.keyspace, store_->FindKeyspace(IncarnationId(record.incarnation())));
   options.request = request;
-  options.on_acknowledged = [this, stream](Timestamp, Timestamp retained) { return Touch(stream, retained); };
+  NoteAcknowledged(stream, {request.after()});
+  options.on_acknowledged = [this, stream](Timestamp frontier, Timestamp retained) {
+    NoteAcknowledged(stream, frontier);
+    return Touch(stream, retained);
+  };
   return anabranch::ServeSubscription(std::move(options), transport, registration.token());
 }
 
@@ -464,7 +486,9 @@ absl::Status StreamSource::ServeCopy(const wire::CopyRequest& request, const Str
                                      std::stop_token stop) {
   const StreamId stream(request.stream_id());
   ASSIGN_OR_RETURN(const catalog::StreamRecord found, LoadStream(store_, stream));
-  const StreamRegistry::Registration registration(&registry_, TenantId(found.tenant_id()), stream, std::move(stop));
+  const StreamRegistry::Registration registration(&registry_, TenantId(found.tenant_id()), stream,
+                                                  ConnectionFrom(StreamRegistry::Purpose::kCopy, transport),
+                                                  std::move(stop));
   ASSIGN_OR_RETURN(const catalog::StreamRecord record, LoadStream(store_, stream));
   RETURN_IF_ERROR(CheckOwner(record, user, request.destination_cluster_id()));
   RETURN_IF_ERROR(CheckCurrent(record));

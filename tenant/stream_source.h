@@ -18,8 +18,11 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <stop_token>
+#include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "storage/store.h"
@@ -27,6 +30,7 @@
 #include "stream/transport.h"
 #include "stream/wire.pb.h"
 #include "tenant/catalog.h"
+#include "tenant/stream_info.h"
 #include "tenant/stream_registry.h"
 #include "tenant/stream_user.h"
 
@@ -60,6 +64,10 @@ class StreamSource {
   // Ends the connections that read this virtual cluster and returns when they are gone.
   void EndStreams(TenantId tenant) { registry_.EndTenant(tenant); }
   void EndAll() { registry_.EndAll(); }
+  // All that there are, those that nobody will come back to as well.
+  absl::StatusOr<std::vector<ReplicationStreamInfo>> Streams();
+  // Forgets one that nobody is connected to and releases its history: 55006 if somebody is.
+  absl::Status Release(StreamId stream);
   // For a drop: also forgets its streams.
   absl::Status ForgetTenant(TenantId tenant);
 
@@ -71,6 +79,20 @@ class StreamSource {
     ~FailbackPreparation();
     FailbackPreparation(const FailbackPreparation&) = delete;
     FailbackPreparation& operator=(const FailbackPreparation&) = delete;
+
+   private:
+    StreamSource* const source_;
+    const TenantId tenant_;
+  };
+
+  // For a change of history that is not an append (R10): ends the connections that read the virtual cluster, and while it
+  // lives none begins. A standby that comes meanwhile asks again.
+  class Closing {
+   public:
+    Closing(StreamSource* source, TenantId tenant);
+    ~Closing();
+    Closing(const Closing&) = delete;
+    Closing& operator=(const Closing&) = delete;
 
    private:
     StreamSource* const source_;
@@ -97,6 +119,9 @@ class StreamSource {
                          Timestamp protect, Purpose purpose);
   wire::OpenResponse Answer(const Source& source, StreamId stream, Timestamp start_at);
   absl::Status TakeOver(const catalog::StreamRecord& record, const StreamUser& user);
+  StreamRegistry::Connection ConnectionFrom(StreamRegistry::Purpose purpose, const FrameTransport& transport) const;
+  ReplicationStreamInfo InfoOf(const catalog::StreamRecord& record, const catalog::TenantRecord& tenant);
+  void NoteAcknowledged(StreamId stream, Timestamp frontier);
   absl::Status Touch(StreamId stream, std::optional<Timestamp> retained);
   absl::Status Forget(StreamId stream);
   absl::Status CheckNotPreparing(const catalog::TenantRecord& tenant);
@@ -111,10 +136,12 @@ class StreamSource {
   struct Live {
     std::string branch;          // of the source, when the stream was last opened
     uint64_t touched_at_ns = 0;  // monotonic; of the last durable touch
+    Timestamp acknowledged;      // the newest frontier that the standby has told
   };
   std::mutex mutex_;
   std::map<StreamId, Live> live_;  // guarded by mutex_
   std::set<TenantId> preparing_;   // guarded by mutex_; those whose failback is being prepared
+  std::set<TenantId> closed_;      // guarded by mutex_; those whose history is being changed
 };
 
 }  // namespace anabranch

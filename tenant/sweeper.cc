@@ -47,6 +47,12 @@ std::string Sweeper::Step() {
   return to_sweep_ == 0 ? "sweeping" : fmt::format("sweeping: {} of {} versions", swept_, to_sweep_);
 }
 
+std::optional<double> Sweeper::Fraction() {
+  std::lock_guard lock(mutex_);
+  if (!running_ || to_sweep_ == 0) return std::nullopt;
+  return std::min(1.0, static_cast<double>(swept_) / static_cast<double>(to_sweep_));
+}
+
 bool Sweeper::FinishIfClean(const KeyspaceRef& keyspace) {
   if (keyspace->state()->hidden.empty() && hooks_.done) hooks_.done();
   std::lock_guard lock(mutex_);

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -37,6 +38,8 @@ class Sweeper {
   EraseProgress progress();
   // What is being done, as SHOW prints it: "sweeping: 12000 of 34000 versions". Empty when nothing is.
   std::string Step();
+  // How much of it is done; nullopt when nothing is, or that is not known yet.
+  std::optional<double> Fraction();
 
  private:
   void Run(const KeyspaceRef& keyspace, std::stop_token stop);

@@ -95,12 +95,26 @@ absl::Status VirtualClustersImpl::Create(const std::string& name, CreateOptions 
   return absl::OkStatus();
 }
 
+// A name is free as soon as its virtual cluster is `dropping`; one that got stuck there still answers to it.
+absl::StatusOr<TenantId> VirtualClustersImpl::LocateToDrop(const VirtualClusterSpec& spec) {
+  const absl::StatusOr<TenantId> located = Locate(spec);
+  if (located.ok() || SqlStateOf(located.status()) != sqlstate::kUndefinedObject) return located;
+  ASSIGN_OR_RETURN(const std::vector<catalog::TenantRecord> records, LoadTenants(store_));
+  for (const catalog::TenantRecord& record : records) {
+    if (StateOf(record) == DataState::kDropping && record.name() == std::get<std::string>(spec))
+      return TenantId(record.id());
+  }
+  return located;
+}
+
 absl::Status VirtualClustersImpl::Drop(const VirtualClusterSpec& spec, bool if_exists) {
-  absl::StatusOr<Statement> statement = Begin(spec, "drop");
+  const absl::StatusOr<TenantId> located = LocateToDrop(spec);
+  absl::StatusOr<Statement> statement = located.ok() ? Begin(*located, "drop") : located.status();
   if (!statement.ok()) {
     return if_exists && SqlStateOf(statement.status()) == sqlstate::kUndefinedObject ? absl::OkStatus()
                                                                                      : statement.status();
   }
+  if (StateOf(statement->record) == DataState::kDropping) return FinishDrop(statement->record);
   const TenantId id = statement->runtime->id;
   catalog::TenantRecord dropping;
   RETURN_IF_ERROR(UpdateTenant(store_, id, [&](MetaUpdate& update, catalog::TenantRecord& record) -> absl::Status {
@@ -121,7 +135,7 @@ absl::Status VirtualClustersImpl::Drop(const VirtualClusterSpec& spec, bool if_e
   return FinishDrop(dropping);
 }
 
-// Everything here can be done again: a start does it if a crash came in between.
+// Everything here can be done again: by DROP, by the housekeeper, or by a start if a crash came in between.
 absl::Status VirtualClustersImpl::FinishDrop(const catalog::TenantRecord& record) {
   const TenantId id(record.id());
   const std::shared_ptr<TenantRuntime> runtime = RuntimeOf(record);

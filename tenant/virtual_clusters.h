@@ -25,9 +25,11 @@
 #include "stream/live_feed.h"
 #include "stream/transport.h"
 #include "stream/wire.pb.h"
+#include "tenant/jobs.h"
 #include "tenant/lifecycle.h"
 #include "tenant/spec.h"
 #include "tenant/stream_user.h"
+#include "tenant/stream_info.h"
 
 namespace anabranch {
 
@@ -79,6 +81,8 @@ struct VirtualClusterInfo {
   std::optional<ReplicationStatus> replication;
 };
 
+enum class JobAction { kCancel, kPause, kResume };
+
 // What a session needs to run statements in a virtual cluster. Alive as long as any session holds it.
 struct ServedVirtualCluster {
   TenantId id;
@@ -108,6 +112,10 @@ class VirtualClusters {
 
   // --- Statements ---
   virtual absl::Status Create(const std::string& name, CreateOptions options) = 0;
+  // A writable copy with a history of its own, `ready` and not serving, of one that is `ready` or of a standby, which goes on
+  // (tenant/clone.h). As of the newest moment that is complete there, or of `as_of`, in the standby's source's time.
+  virtual absl::Status CreateFromClone(const std::string& name, CreateOptions options, const VirtualClusterSpec& original,
+                                       const std::optional<std::string>& as_of, std::stop_token stop) = 0;
   virtual absl::Status CreateFromReplication(const std::string& name, CreateOptions options, const std::string& source_name,
                                              const std::string& uri, ReplicationOptions replication,
                                              std::stop_token stop) = 0;
@@ -148,6 +156,11 @@ class VirtualClusters {
                                       std::stop_token stop) = 0;
   virtual absl::Status StartService(const VirtualClusterSpec& spec) = 0;
   virtual absl::Status StopService(const VirtualClusterSpec& spec) = 0;
+  // Undoes everything above a past moment, in this cluster's own time; returns it. Streams that it feeds end, and each of its
+  // standbys is judged when it connects again (tenant/reset.h).
+  virtual absl::StatusOr<Timestamp> ResetData(const VirtualClusterSpec& spec, const std::string& expression,
+                                              const std::string& user, std::stop_token stop) = 0;
+  // Of one that is `dropping` (by its name or id): does what an earlier DROP could not.
   virtual absl::Status Drop(const VirtualClusterSpec& spec, bool if_exists) = 0;
   // Settings of one virtual cluster: gc.ttlseconds. No value: back to the default. 42704 for another setting, 22023 for a
   // value it cannot have.
@@ -166,6 +179,20 @@ class VirtualClusters {
                                                          std::optional<std::string> start_expression,
                                                          std::optional<std::string> at_expression,
                                                          std::stop_token stop) = 0;
+
+  // --- Jobs (tenant/jobs.h) ---
+  virtual absl::StatusOr<std::vector<JobInfo>> ShowJobs() = 0;  // the oldest first
+  // In the order of `ids`. 42704 if one of them is unknown.
+  virtual absl::StatusOr<std::vector<JobInfo>> FindJobs(const std::vector<int64_t>& ids) = 0;
+  // As they were when the last of them was finished; one that ends without a trace counts as finished. Cancelled when `stop`
+  // is requested; they go on.
+  virtual absl::StatusOr<std::vector<JobInfo>> WaitForJobs(const std::vector<int64_t>& ids, std::stop_token stop) = 0;
+  // As PAUSE, RESUME and CANCEL REPLICATION do to those that are a replication into a virtual cluster here. To cancel a
+  // producer gives up a stream that nobody is connected to. Nothing is done if one of them is unknown, finished, or not to be
+  // controlled that way.
+  virtual absl::Status ControlJobs(JobAction action, const std::vector<int64_t>& ids) = 0;
+  // Of the source: every stream, those that no standby will come back to as well.
+  virtual absl::StatusOr<std::vector<ReplicationStreamInfo>> ShowReplicationStreams() = 0;
 
   // --- Serving sessions ---
   // Empty name: the default target. 3D000: no such virtual cluster. 57P03: it is not serving, with the reason and the

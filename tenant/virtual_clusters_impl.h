@@ -1,6 +1,6 @@
 // Internal to tenant/: what stands behind VirtualClusters. Its methods are spread over bootstrap.cc (Open),
-// virtual_clusters.cc (create, drop, show), service.cc (start, stop, connect), settings.cc, replication_statements.cc and
-// failover_statements.cc.
+// virtual_clusters.cc (create, drop, show), data_statements.cc (clone, reset), job_statements.cc, service.cc (start, stop,
+// connect), settings.cc, replication_statements.cc and failover_statements.cc.
 //
 // Locks. TenantRuntime::statements serializes the statements on one virtual cluster and is held for as long as one takes,
 // remote requests included; SHOW, sessions, streams and the replication job never take it. Everything else is short. The
@@ -59,6 +59,8 @@ class VirtualClustersImpl final : public VirtualClusters {
   void SetSessionStopper(SessionStopper stopper) override { session_stopper_ = std::move(stopper); }
 
   absl::Status Create(const std::string& name, CreateOptions options) override;
+  absl::Status CreateFromClone(const std::string& name, CreateOptions options, const VirtualClusterSpec& original,
+                               const std::optional<std::string>& as_of, std::stop_token stop) override;
   absl::Status CreateFromReplication(const std::string& name, CreateOptions options, const std::string& source_name,
                                      const std::string& uri, ReplicationOptions replication, std::stop_token stop) override;
   absl::Status StartReplication(const VirtualClusterSpec& spec, const std::string& source_name, const std::string& uri,
@@ -80,6 +82,8 @@ class VirtualClustersImpl final : public VirtualClusters {
                               std::stop_token stop) override;
   absl::Status StartService(const VirtualClusterSpec& spec) override;
   absl::Status StopService(const VirtualClusterSpec& spec) override;
+  absl::StatusOr<Timestamp> ResetData(const VirtualClusterSpec& spec, const std::string& expression,
+                                      const std::string& user, std::stop_token stop) override;
   absl::Status Drop(const VirtualClusterSpec& spec, bool if_exists) override;
   absl::Status SetSetting(const VirtualClusterSpec& spec, const std::string& setting,
                           const std::optional<std::string>& value) override;
@@ -89,6 +93,12 @@ class VirtualClustersImpl final : public VirtualClusters {
   absl::StatusOr<FingerprintRow> ShowFingerprint(const VirtualClusterSpec& spec,
                                                  std::optional<std::string> start_expression,
                                                  std::optional<std::string> at_expression, std::stop_token stop) override;
+
+  absl::StatusOr<std::vector<JobInfo>> ShowJobs() override;
+  absl::StatusOr<std::vector<JobInfo>> FindJobs(const std::vector<int64_t>& ids) override;
+  absl::StatusOr<std::vector<JobInfo>> WaitForJobs(const std::vector<int64_t>& ids, std::stop_token stop) override;
+  absl::Status ControlJobs(JobAction action, const std::vector<int64_t>& ids) override;
+  absl::StatusOr<std::vector<ReplicationStreamInfo>> ShowReplicationStreams() override { return source_.Streams(); }
 
   absl::StatusOr<ServedVirtualCluster> Connect(const std::string& name) override;
 
@@ -117,14 +127,19 @@ class VirtualClustersImpl final : public VirtualClusters {
   absl::Status Bootstrap();
   absl::Status Recover(const catalog::TenantRecord& record);
   void HouseKeep(std::stop_token stop);
-  absl::Status ReleaseFailoverProtections();
+  absl::Status ReleaseForkProtections();
+  absl::Status FinishDrops();
 
   // virtual_clusters.cc
   absl::Status CheckRoom();
+  absl::StatusOr<TenantId> LocateToDrop(const VirtualClusterSpec& spec);
   absl::Status FinishDrop(const catalog::TenantRecord& record);
   VirtualClusterInfo InfoOf(const catalog::TenantRecord& record);
   Timestamp FrontierOf(const catalog::TenantRecord& record);
   Timestamp SourceNow(const catalog::TenantRecord& record, const TenantRuntime& runtime);
+
+  // job_statements.cc
+  JobProgress JobProgressOf(const catalog::TenantRecord& record);
 
   // service.cc
   absl::Status Serve(const catalog::TenantRecord& record);

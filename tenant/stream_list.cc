@@ -1,0 +1,81 @@
+// What the source tells of its streams, and how one that nobody will come back to is given up.
+#include <algorithm>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "tenant/jobs.h"
+#include "tenant/stream_source.h"
+
+namespace anabranch {
+
+StreamRegistry::Connection StreamSource::ConnectionFrom(StreamRegistry::Purpose purpose,
+                                                        const FrameTransport& transport) const {
+  return {.purpose = purpose, .peer_address = transport.PeerAddress(), .since_ns = store_->clock()->WallNs()};
+}
+
+void StreamSource::NoteAcknowledged(StreamId stream, Timestamp frontier) {
+  std::lock_guard lock(mutex_);
+  live_[stream].acknowledged = frontier;
+}
+
+ReplicationStreamInfo StreamSource::InfoOf(const catalog::StreamRecord& record, const catalog::TenantRecord& tenant) {
+  const StreamId stream(record.stream_id());
+  ReplicationStreamInfo info;
+  info.stream = stream;
+  info.job_id = JobIdOf(JobKind::kProducer, stream);
+  info.tenant = TenantId(record.tenant_id());
+  info.virtual_cluster = tenant.name();
+  info.standby_cluster = record.destination_cluster_id();
+  info.standby_name = record.destination_tenant();
+  info.protected_at = {record.protected_at()};
+  info.created_at_ns = record.created_at_ns();
+  info.expires_at_ns = record.expires_at_ns();
+  const std::optional<StreamRegistry::Connection> connection = registry_.Find(stream);
+  const bool subscribed = connection && connection->purpose == StreamRegistry::Purpose::kSubscription;
+  const auto& promised = tenant.promised_streams();
+  const bool is_promised = std::find(promised.begin(), promised.end(), record.stream_id()) != promised.end();
+  info.state = record.finished()       ? "finished"
+               : record.exporting()    ? "exporting"
+               : subscribed            ? "streaming"
+               : record.has_manifest() ? "copying"
+               : is_promised           ? "failback agreed"
+                                       : "disconnected";
+  if (!connection) return info;
+  info.standby_address = connection->peer_address;
+  info.connected_since_ns = connection->since_ns;
+  if (!subscribed) return info;
+  Timestamp acknowledged;
+  {
+    std::lock_guard lock(mutex_);
+    acknowledged = live_[stream].acknowledged;
+  }
+  info.bytes_behind = options_.feed->BytesAbove(IncarnationId(record.incarnation()), acknowledged);
+  return info;
+}
+
+absl::StatusOr<std::vector<ReplicationStreamInfo>> StreamSource::Streams() {
+  ASSIGN_OR_RETURN(const std::vector<catalog::StreamRecord> records, LoadStreams(store_));
+  std::vector<ReplicationStreamInfo> streams;
+  for (const catalog::StreamRecord& record : records) {
+    const absl::StatusOr<catalog::TenantRecord> tenant = LoadTenant(store_, TenantId(record.tenant_id()));
+    if (tenant.ok())
+      streams.push_back(InfoOf(record, *tenant));  // else it is dropped at this moment, and the stream with it
+  }
+  return streams;
+}
+
+absl::Status StreamSource::Release(StreamId stream) {
+  ASSIGN_OR_RETURN(const catalog::StreamRecord record, LoadStream(store_, stream));
+  if (const auto connection = registry_.Find(stream); connection || record.exporting()) {
+    return SqlError(sqlstate::kObjectInUse,
+                    fmt::format("replication stream {} is in use by its standby, tenant \"{}\" of cluster {}{}",
+                                StreamText(stream), record.destination_tenant(), record.destination_cluster_id(),
+                                connection ? fmt::format(" at {}", connection->peer_address) : ""),
+                    "It is no orphan: it ends when the standby is promoted or dropped.");
+  }
+  RETURN_IF_ERROR(Forget(stream));
+  Log(LogLevel::kWarning, "stream.released", "stream={} destination={}", StreamText(stream), record.destination_tenant());
+  return absl::OkStatus();
+}
+
+}  // namespace anabranch
