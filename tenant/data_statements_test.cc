@@ -1,4 +1,6 @@
 // Whole histories made or changed at once: RESET DATA, FROM CLONE OF, and a DROP that was interrupted.
+#include <algorithm>
+
 #include "base/status.h"
 #include "gtest/gtest.h"
 #include "storage/protection.h"
@@ -58,6 +60,11 @@ TEST_F(ResetDataTest, WhatIsAboveIsUndoneAndHistoryGoesOnFromThere) {
   const uint64_t expected = a_.FingerprintAt("main", at);
   const catalog::TenantRecord before = RecordOf(a_, "main");
   ASSERT_TRUE(a_->StopService("main").ok());
+  const auto explained = a_->ExplainReset("main", FormatHlc(at), {});
+  ASSERT_TRUE(explained.ok()) << explained.status();
+  EXPECT_EQ(explained->front().second, "constant time");
+  EXPECT_NE(std::find(explained->begin(), explained->end(), std::pair<std::string, std::string>("versions to sweep", "2")),
+            explained->end());
   const auto reset = a_->ResetData("main", FormatHlc(at), "maria", {});
   ASSERT_TRUE(reset.ok()) << reset.status();
   EXPECT_EQ(*reset, at);
@@ -99,6 +106,7 @@ TEST_F(ResetDataTest, RefusalsNameTheWindowAndChangeNothing) {
   ASSERT_TRUE(a_->StopService("main").ok());
   const catalog::TenantRecord before = RecordOf(a_, "main");
   ExpectRefused(reset("+1h"), before, "22023", "tenant \"main\"");
+  EXPECT_EQ(a_->ExplainReset("main", "+1h", {})->front().second.find("refused: cannot reset data"), 0u);
   ExpectRefused(reset("soon"), before, "22023", "neither timestamp");
   RaiseFloor(a_, KeyspaceOf(a_, "main"), at);
   ExpectRefused(reset(FormatHlc(at.Prev())), before, "22023", fmt::format("history is retained since {}", FormatHlc(at)));
@@ -138,6 +146,29 @@ TEST_F(ResetDataTest, AStandbyBehindFollowsAndOneAheadIsRefusedAndFailsBack) {
   ASSERT_TRUE(CaughtUp(a_, b_)) << b_.Status("main").last_error;
   const Timestamp then = *b_.Status("main").replicated_time;
   EXPECT_EQ(b_.FingerprintAt("main", then), a_.FingerprintAt("main", then));
+}
+
+TEST_F(ResetDataTest, EndsTheWindowInWhichAFailoverCanBeUndone) {
+  const Timestamp at = WriteAndGoOn();
+  ASSERT_TRUE(Replicate(a_, b_).ok());
+  ASSERT_TRUE(a_.Put("main", "last", "v").ok());
+  ASSERT_TRUE(CaughtUp(a_, b_));
+  const Timestamp replicated = *b_.Status("main").replicated_time;
+  ASSERT_TRUE(b_->CompleteReplication("main", ToLatest{}, "anna", {}).ok());
+  const absl::Status reset = b_->ResetData("main", FormatHlc(at), "anna", {}).status();
+  ASSERT_TRUE(reset.ok()) << reset;
+  const absl::Status undo = b_->UndoCompleteReplication("main", "anna");
+  EXPECT_EQ(SqlStateOf(undo), "55000");
+  EXPECT_NE(MessageOf(undo).find("its data were reset"), std::string::npos) << undo;
+  EXPECT_TRUE(Eventually([&] { return KeyspaceOf(b_, "main")->state()->hidden.empty(); }));
+  EXPECT_TRUE(Eventually([&] {  // the source is told as well
+    const auto streams = a_->ShowReplicationStreams();
+    return streams.ok() && streams->size() == 1 && streams->front().state == "finished";
+  }));
+  ASSERT_TRUE(b_->StartService("main").ok());
+  EXPECT_EQ(b_.Get("main", "k"), "old");
+  EXPECT_EQ(b_.FingerprintAt("main", at), a_.FingerprintAt("main", at));
+  EXPECT_GT(replicated, at);
 }
 
 using CloneTest = DataStatementsTest;

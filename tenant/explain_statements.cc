@@ -1,11 +1,14 @@
 // EXPLAIN of the statements that cannot be taken back easily. Each asks the functions that decide the statement itself, and
 // changes nothing.
+#include <algorithm>
+
 #include "base/status.h"
 #include "base/system_time.h"
 #include "tenant/estimate.h"
 #include "tenant/failback.h"
 #include "tenant/limits.h"
 #include "tenant/lost_writes.h"
+#include "tenant/reset.h"
 #include "tenant/virtual_clusters_impl.h"
 
 namespace anabranch {
@@ -123,6 +126,33 @@ absl::StatusOr<Explanation> VirtualClustersImpl::ExplainStartReplication(const V
   rows.emplace_back("retention left, seconds", SecondsText(state->floor.ns, point.ns));
   rows.emplace_back("undone writes are kept for, seconds",
                     SecondsText(0, replication.retention_ns.value_or(kDefaultRetentionNs)));
+  return rows;
+}
+
+absl::StatusOr<Explanation> VirtualClustersImpl::ExplainReset(const VirtualClusterSpec& spec, const std::string& expression,
+                                                              std::stop_token stop) {
+  ASSIGN_OR_RETURN(const TenantId id, LocateFor(spec, "reset data of"));
+  ASSIGN_OR_RETURN(const catalog::TenantRecord record, LoadTenant(store_, id));
+  const Timestamp now = store_->visible();
+  ASSIGN_OR_RETURN(const Timestamp target, ResolveSystemTime(expression, now));
+  const absl::Status allowed = CheckAllowed(LifecycleAction::kResetData, record.name(), StateOf(record), ModeOf(record));
+  if (!allowed.ok()) return Refused(allowed);
+  ASSIGN_OR_RETURN(const KeyspaceRef keyspace, store_->FindKeyspace(IncarnationId(record.incarnation())));
+  const std::shared_ptr<const KeyspaceState> state = keyspace->state();
+  if (const absl::Status judged = JudgeReset(record, *state, now, target); !judged.ok()) return Refused(judged);
+  Explanation rows;
+  AddVerdict("constant time", &rows);
+  rows.emplace_back("target", FormatHlc(target));
+  rows.emplace_back("seconds undone", SecondsText(target.ns, now.ns));
+  ASSIGN_OR_RETURN(const RangeEstimate range, EstimateRange(store_, keyspace, target, ChangeFilter::kAll, std::move(stop)));
+  AddRange("sweep", range, &rows);
+  ASSIGN_OR_RETURN(const std::vector<ReplicationStreamInfo> streams, source_.Streams());
+  const auto follows = [&](const ReplicationStreamInfo& stream) {
+    return stream.tenant == id && stream.state != "finished";
+  };
+  rows.emplace_back("standbys that are judged anew",
+                    fmt::format("{}", std::count_if(streams.begin(), streams.end(), follows)));
+  rows.emplace_back("retention left, seconds", SecondsText(state->floor.ns, target.ns));
   return rows;
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/status.h"
+#include "fmt/format.h"
 #include "tenant/jobs.h"
 #include "tenant/limits.h"
 #include "tenant/virtual_clusters_impl.h"
@@ -131,7 +132,7 @@ absl::StatusOr<std::vector<JobInfo>> VirtualClustersImpl::WaitForJobs(const std:
   return absl::CancelledError("stopped while waiting for jobs; they go on");
 }
 
-absl::Status VirtualClustersImpl::ControlJobs(JobAction action, const std::vector<int64_t>& ids) {
+absl::Status VirtualClustersImpl::ControlJobs(JobAction action, const std::vector<int64_t>& ids, const std::string& user) {
   ASSIGN_OR_RETURN(const std::vector<JobInfo> jobs, FindJobs(ids));
   for (const JobInfo& job : jobs) RETURN_IF_ERROR(CheckControl(action, job));
   for (const JobInfo& job : jobs) {
@@ -142,7 +143,7 @@ absl::Status VirtualClustersImpl::ControlJobs(JobAction action, const std::vecto
     } else if (action == JobAction::kResume) {
       RETURN_IF_ERROR(ResumeReplication(job.tenant));
     } else {
-      RETURN_IF_ERROR(CancelReplication(job.tenant));
+      RETURN_IF_ERROR(CancelReplication(job.tenant, user));
     }
   }
   return absl::OkStatus();

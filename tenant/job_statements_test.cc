@@ -28,7 +28,7 @@ class JobsTest : public ReplicationFixture {
     return {};
   }
   static absl::Status Control(TestCluster& cluster, JobAction action, JobKind kind) {
-    return cluster->ControlJobs(action, {Find(cluster, kind).id});
+    return cluster->ControlJobs(action, {Find(cluster, kind).id}, "root");
   }
   static void ExpectRefused(const absl::Status& status, const std::string& sqlstate, const std::string& text) {
     EXPECT_EQ(SqlStateOf(status), sqlstate) << status;
@@ -101,7 +101,7 @@ TEST_F(JobsTest, CancelTakesAFailbackBack) {
   b_.Reconnect({.answered = nullptr, .opens_left = 1});
   ASSERT_TRUE(FailBack(a_, b_).ok());
   const int64_t id = Find(a_, JobKind::kIngestion).id;
-  ASSERT_TRUE(a_->ControlJobs(JobAction::kCancel, {id}).ok());
+  ASSERT_TRUE(a_->ControlJobs(JobAction::kCancel, {id}, "root").ok());
   EXPECT_EQ(a_.StateOf("main"), "ready");
   EXPECT_EQ(SqlStateOf(a_->FindJobs({id}).status()), "42704");
 }
@@ -111,8 +111,8 @@ TEST_F(JobsTest, RefusalsOfOneAreRefusalsOfAll) {
   ASSERT_TRUE(CaughtUp(a_, b_));
   const int64_t ingestion = Find(b_, JobKind::kIngestion).id;
   const int64_t copy = Find(b_, JobKind::kInitialCopy).id;
-  ExpectRefused(b_->ControlJobs(JobAction::kPause, {ingestion, 42}), "42704", "job with ID 42 does not exist");
-  ExpectRefused(b_->ControlJobs(JobAction::kPause, {ingestion, copy}), "55000", "has succeeded");
+  ExpectRefused(b_->ControlJobs(JobAction::kPause, {ingestion, 42}, "root"), "42704", "job with ID 42 does not exist");
+  ExpectRefused(b_->ControlJobs(JobAction::kPause, {ingestion, copy}, "root"), "55000", "has succeeded");
   EXPECT_EQ(b_.StateOf("main"), "replicating");
   ExpectRefused(Control(a_, JobAction::kPause, JobKind::kProducer), "0A000", "PAUSE | RESUME REPLICATION");
 }
@@ -188,7 +188,7 @@ TEST_F(JobsTest, AnOrphanIsSeenAndGivenUp) {
   const int64_t id = Stream(a_).job_id;
   EXPECT_EQ(Find(a_, JobKind::kProducer).id, id);
   a_.Restart();
-  ASSERT_TRUE(a_->ControlJobs(JobAction::kCancel, {id}).ok());
+  ASSERT_TRUE(a_->ControlJobs(JobAction::kCancel, {id}, "root").ok());
   EXPECT_TRUE(a_->ShowReplicationStreams()->empty());
   EXPECT_FALSE(OldestProtected(a_.store(), main)->has_value());
 }

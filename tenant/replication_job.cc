@@ -242,6 +242,7 @@ absl::Status ReplicationJob::Adopt(const catalog::TenantRecord& record, const wi
         replication->set_start_at(manifest.copied_from.ns);
         replication->set_first_frontier(manifest.copied_upto.ns);
         replication->set_initial_copies(replication->initial_copies() + 1);
+        replication->set_adopted_at_ns(store_->clock()->WallNs());
         return absl::OkStatus();
       });
   if (!status.ok()) {

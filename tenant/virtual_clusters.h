@@ -150,6 +150,8 @@ class VirtualClusters {
   virtual absl::StatusOr<Explanation> ExplainStartReplication(const VirtualClusterSpec& spec,
                                                               const std::string& source_name, const std::string& uri,
                                                               ReplicationOptions replication, std::stop_token stop) = 0;
+  virtual absl::StatusOr<Explanation> ExplainReset(const VirtualClusterSpec& spec, const std::string& expression,
+                                                   std::stop_token stop) = 0;
   virtual absl::StatusOr<Explanation> ExplainDrop(const VirtualClusterSpec& spec, std::stop_token stop) = 0;
   // What failbacks of it discarded, for as long as it is kept (tenant/lost_writes.h). 55000 while one is undoing.
   virtual absl::Status ReadLostWrites(const VirtualClusterSpec& spec, const LostWriteVisitor& visitor,
@@ -190,7 +192,7 @@ class VirtualClusters {
   // As PAUSE, RESUME and CANCEL REPLICATION do to those that are a replication into a virtual cluster here. To cancel a
   // producer gives up a stream that nobody is connected to. Nothing is done if one of them is unknown, finished, or not to be
   // controlled that way.
-  virtual absl::Status ControlJobs(JobAction action, const std::vector<int64_t>& ids) = 0;
+  virtual absl::Status ControlJobs(JobAction action, const std::vector<int64_t>& ids, const std::string& user) = 0;
   // Of the source: every stream, those that no standby will come back to as well.
   virtual absl::StatusOr<std::vector<ReplicationStreamInfo>> ShowReplicationStreams() = 0;
 

@@ -77,6 +77,8 @@ class VirtualClustersImpl final : public VirtualClusters {
   absl::StatusOr<Explanation> ExplainStartReplication(const VirtualClusterSpec& spec, const std::string& source_name,
                                                       const std::string& uri, ReplicationOptions replication,
                                                       std::stop_token stop) override;
+  absl::StatusOr<Explanation> ExplainReset(const VirtualClusterSpec& spec, const std::string& expression,
+                                           std::stop_token stop) override;
   absl::StatusOr<Explanation> ExplainDrop(const VirtualClusterSpec& spec, std::stop_token stop) override;
   absl::Status ReadLostWrites(const VirtualClusterSpec& spec, const LostWriteVisitor& visitor,
                               std::stop_token stop) override;
@@ -97,7 +99,7 @@ class VirtualClustersImpl final : public VirtualClusters {
   absl::StatusOr<std::vector<JobInfo>> ShowJobs() override;
   absl::StatusOr<std::vector<JobInfo>> FindJobs(const std::vector<int64_t>& ids) override;
   absl::StatusOr<std::vector<JobInfo>> WaitForJobs(const std::vector<int64_t>& ids, std::stop_token stop) override;
-  absl::Status ControlJobs(JobAction action, const std::vector<int64_t>& ids) override;
+  absl::Status ControlJobs(JobAction action, const std::vector<int64_t>& ids, const std::string& user) override;
   absl::StatusOr<std::vector<ReplicationStreamInfo>> ShowReplicationStreams() override { return source_.Streams(); }
 
   absl::StatusOr<ServedVirtualCluster> Connect(const std::string& name) override;

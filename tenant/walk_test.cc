@@ -90,7 +90,7 @@ class Walk {
     int weight;
     void (Walk::*step)(Node&);
   };
-  static const Choice kChoices[21];
+  static const Choice kChoices[23];
 
   uint64_t Below(uint64_t bound) { return random_() % bound; }
   static bool Failed() { return testing::Test::HasFailure(); }
@@ -225,6 +225,24 @@ class Walk {
         return Say(node, "DROP " + state, (*node.cluster)->Drop(name_, false));
       }
     }
+  }
+
+  void Reset(Node& node) {
+    static constexpr const char* kTimes[] = {"-1ms", "-5ms", "-50ms", "-500ms", "+1h"};
+    const std::string time = kTimes[Below(std::size(kTimes))];
+    if (Below(4) != 0) (void)(*node.cluster)->StopService(name_);
+    Say(node, "RESET DATA TO " + time, (*node.cluster)->ResetData(name_, time, "walker", {}).status());
+  }
+  // It holds what its branches say, and nothing else has noticed.
+  void Clone(Node& node) {
+    const std::string name = name_ + "-clone";
+    const std::optional<std::string> as_of = Below(3) == 0 ? std::optional<std::string>("-20ms") : std::nullopt;
+    const absl::Status cloned = (*node.cluster)->CreateFromClone(name, {}, name_, as_of, {});
+    Say(node, "CLONE" + (as_of ? " AS OF " + *as_of : ""), cloned);
+    if (!cloned.ok()) return;
+    const auto record = LoadTenant(node.cluster->store(), **FindTenant(node.cluster->store(), name));
+    EXPECT_EQ(Difference(node, *record, node.cluster->store()->visible()), "") << LetterOf(node) << " cloned";
+    EXPECT_TRUE((*node.cluster)->Drop(name, false).ok());
   }
 
   // --- Faults ---
@@ -395,7 +413,7 @@ class Walk {
   uint64_t keys_ = 0;
 };
 
-const Walk::Choice Walk::kChoices[21] = {
+const Walk::Choice Walk::kChoices[23] = {
     {"put", 8, &Walk::Put},
     {"create", 2, &Walk::Create},
     {"start replication", 10, &Walk::Start},
@@ -410,6 +428,8 @@ const Walk::Choice Walk::kChoices[21] = {
     {"start service", 5, &Walk::Serve},
     {"stop service", 2, &Walk::StopServing},
     {"drop", 1, &Walk::Drop},
+    {"reset", 3, &Walk::Reset},
+    {"clone", 2, &Walk::Clone},
     {"restart", 2, &Walk::Restart},
     {"cut", 3, &Walk::Cut},
     {"mend", 3, &Walk::Mend},

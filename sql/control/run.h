@@ -51,6 +51,13 @@ CommandTag RunStatement(const AlterVirtualCluster& alter, const Running& running
 CommandTag RunStatement(const DropVirtualCluster& drop, const Running& running);
 Columns ColumnsOf(const AlterVirtualCluster& alter);
 
+// run_jobs.cc
+CommandTag RunStatement(const ShowJobs& show, const Running& running);
+CommandTag RunStatement(const ControlJobs& control, const Running& running);
+CommandTag RunStatement(const ShowReplicationStreams& show, const Running& running);
+Columns ColumnsOf(const ShowJobs& show);
+Columns ColumnsOf(const ShowReplicationStreams& show);
+
 // run_show.cc
 CommandTag RunStatement(const ShowVirtualClusters& show, const Running& running);
 CommandTag RunStatement(const ShowFingerprints& show, const Running& running);
@@ -88,6 +95,7 @@ absl::Status RunAction(const VirtualClusterSpec& target, const ResumeReplication
 absl::Status RunAction(const VirtualClusterSpec& target, const CancelReplication& cancel, const Running& running);
 absl::Status RunAction(const VirtualClusterSpec& target, const CompleteReplication& complete, const Running& running);
 absl::Status RunAction(const VirtualClusterSpec& target, const StartReplication& start, const Running& running);
+absl::Status RunAction(const VirtualClusterSpec& target, const ResetData& reset, const Running& running);
 absl::Status RunAction(const VirtualClusterSpec& target, const StartService& start, const Running& running);
 absl::Status RunAction(const VirtualClusterSpec& target, const StopService& stop, const Running& running);
 absl::Status RunAction(const VirtualClusterSpec& target, const SetVirtualClusterSetting& set, const Running& running);
@@ -105,6 +113,8 @@ absl::StatusOr<VirtualClusters::Explanation> ExplainAction(const VirtualClusterS
 // run_explain.cc
 absl::StatusOr<VirtualClusters::Explanation> ExplainAction(const VirtualClusterSpec& target,
                                                            const CompleteReplication& complete, const Running& running);
+absl::StatusOr<VirtualClusters::Explanation> ExplainAction(const VirtualClusterSpec& target, const ResetData& reset,
+                                                           const Running& running);
 
 // run_virtual_cluster.cc
 absl::StatusOr<VirtualClusters::Explanation> ExplainAction(const VirtualClusterSpec& target, const StartReplication& start,

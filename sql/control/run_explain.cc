@@ -28,6 +28,10 @@ Explanation ExplainAction(const VirtualClusterSpec& target, const CompleteReplic
   return running.clusters.ExplainComplete(target, complete.to, running.stop);
 }
 
+Explanation ExplainAction(const VirtualClusterSpec& target, const ResetData& reset, const Running& running) {
+  return running.clusters.ExplainReset(target, reset.to, running.stop);
+}
+
 Columns ColumnsOf(const ExplainSystemStatement&) { return {{"property", SqlType::kText}, {"value", SqlType::kText}}; }
 
 CommandTag RunStatement(const ExplainSystemStatement& explain, const Running& running) {

@@ -44,12 +44,15 @@ absl::Status CreateFrom(const CreateVirtualCluster& create, const FromNothing&, 
 absl::Status CreateFrom(const CreateVirtualCluster& create, const FromReplication& from, const Running& running) {
   ASSIGN_OR_RETURN(const NamedSource source, Resolve(from.source));
   RETURN_IF_ERROR(CheckOptions(from.options));
+  ReplicationOptions options = from.options;
+  options.user = running.session.user;
   return running.clusters.CreateFromReplication(create.name, CreateOptions{create.if_not_exists}, source.virtual_cluster,
-                                                source.uri, from.options, running.stop);
+                                                source.uri, options, running.stop);
 }
 
-absl::Status CreateFrom(const CreateVirtualCluster&, const FromClone&, const Running& running) {
-  return NotSupportedYet(InfoOf(running.statement).name);
+absl::Status CreateFrom(const CreateVirtualCluster& create, const FromClone& from, const Running& running) {
+  return running.clusters.CreateFromClone(create.name, CreateOptions{create.if_not_exists}, from.source, from.as_of,
+                                          running.stop);
 }
 
 }  // namespace
@@ -98,7 +101,13 @@ absl::Status RunAction(const VirtualClusterSpec& target, const CompleteReplicati
 absl::Status RunAction(const VirtualClusterSpec& target, const StartReplication& start, const Running& running) {
   ASSIGN_OR_RETURN(const NamedSource source, Resolve(start.source));
   RETURN_IF_ERROR(CheckOptions(start.options));
-  return running.clusters.StartReplication(target, source.virtual_cluster, source.uri, start.options, running.stop);
+  ReplicationOptions options = start.options;
+  options.user = running.session.user;
+  return running.clusters.StartReplication(target, source.virtual_cluster, source.uri, options, running.stop);
+}
+
+absl::Status RunAction(const VirtualClusterSpec& target, const ResetData& reset, const Running& running) {
+  return running.clusters.ResetData(target, reset.to, running.session.user, running.stop).status();
 }
 
 absl::StatusOr<VirtualClusters::Explanation> ExplainAction(const VirtualClusterSpec& target, const StartReplication& start,
