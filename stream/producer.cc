@@ -29,10 +29,12 @@ SessionTime Now(Store* store) {
   return {store->clock()->MonotonicNs(), std::max(store->clock()->WallNs(), store->visible().ns)};
 }
 
-ProducerSession::Options SessionOptions(const wire::SubscribeRequest& request, Timestamp joined_at) {
+ProducerSession::Options SessionOptions(const SubscriptionOptions& subscription, Timestamp joined_at) {
+  const wire::SubscribeRequest& request = subscription.request;
   ProducerSession::Options options{.after = {request.after()}, .joined_at = joined_at, .spans = {}};
   for (const wire::Span& span : request.spans()) options.spans.push_back({span.start(), span.end()});
   options.credit_bytes = std::min(request.credit_bytes(), kCreditWindowBytes);
+  options.checkpoint_interval_ns = subscription.checkpoint_interval_ns;
   return options;
 }
 
@@ -179,7 +181,7 @@ int Subscription::WaitMs(const ProducerSession::Effects& effects) const {
 
 absl::Status Subscription::Run() {
   RETURN_IF_ERROR(CheckRequest());
-  ProducerSession session(SessionOptions(options_.request, reader_->joined_at()), Now(options_.store));
+  ProducerSession session(SessionOptions(options_, reader_->joined_at()), Now(options_.store));
   ProducerSession::Effects effects = session.Tick(Now(options_.store));
   while (true) {
     RETURN_IF_ERROR(CheckSource());

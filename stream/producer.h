@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "storage/store.h"
 #include "storage/transfer.h"
+#include "stream/frame.h"
 #include "stream/live_feed.h"
 #include "stream/transport.h"
 #include "stream/wire.pb.h"
@@ -21,6 +22,7 @@ struct SubscriptionOptions {
   LiveFeed* feed = nullptr;
   KeyspaceRef keyspace;
   wire::SubscribeRequest request;
+  uint64_t checkpoint_interval_ns = kCheckpointIntervalMs * 1'000'000;
   // Called for each acknowledgement: the destination is durable at `frontier` and may still fail over to `retained` or
   // later.
   std::function<absl::Status(Timestamp frontier, Timestamp retained)> on_acknowledged;

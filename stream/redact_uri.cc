@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cctype>
 #include <string>
 #include <vector>
 
@@ -45,9 +46,18 @@ std::string Authority(const std::string& host, const std::string& port) {
   return out;
 }
 
+// external://<name>, whose name has no place for a secret.
+bool IsExternal(std::string_view uri) {
+  constexpr std::string_view kScheme = "external://";
+  if (!uri.starts_with(kScheme)) return false;
+  uri.remove_prefix(kScheme.size());
+  return std::all_of(uri.begin(), uri.end(), [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_'; });
+}
+
 }  // namespace
 
 std::string RedactUri(const std::string& uri) {
+  if (IsExternal(uri)) return uri;
   auto parameters = ParseConninfo(uri);
   if (!parameters) return "(connection string that does not parse)";
   const auto take = [&](const char* name) {

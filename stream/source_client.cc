@@ -388,10 +388,15 @@ absl::Status CheckConninfo(const std::map<std::string, std::string>& parameters)
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<SourceClient>> SourceClient::Connect(const std::string& uri, std::stop_token stop) {
-  auto parameters = ParseConninfo(uri);
+absl::Status CheckSourceUri(const std::string& uri) {
+  const auto parameters = ParseConninfo(uri);
   if (!parameters) return BadConnectionString("does not parse");
-  RETURN_IF_ERROR(CheckConninfo(*parameters));
+  return CheckConninfo(*parameters);
+}
+
+absl::StatusOr<std::unique_ptr<SourceClient>> SourceClient::Connect(const std::string& uri, std::stop_token stop) {
+  RETURN_IF_ERROR(CheckSourceUri(uri));
+  auto parameters = ParseConninfo(uri);
   auto client = std::make_unique<Client>(std::move(stop));
   RETURN_IF_ERROR(client->Start(*std::move(parameters)));
   return client;

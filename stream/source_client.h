@@ -37,7 +37,11 @@ class SourceClient {
   virtual absl::StatusOr<FrameTransport*> Copy(const wire::CopyRequest& request) = 0;
 };
 
-// The URI without password and without the values of its parameters, for display and logs.
+// 22023 for a connection string that Connect would refuse without dialling.
+absl::Status CheckSourceUri(const std::string& uri);
+
+// The URI without password and without the values of its parameters, for display and logs. What names an external
+// connection, external://<name>, stays as it is.
 std::string RedactUri(const std::string& uri);
 
 }  // namespace anabranch

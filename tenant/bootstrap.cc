@@ -22,7 +22,8 @@ absl::StatusOr<std::unique_ptr<VirtualClusters>> VirtualClusters::Open(Options o
 VirtualClustersImpl::VirtualClustersImpl(Options options)
     : options_(std::move(options)),
       store_(options_.store),
-      farewells_(options_.store->cluster_id()),
+      connections_(fmt::format("{}/connections", options_.store->dir())),
+      farewells_(options_.store->cluster_id(), &connections_),
       source_({.store = options_.store,
                .feed = options_.feed,
                .wait_swept = [this](TenantId id, std::stop_token stop) -> absl::Status {
@@ -53,6 +54,7 @@ absl::Status VirtualClustersImpl::Start() {
     RETURN_IF_ERROR(Bootstrap());
     ASSIGN_OR_RETURN(records, LoadTenants(store_));
   }
+  RETURN_IF_ERROR(connections_.Recover());
   RETURN_IF_ERROR(source_.Recover());
   RETURN_IF_ERROR(RemoveStrayLedgers(store_));
   for (const catalog::TenantRecord& record : records) RETURN_IF_ERROR(Recover(record));
@@ -85,10 +87,12 @@ absl::Status VirtualClustersImpl::Bootstrap() {
       PutTenant(update, record);
     }
     update.Put(kTenantCounterKey, fmt::format("{}", next_id - 1));
-    update.Put(kDefaultTargetKey, names.back());
+    const std::string target = fmt::format("{}{}", kSettingPrefix, DefinitionOf(ClusterSetting::kDefaultTarget).name);
+    if (names.back() == kMainTenantName) update.Put(target, names.back());
     return absl::OkStatus();
   }));
-  Log(LogLevel::kInfo, "catalog.created", "cluster={} default_target={}", store_->cluster_id().value(), names.back());
+  Log(LogLevel::kInfo, "catalog.created", "cluster={} main={}", store_->cluster_id().value(),
+      names.back() == kMainTenantName);
   return absl::OkStatus();
 }
 
@@ -122,7 +126,8 @@ void VirtualClustersImpl::HouseKeep(std::stop_token stop) {
     uint64_t wait_ms = kHousekeepingMs;
     absl::Status status = source_.ExpireSilent();
     if (status.ok()) status = EndUndoWindows(&wait_ms);
-    if (status.ok()) status = TrimLedgers(store_, options_.lost_writes_bytes_max);
+    const absl::StatusOr<uint64_t> kept_bytes = ReadInteger(store_, ClusterSetting::kLostWritesBytesMax);
+    if (status.ok()) status = kept_bytes.ok() ? TrimLedgers(store_, *kept_bytes) : kept_bytes.status();
     if (status.ok()) status = ReleaseForkProtections();
     if (status.ok()) status = FinishDrops();
     if (!status.ok()) Log(LogLevel::kWarning, "catalog.housekeeping_failed", "error=\"{}\"", MessageOf(status));

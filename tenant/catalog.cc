@@ -165,6 +165,13 @@ absl::Status AddTenant(MetaUpdate& update, catalog::TenantRecord* record) {
   return absl::OkStatus();
 }
 
+absl::Status CopyTraits(MetaUpdate& update, TenantId like, catalog::TenantRecord* record) {
+  ASSIGN_OR_RETURN(const catalog::TenantRecord from, LoadTenant(update, like));
+  *record->mutable_capabilities() = from.capabilities();
+  record->set_gc_ttl_seconds(from.gc_ttl_seconds());
+  return absl::OkStatus();
+}
+
 absl::Status NoSuchTenant(std::string_view name) {
   return SqlError(sqlstate::kUndefinedObject, fmt::format("tenant \"{}\" does not exist", name));
 }

@@ -7,7 +7,7 @@
 //   failover/<n, 20 digits>    FailoverReceipt (tenant/receipts.h)
 //   counter/tenant             newest id given, decimal; ids are never used twice
 //   counter/failover           newest number of a receipt
-//   setting/<name>             cluster setting
+//   setting/<name>             cluster setting (tenant/cluster_settings.h)
 #pragma once
 
 #include <functional>
@@ -28,7 +28,7 @@ namespace anabranch {
 inline constexpr std::string_view kTenantPrefix = "tenant/";
 inline constexpr std::string_view kStreamPrefix = "stream/";
 inline constexpr std::string_view kTenantCounterKey = "counter/tenant";
-inline constexpr std::string_view kDefaultTargetKey = "setting/server.controller.default_target_cluster";
+inline constexpr std::string_view kSettingPrefix = "setting/";
 inline constexpr size_t kNameBytesMax = 100;
 
 std::string TenantKey(TenantId id);
@@ -79,6 +79,9 @@ bool WasRefused(const absl::Status& status);
 
 // Adds a virtual cluster under a new id, which is set in *record. 42710 if the name is taken.
 absl::Status AddTenant(MetaUpdate& update, catalog::TenantRecord* record);
+
+// What CREATE ... LIKE copies: capabilities and settings.
+absl::Status CopyTraits(MetaUpdate& update, TenantId like, catalog::TenantRecord* record);
 
 // 42704 `tenant "x" does not exist`; 42710 `tenant with name "x" already exists`.
 absl::Status NoSuchTenant(std::string_view name);

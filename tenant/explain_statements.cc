@@ -81,13 +81,14 @@ absl::StatusOr<Explanation> VirtualClustersImpl::ExplainComplete(const VirtualCl
   AddRange("sweep", range, &rows);
   rows.emplace_back("bytes to fetch", plan->reached ? "0" : "what the source commits until the target");
   rows.emplace_back("retention left, seconds", SecondsText(RetainedTime(replication, frontier).ns, plan->at.ns));
-  rows.emplace_back("can be undone for, seconds", SecondsText(0, UndoWindowNs()));
+  ASSIGN_OR_RETURN(const uint64_t undo_window_ns, ReadDurationNs(store_, ClusterSetting::kUndoWindow));
+  rows.emplace_back("can be undone for, seconds", SecondsText(0, undo_window_ns));
   return rows;
 }
 
 absl::StatusOr<Explanation> VirtualClustersImpl::ExplainStartReplication(const VirtualClusterSpec& spec,
-                                                                         const std::string& source_name,
-                                                                         const std::string& uri,
+                                                                         const VirtualClusterSpec& source,
+                                                                         const std::string& address,
                                                                          ReplicationOptions replication,
                                                                          std::stop_token stop) {
   ASSIGN_OR_RETURN(const TenantId id, LocateFor(spec, "start replication of"));
@@ -95,9 +96,10 @@ absl::StatusOr<Explanation> VirtualClustersImpl::ExplainStartReplication(const V
   const absl::Status allowed =
       CheckAllowed(LifecycleAction::kStartReplication, record.name(), StateOf(record), ModeOf(record));
   if (!allowed.ok()) return Refused(allowed);
-  wire::OpenRequest request = FailbackHandshake(store_, record, source_name);
+  wire::OpenRequest request = FailbackHandshake(store_, record, source);
   request.set_explain(true);
-  const absl::StatusOr<wire::OpenResponse> response = AskSource(store_, uri, request, stop);
+  ASSIGN_OR_RETURN(const std::string uri, NormalizeAddress(address));
+  const absl::StatusOr<wire::OpenResponse> response = Handshake(uri, request, stop);
   if (IsRefusal(response.status())) return Refused(response.status());
   RETURN_IF_ERROR(response.status());
   const absl::Status judged = JudgeAnswer(store_, record, *response);
@@ -108,11 +110,12 @@ absl::StatusOr<Explanation> VirtualClustersImpl::ExplainStartReplication(const V
   ASSIGN_OR_RETURN(const KeyspaceRef keyspace, store_->FindKeyspace(IncarnationId(record.incarnation())));
   const std::shared_ptr<const KeyspaceState> state = keyspace->state();
   ASSIGN_OR_RETURN(const RangeEstimate undo, EstimateRange(store_, keyspace, point, ChangeFilter::kVisible, stop));
-  if (!undo.at_least && undo.bytes > options_.lost_writes_bytes_max) {
-    return Refused(SqlError(sqlstate::kConfigurationLimitExceeded,
-                            fmt::format("what would be undone takes about {} bytes, and {} are kept", undo.bytes,
-                                        options_.lost_writes_bytes_max),
-                            fmt::format("Raise the cluster setting {}.", kLostWritesSetting)));
+  ASSIGN_OR_RETURN(const uint64_t lost_writes_bytes_max, ReadInteger(store_, ClusterSetting::kLostWritesBytesMax));
+  if (!undo.at_least && undo.bytes > lost_writes_bytes_max) {
+    return Refused(SqlError(
+        sqlstate::kConfigurationLimitExceeded,
+        fmt::format("what would be undone takes about {} bytes, and {} are kept", undo.bytes, lost_writes_bytes_max),
+        fmt::format("Raise the cluster setting {}.", kLostWritesSetting)));
   }
   Explanation rows;
   AddVerdict(undo.versions == 0 ? "catch-up only" : "undo + catch-up", &rows);
@@ -124,8 +127,9 @@ absl::StatusOr<Explanation> VirtualClustersImpl::ExplainStartReplication(const V
     rows.emplace_back("before that", "what the last failover hid is swept, which then can no longer be undone");
   }
   rows.emplace_back("retention left, seconds", SecondsText(state->floor.ns, point.ns));
-  rows.emplace_back("undone writes are kept for, seconds",
-                    SecondsText(0, replication.retention_ns.value_or(kDefaultRetentionNs)));
+  ASSIGN_OR_RETURN(uint64_t retention_ns, ReadDurationNs(store_, ClusterSetting::kDefaultRetention));
+  retention_ns = replication.retention_ns.value_or(retention_ns);
+  rows.emplace_back("undone writes are kept for, seconds", SecondsText(0, retention_ns));
   return rows;
 }
 

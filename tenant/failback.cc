@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "storage/protection.h"
 #include "stream/frame.h"
+#include "tenant/cluster_settings.h"
 #include "tenant/failover.h"
 #include "tenant/limits.h"
 #include "tenant/lost_writes.h"
@@ -13,8 +14,6 @@
 
 namespace anabranch {
 namespace {
-
-constexpr uint64_t kHourNs = 3'600'000'000'000;
 
 absl::Status CannotResume(const catalog::TenantRecord& record, Timestamp point, const std::string& why) {
   return SqlError(
@@ -60,6 +59,10 @@ absl::Status CheckNothingPromised(Reader&& reader, const catalog::TenantRecord& 
     const bool to_the_source = stream.destination_cluster_id() == response.source_cluster_id() &&
                                stream.destination_tenant_id() == response.source_tenant_id();
     if (to_the_source && std::find(asked_with.begin(), asked_with.end(), id) != asked_with.end()) continue;
+    uint64_t window_ns = stream.expiration_window_ns();
+    if (window_ns == 0) {
+      ASSIGN_OR_RETURN(window_ns, ReadDurationNs(reader, ClusterSetting::kExpirationWindow));
+    }
     return SqlError(
         sqlstate::kObjectNotInPrerequisiteState,
         fmt::format(
@@ -67,8 +70,8 @@ absl::Status CheckNothingPromised(Reader&& reader, const catalog::TenantRecord& 
             now.name(), stream.destination_tenant(), stream.destination_cluster_id()),
         fmt::format(
             "Let that one follow, or cancel it there with ALTER VIRTUAL CLUSTER {} CANCEL REPLICATION. If that cluster "
-            "is gone for good, the promise ends after {} h of silence.",
-            QuoteName(stream.destination_tenant()), kExpirationWindowNs / kHourNs));
+            "is gone for good, the promise ends after {} of silence.",
+            QuoteName(stream.destination_tenant()), FormatDuration(window_ns)));
   }
   return absl::OkStatus();
 }
@@ -96,11 +99,19 @@ void KeepForCancel(const catalog::TenantRecord& now, catalog::BeforeFailback* be
 
 }  // namespace
 
-wire::OpenRequest FailbackHandshake(Store* store, const catalog::TenantRecord& record, const std::string& source_name) {
+void NameSource(const VirtualClusterSpec& source, wire::OpenRequest* request) {
+  if (const auto* id = std::get_if<TenantId>(&source)) {
+    request->set_source_tenant_id(id->value());
+  } else {
+    request->set_source_tenant(std::get<std::string>(source));
+  }
+}
+
+wire::OpenRequest FailbackHandshake(Store* store, const catalog::TenantRecord& record, const VirtualClusterSpec& source) {
   wire::OpenRequest request;
   request.set_protocol_version(kProtocolVersion);
   request.set_clock_ns(store->visible().ns);
-  request.set_source_tenant(source_name);
+  NameSource(source, &request);
   request.set_destination_cluster_id(store->cluster_id().value());
   request.set_destination_tenant(record.name());
   request.set_destination_tenant_id(record.id());
@@ -161,7 +172,8 @@ absl::Status JournalFailback(Store* store, const catalog::TenantRecord& record, 
     now.clear_failover_protected_until_ns();
     catalog::Replication replication;
     replication.set_phase(catalog::Replication::REVERTING);
-    replication.set_source_tenant(request.source_name);
+    replication.set_source_tenant(response.source_tenant());
+    replication.set_source_tenant_id(response.source_tenant_id());
     replication.set_uri(request.uri);
     replication.set_stream_id(response.stream_id());
     replication.set_source_cluster_id(response.source_cluster_id());

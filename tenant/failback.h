@@ -40,18 +40,21 @@
 #include "storage/store.h"
 #include "stream/wire.pb.h"
 #include "tenant/catalog.h"
+#include "tenant/spec.h"
 
 namespace anabranch {
 
 struct FailbackRequest {
-  std::string source_name;
   std::string uri;
   uint64_t retention_ns = 0;
   std::string user;  // who asked
 };
 
+// Into a request for a new stream.
+void NameSource(const VirtualClusterSpec& source, wire::OpenRequest* request);
+
 // What this virtual cluster says of itself to its source to be.
-wire::OpenRequest FailbackHandshake(Store* store, const catalog::TenantRecord& record, const std::string& source_name);
+wire::OpenRequest FailbackHandshake(Store* store, const catalog::TenantRecord& record, const VirtualClusterSpec& source);
 
 // Whether the source's answer can be followed, whatever is hidden: it is swept first. Nothing changes.
 absl::Status JudgeAnswer(Store* store, const catalog::TenantRecord& record, const wire::OpenResponse& response);

@@ -252,7 +252,7 @@ TEST_F(FailbackTest, APromiseToAThirdHoldsOverRestartsUntilItIsGivenUpOrExpires)
   b_.Restart();
   const absl::Status refused = Start(b_, a_);
   EXPECT_EQ(SqlStateOf(refused), "55000");
-  EXPECT_NE(HintOf(refused).find("24 h"), std::string::npos) << HintOf(refused);
+  EXPECT_NE(HintOf(refused).find("24h"), std::string::npos) << HintOf(refused);
   EXPECT_EQ(b_.StateOf("main"), "ready");
   ASSERT_TRUE(UpdateStream(b_.store(), StreamId(answer->stream_id()), [](MetaUpdate&, catalog::StreamRecord& record) {
                 record.set_expires_at_ns(1);

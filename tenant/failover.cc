@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "storage/protection.h"
+#include "tenant/cluster_settings.h"
 #include "tenant/limits.h"
 #include "tenant/receipts.h"
 #include "tenant/undo_failover.h"
@@ -83,7 +84,8 @@ std::string WayToReady(const catalog::TenantRecord& record, Timestamp frontier) 
 
 Timestamp RetainedTime(const catalog::Replication& replication, Timestamp frontier) {
   const uint64_t retention = replication.retention_ns();
-  uint64_t retained = std::max(replication.start_at(), frontier.ns > retention ? frontier.ns - retention : 0);
+  uint64_t retained = std::max(
+      {replication.start_at(), replication.retained_at_least(), frontier.ns > retention ? frontier.ns - retention : 0});
   if (replication.cutover() != 0) retained = std::min(retained, replication.cutover());
   return {retained};
 }
@@ -149,6 +151,7 @@ absl::StatusOr<PublishedFailover> PublishFailover(Store* store, TenantId tenant,
       return absl::OutOfRangeError("the failover target is not reached");
     }
     RETURN_IF_ERROR(CheckKept(plan.at, *update.Before(result.keyspace)));
+    ASSIGN_OR_RETURN(const uint64_t protected_for_ns, ReadDurationNs(update, ClusterSetting::kExpirationWindow));
     result.at = plan.at;
     const uint64_t now_ns = store->clock()->WallNs();
     update.Stage(result.keyspace).BumpEpoch();  // R4: U below is final
@@ -167,7 +170,7 @@ absl::StatusOr<PublishedFailover> PublishFailover(Store* store, TenantId tenant,
     SetState(record, DataState::kReady);
     SetMode(record, ServiceMode::kNone);
     record.set_failover_time(plan.at.ns);
-    record.set_failover_protected_until_ns(now_ns + kExpirationWindowNs);
+    record.set_failover_protected_until_ns(now_ns + protected_for_ns);
     record.clear_before_failback();
     record.clear_undo_ended();
     record.mutable_replication()->set_phase(catalog::Replication::DONE);

@@ -43,7 +43,7 @@ std::string StatementOf(const catalog::FailoverReceipt& receipt) {
   }
 }
 
-FailoverInfo InfoOf(const catalog::FailoverReceipt& receipt) {
+FailoverInfo RowOf(const catalog::FailoverReceipt& receipt) {
   FailoverInfo info;
   info.virtual_cluster = receipt.virtual_cluster();
   info.user_name = receipt.user_name();
@@ -80,8 +80,9 @@ absl::StatusOr<Timestamp> VirtualClustersImpl::CompleteReplication(const Virtual
 // Needs neither the source nor the job.
 absl::StatusOr<Timestamp> VirtualClustersImpl::CompleteNow(Statement statement, std::optional<Timestamp> target,
                                                            const std::string& user) {
+  ASSIGN_OR_RETURN(const uint64_t undo_window_ns, ReadDurationNs(store_, ClusterSetting::kUndoWindow));
   ASSIGN_OR_RETURN(const PublishedFailover published, PublishFailover(store_, statement.runtime->id, target,
-                                                                      {.user = user, .undo_window_ns = UndoWindowNs()}));
+                                                                      {.user = user, .undo_window_ns = undo_window_ns}));
   if (statement.runtime->job != nullptr)
     statement.runtime->job->RequestStop();  // fenced already; joined when something needs it gone
   AfterFailover(*statement.runtime, published);
@@ -192,7 +193,7 @@ absl::StatusOr<std::vector<FailoverInfo>> VirtualClustersImpl::ShowFailovers() {
   ASSIGN_OR_RETURN(const std::vector<catalog::FailoverReceipt> receipts, LoadReceipts(store_));
   std::vector<FailoverInfo> rows;
   for (auto receipt = receipts.rbegin(); receipt != receipts.rend(); ++receipt) {
-    rows.push_back(anabranch::InfoOf(*receipt));
+    rows.push_back(RowOf(*receipt));
   }
   return rows;
 }

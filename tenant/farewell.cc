@@ -9,7 +9,9 @@
 namespace anabranch {
 namespace {
 
-absl::Status Say(const std::string& uri, const ClusterId& self, StreamId stream, Ending ending, std::stop_token stop) {
+absl::Status Say(const ExternalConnections& connections, const std::string& address, const ClusterId& self, StreamId stream,
+                 Ending ending, std::stop_token stop) {
+  ASSIGN_OR_RETURN(const std::string uri, connections.Resolve(address));
   ASSIGN_OR_RETURN(const auto client, SourceClient::Connect(uri, stop));
   wire::FinishRequest request;
   request.set_stream_id(stream.value());
@@ -20,8 +22,8 @@ absl::Status Say(const std::string& uri, const ClusterId& self, StreamId stream,
 
 }  // namespace
 
-Farewells::Farewells(ClusterId self)
-    : self_(std::move(self)), thread_([this](std::stop_token stop) { Run(std::move(stop)); }) {}
+Farewells::Farewells(ClusterId self, const ExternalConnections* connections)
+    : self_(std::move(self)), connections_(connections), thread_([this](std::stop_token stop) { Run(std::move(stop)); }) {}
 
 Farewells::~Farewells() {
   thread_.request_stop();
@@ -47,7 +49,7 @@ void Farewells::Run(std::stop_token stop) {
       queue_.pop_front();
     }
     if (stop.stop_requested()) return;
-    const absl::Status status = Say(next.uri, self_, next.stream, next.ending, stop);
+    const absl::Status status = Say(*connections_, next.uri, self_, next.stream, next.ending, stop);
     Log(LogLevel::kInfo, "stream.farewell", "stream={} source={} result=\"{}\"", StreamText(next.stream),
         RedactUri(next.uri), status.ok() ? "told" : MessageOf(status));
   }

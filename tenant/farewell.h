@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/ids.h"
+#include "tenant/external_connections.h"
 
 namespace anabranch {
 
@@ -18,8 +19,8 @@ enum class Ending { kPromoted, kAbandoned };
 // Thread-safe.
 class Farewells {
  public:
-  explicit Farewells(ClusterId self);
-  ~Farewells();  // gives up on what is not said yet
+  Farewells(ClusterId self, const ExternalConnections* connections);  // the connections are not owned
+  ~Farewells();                                                      // gives up on what is not said yet
 
   void Send(const std::string& uri, StreamId stream, Ending ending);
 
@@ -32,6 +33,7 @@ class Farewells {
   void Run(std::stop_token stop);
 
   const ClusterId self_;
+  const ExternalConnections* const connections_;
   std::mutex mutex_;
   std::condition_variable_any changed_;
   std::deque<Farewell> queue_;  // guarded by mutex_

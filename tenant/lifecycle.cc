@@ -211,10 +211,12 @@ absl::Status CheckAllowed(LifecycleAction action, std::string_view name, DataSta
       return CheckStartService(name, state, mode);
     case LifecycleAction::kStopService:
     case LifecycleAction::kSetSetting:
+    case LifecycleAction::kRename:
       return absl::OkStatus();
     case LifecycleAction::kPause:
     case LifecycleAction::kResume:
     case LifecycleAction::kComplete:
+    case LifecycleAction::kChangeReplication:
       return CheckReplicating(name, state);
     case LifecycleAction::kCancel:
       return state == DataState::kReady ? absl::OkStatus() : CheckReplicating(name, state);

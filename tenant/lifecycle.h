@@ -54,6 +54,8 @@ enum class LifecycleAction {
   kSetSetting,
   kResetData,
   kClone,
+  kRename,
+  kChangeReplication,
 };
 
 // OK if the action is allowed for a virtual cluster in this state; otherwise an error that names it, the state and the

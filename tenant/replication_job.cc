@@ -14,6 +14,7 @@
 #include "stream/ingestion.h"
 #include "stream/producer.h"
 #include "stream/source_client.h"
+#include "tenant/cluster_settings.h"
 #include "tenant/limits.h"
 #include "tenant/paths.h"
 
@@ -144,31 +145,52 @@ ReplicationJob::Attempt ReplicationJob::RunOnce(std::stop_token stop) {
 }
 
 ReplicationJob::Attempt ReplicationJob::FailOver(Timestamp target) {
-  const auto published =
-      PublishFailover(store_, options_.tenant, target, {.user = "", .undo_window_ns = options_.undo_window_ns});
+  const absl::StatusOr<uint64_t> undo_window_ns = ReadDurationNs(store_, ClusterSetting::kUndoWindow);
+  if (!undo_window_ns.ok()) return {Outcome::kRetry, undo_window_ns.status()};
+  const auto published = PublishFailover(store_, options_.tenant, target, {.user = "", .undo_window_ns = *undo_window_ns});
   if (!published.ok()) return {Outcome::kRetry, published.status()};  // replaced, paused: the record is read again
   options_.on_failover(*published);
   return {Outcome::kOver, absl::OkStatus()};
+}
+
+wire::OpenRequest ReopenRequest(Store* store, const catalog::TenantRecord& record, Timestamp frontier) {
+  wire::OpenRequest request;
+  request.set_protocol_version(kProtocolVersion);
+  request.set_clock_ns(store->visible().ns);
+  request.set_source_tenant(record.replication().source_tenant());
+  request.set_destination_cluster_id(store->cluster_id().value());
+  request.set_destination_tenant(record.name());
+  request.set_stream_id(record.replication().stream_id());
+  *request.mutable_ancestry() = record.ancestry();
+  request.set_frontier(frontier.ns);
+  return request;
 }
 
 // The source's answer to where we stand; judged on every connect (R10).
 absl::StatusOr<wire::OpenResponse> ReplicationJob::Open(const catalog::TenantRecord& record, Timestamp frontier,
                                                         std::stop_token stop) {
   const catalog::Replication& replication = record.replication();
-  ASSIGN_OR_RETURN(const auto client, SourceClient::Connect(replication.uri(), stop));
-  wire::OpenRequest request;
-  request.set_protocol_version(kProtocolVersion);
-  request.set_clock_ns(store_->visible().ns);
-  request.set_source_tenant(replication.source_tenant());
-  request.set_destination_cluster_id(store_->cluster_id().value());
-  request.set_destination_tenant(record.name());
-  request.set_stream_id(replication.stream_id());
-  *request.mutable_ancestry() = record.ancestry();
-  request.set_frontier(frontier.ns);
+  ASSIGN_OR_RETURN(const std::string uri, options_.resolve(replication.uri()));
+  ASSIGN_OR_RETURN(const auto client, SourceClient::Connect(uri, stop));
+  const wire::OpenRequest request = ReopenRequest(store_, record, frontier);
   ASSIGN_OR_RETURN(wire::OpenResponse response, client->Open(request));
   options_.progress->SetOffset(static_cast<int64_t>(response.clock_ns() - store_->clock()->WallNs()));
   RETURN_IF_ERROR(store_->ForwardClock({response.clock_ns()}));
+  RETURN_IF_ERROR(FollowName(replication, response));
   return response;
+}
+
+// The source may have been renamed since the last connect.
+absl::Status ReplicationJob::FollowName(const catalog::Replication& before, const wire::OpenResponse& response) {
+  const bool same =
+      before.source_tenant() == response.source_tenant() && before.source_tenant_id() == response.source_tenant_id();
+  if (same) return absl::OkStatus();
+  return UpdateTenant(store_, options_.tenant, [&](MetaUpdate&, catalog::TenantRecord& record) -> absl::Status {
+    RETURN_IF_ERROR(CheckPhase(record, before.phase()));
+    record.mutable_replication()->set_source_tenant(response.source_tenant());
+    record.mutable_replication()->set_source_tenant_id(response.source_tenant_id());
+    return absl::OkStatus();
+  });
 }
 
 ReplicationJob::Attempt ReplicationJob::Refused(absl::Status why) {
@@ -208,7 +230,9 @@ ReplicationJob::Attempt ReplicationJob::Copy(const catalog::TenantRecord& record
         fmt::format("copying: {} of {} MiB", copied.bytes_done >> kMiBShift, copied.bytes_total >> kMiBShift),
         PartDone(copied.bytes_done, copied.bytes_total));
   };
-  if (status.ok()) status = CopyFiles(record.replication().uri(), store_->cluster_id(), *response, dir, on_progress, stop);
+  const absl::StatusOr<std::string> uri = options_.resolve(record.replication().uri());
+  if (status.ok()) status = uri.status();
+  if (status.ok()) status = CopyFiles(*uri, store_->cluster_id(), *response, dir, on_progress, stop);
   if (!status.ok()) return {Outcome::kRetry, std::move(status)};
   Log(LogLevel::kInfo, "copy.finished", "vc={} bytes={} resent={}", record.name(), copied.bytes_done, copied.bytes_resent);
   status = Adopt(record, *response, dir);
@@ -348,7 +372,7 @@ absl::Status ReplicationJob::Ingest(const catalog::TenantRecord& record, wire::O
   options.store = store_;
   options.keyspace = keyspace;
   options.epoch = epoch;
-  options.uri = replication.uri();
+  ASSIGN_OR_RETURN(options.uri, options_.resolve(replication.uri()));
   options.stream = std::move(response);
   options.after = after;
   options.first_frontier = {replication.first_frontier()};

@@ -70,17 +70,21 @@ class ReplicationProgress {
   std::optional<double> fraction_;  // guarded by mutex_
 };
 
+// The OPEN of a stream that exists, by a standby that is at `frontier`.
+wire::OpenRequest ReopenRequest(Store* store, const catalog::TenantRecord& record, Timestamp frontier);
+
 class ReplicationJob {
  public:
   struct Options {
     Store* store = nullptr;
     TenantId tenant;
     std::shared_ptr<ReplicationProgress> progress;
+    // The connection string behind an address (tenant/external_connections.h), looked up at each connect.
+    std::function<absl::StatusOr<std::string>(const std::string& address)> resolve;
     // Ends the streams that read this virtual cluster and returns when they are gone (R10). Called before a revert.
     std::function<void()> end_streams;
     // A pending target was reached and published. Called on the job's thread, which ends after it.
     std::function<void(const PublishedFailover&)> on_failover;
-    uint64_t undo_window_ns = 0;  // of the failover that it carries out
   };
 
   explicit ReplicationJob(Options options);
@@ -110,6 +114,7 @@ class ReplicationJob {
   Attempt FailOver(Timestamp target);
 
   absl::StatusOr<wire::OpenResponse> Open(const catalog::TenantRecord& record, Timestamp frontier, std::stop_token stop);
+  absl::Status FollowName(const catalog::Replication& before, const wire::OpenResponse& response);
   absl::Status Adopt(const catalog::TenantRecord& record, const wire::OpenResponse& response, const std::string& dir);
   absl::StatusOr<Epoch> TakeOver(const KeyspaceRef& keyspace, catalog::Replication::Phase phase);
   absl::Status FollowBranches(const catalog::TenantRecord& record, const wire::OpenResponse& response,

@@ -6,18 +6,30 @@
 #include "base/system_time.h"
 #include "stream/frame.h"
 #include "stream/source_client.h"
+#include "tenant/cluster_settings.h"
 #include "tenant/failback.h"
 #include "tenant/limits.h"
 #include "tenant/lost_writes.h"
 #include "tenant/virtual_clusters_impl.h"
 
 namespace anabranch {
-absl::StatusOr<wire::OpenResponse> AskSource(Store* store, const std::string& uri, const wire::OpenRequest& request,
-                                             std::stop_token stop) {
+namespace {
+
+absl::StatusOr<uint64_t> RetentionOf(Store* store, const ReplicationOptions& options) {
+  if (options.retention_ns) return *options.retention_ns;
+  return ReadDurationNs(store, ClusterSetting::kDefaultRetention);
+}
+
+}  // namespace
+
+// Judged by the source, and by this node's clock (R2).
+absl::StatusOr<wire::OpenResponse> VirtualClustersImpl::Handshake(const std::string& address,
+                                                                  const wire::OpenRequest& request, std::stop_token stop) {
+  ASSIGN_OR_RETURN(const std::string uri, connections_.Resolve(address));
   ASSIGN_OR_RETURN(const auto client, SourceClient::Connect(uri, std::move(stop)));
   absl::StatusOr<wire::OpenResponse> response = client->Open(request);
   if (!response.ok()) return WithContext(response.status(), "source");
-  RETURN_IF_ERROR(store->ForwardClock({response->clock_ns()}));
+  RETURN_IF_ERROR(store_->ForwardClock({response->clock_ns()}));
   return response;
 }
 
@@ -28,27 +40,36 @@ void VirtualClustersImpl::StartJob(TenantRuntime& runtime) {
       .store = store_,
       .tenant = runtime.id,
       .progress = runtime.progress,
+      .resolve = [this](const std::string& address) { return connections_.Resolve(address); },
       .end_streams = [this, id = runtime.id] { source_.EndStreams(id); },
       .on_failover = [this, held](const PublishedFailover& published) { AfterFailover(*held, published); },
-      .undo_window_ns = UndoWindowNs(),
   });
 }
 
 absl::Status VirtualClustersImpl::CreateFromReplication(const std::string& name, CreateOptions options,
-                                                        const std::string& source_name, const std::string& uri,
+                                                        const VirtualClusterSpec& source, const std::string& address,
                                                         ReplicationOptions replication, std::stop_token stop) {
   RETURN_IF_ERROR(CheckName(name));
+  ASSIGN_OR_RETURN(const std::string uri, NormalizeAddress(address));
+  RETURN_IF_ERROR(CheckExpirationWindow(replication.expiration_window_ns));
+  const ExternalConnections::Use use(&connections_, uri);
   ASSIGN_OR_RETURN(const std::optional<TenantId> exists, FindTenant(store_, name));
   if (exists) return options.if_not_exists ? absl::OkStatus() : TenantExists(name);
   RETURN_IF_ERROR(CheckRoom());
+  std::optional<TenantId> like;
+  if (options.like) {
+    ASSIGN_OR_RETURN(like, Locate(*options.like));
+  }
 
   wire::OpenRequest request;
   request.set_protocol_version(kProtocolVersion);
   request.set_clock_ns(store_->visible().ns);
-  request.set_source_tenant(source_name);
+  NameSource(source, &request);
+  request.set_expiration_window_ns(replication.expiration_window_ns.value_or(0));
   request.set_destination_cluster_id(store_->cluster_id().value());
   request.set_destination_tenant(name);
-  ASSIGN_OR_RETURN(const wire::OpenResponse response, AskSource(store_, uri, request, std::move(stop)));
+  ASSIGN_OR_RETURN(const uint64_t retention_ns, RetentionOf(store_, replication));
+  ASSIGN_OR_RETURN(const wire::OpenResponse response, Handshake(uri, request, std::move(stop)));
 
   catalog::TenantRecord record;
   record.set_name(name);
@@ -56,24 +77,30 @@ absl::Status VirtualClustersImpl::CreateFromReplication(const std::string& name,
   SetMode(record, ServiceMode::kNone);
   catalog::Replication* job = record.mutable_replication();
   job->set_phase(catalog::Replication::COPYING);
-  job->set_source_tenant(source_name);
+  job->set_source_tenant(response.source_tenant());
+  job->set_source_tenant_id(response.source_tenant_id());
   job->set_uri(uri);
   job->set_stream_id(response.stream_id());
   job->set_source_cluster_id(response.source_cluster_id());
-  job->set_retention_ns(replication.retention_ns.value_or(kDefaultRetentionNs));
+  job->set_retention_ns(retention_ns);
   job->set_start_at(response.start_at());
   job->set_created_at_ns(store_->clock()->WallNs());
   job->set_created_by(replication.user);
   job->set_source_clock_offset_ns(static_cast<int64_t>(response.clock_ns() - store_->clock()->WallNs()));
   std::lock_guard creating(creating_);
   absl::Status status = CheckRoom();
-  if (status.ok()) status = store_->UpdateMeta([&](MetaUpdate& update) { return AddTenant(update, &record); });
+  if (status.ok()) {
+    status = store_->UpdateMeta([&](MetaUpdate& update) -> absl::Status {
+      if (like) RETURN_IF_ERROR(CopyTraits(update, *like, &record));
+      return AddTenant(update, &record);
+    });
+  }
   if (!status.ok()) {
     if (WasRefused(status)) farewells_.Send(uri, StreamId(response.stream_id()), Ending::kAbandoned);
     const bool taken = SqlStateOf(status) == sqlstate::kDuplicateObject;
     return taken && options.if_not_exists ? absl::OkStatus() : status;
   }
-  Log(LogLevel::kInfo, "replication.created", "vc={} id={} source={} uri={}", name, record.id(), source_name,
+  Log(LogLevel::kInfo, "replication.created", "vc={} id={} source={} uri={}", name, record.id(), response.source_tenant(),
       RedactUri(uri));
   const std::shared_ptr<TenantRuntime> runtime = RuntimeOf(record);
   std::lock_guard turn(runtime->statements);
@@ -85,30 +112,33 @@ absl::Status VirtualClustersImpl::CreateFromReplication(const std::string& name,
   return absl::OkStatus();
 }
 
-absl::Status VirtualClustersImpl::StartReplication(const VirtualClusterSpec& spec, const std::string& source_name,
-                                                   const std::string& uri, ReplicationOptions replication,
+absl::Status VirtualClustersImpl::StartReplication(const VirtualClusterSpec& spec, const VirtualClusterSpec& source,
+                                                   const std::string& address, ReplicationOptions replication,
                                                    std::stop_token stop) {
+  ASSIGN_OR_RETURN(const std::string uri, NormalizeAddress(address));
+  RETURN_IF_ERROR(CheckExpirationWindow(replication.expiration_window_ns));
+  const ExternalConnections::Use use(&connections_, uri);
   ASSIGN_OR_RETURN(const Statement statement, Begin(spec, "start replication of"));
   const catalog::TenantRecord& record = statement.record;
   RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kStartReplication, record.name(), StateOf(record), ModeOf(record)));
   const StreamSource::FailbackPreparation preparation(&source_, statement.runtime->id);
-  ASSIGN_OR_RETURN(const wire::OpenResponse response,
-                   AskSource(store_, uri, FailbackHandshake(store_, record, source_name), stop));
+  ASSIGN_OR_RETURN(const uint64_t retention_ns, RetentionOf(store_, replication));
+  ASSIGN_OR_RETURN(const uint64_t lost_writes_bytes_max, ReadInteger(store_, ClusterSetting::kLostWritesBytesMax));
+  wire::OpenRequest handshake = FailbackHandshake(store_, record, source);
+  handshake.set_expiration_window_ns(replication.expiration_window_ns.value_or(0));
+  ASSIGN_OR_RETURN(const wire::OpenResponse response, Handshake(uri, handshake, stop));
   const StreamId stream(response.stream_id());
   // R5. Only now that the source agrees: until then the failover that brought this one here could still be undone.
   absl::Status swept = SettleFailover(*statement.runtime, "it was told to follow another");
   if (swept.ok()) swept = statement.runtime->sweeper.WaitIdle(std::move(stop), kSweepWaitMs);
-  const absl::StatusOr<PreparedFailback> prepared =
-      swept.ok() ? PrepareFailback(store_, record, response, options_.lost_writes_bytes_max)
-                 : absl::StatusOr<PreparedFailback>(swept);
+  const absl::StatusOr<PreparedFailback> prepared = swept.ok()
+                                                        ? PrepareFailback(store_, record, response, lost_writes_bytes_max)
+                                                        : absl::StatusOr<PreparedFailback>(swept);
   if (!prepared.ok()) {
     farewells_.Send(uri, stream, Ending::kAbandoned);
     return prepared.status();
   }
-  const FailbackRequest request{.source_name = source_name,
-                                .uri = uri,
-                                .retention_ns = replication.retention_ns.value_or(kDefaultRetentionNs),
-                                .user = replication.user};
+  const FailbackRequest request{.uri = uri, .retention_ns = retention_ns, .user = replication.user};
   if (absl::Status status = JournalFailback(store_, record, request, response, *prepared); !status.ok()) {
     // A journal that was lost on its way to the disk may be there after a restart, and needs both.
     if (WasRefused(status)) {
@@ -122,7 +152,7 @@ absl::Status VirtualClustersImpl::StartReplication(const VirtualClusterSpec& spe
   statement.runtime->progress->SetOffset(static_cast<int64_t>(response.clock_ns() - store_->clock()->WallNs()));
   statement.runtime->progress->SetError("");
   StartJob(*statement.runtime);
-  if (const absl::Status trimmed = TrimLedgers(store_, options_.lost_writes_bytes_max); !trimmed.ok()) {
+  if (const absl::Status trimmed = TrimLedgers(store_, lost_writes_bytes_max); !trimmed.ok()) {
     Log(LogLevel::kWarning, "ledger.trim_failed", "error=\"{}\"", MessageOf(trimmed));  // the housekeeper tries again
   }
   return absl::OkStatus();

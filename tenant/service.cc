@@ -63,11 +63,26 @@ absl::Status VirtualClustersImpl::StopService(const VirtualClusterSpec& spec) {
   return absl::OkStatus();
 }
 
+// Where a connection goes that names no virtual cluster.
+absl::StatusOr<std::string> VirtualClustersImpl::DefaultTarget() {
+  ASSIGN_OR_RETURN(std::string target, ReadSetting(store_, ClusterSetting::kDefaultTarget));
+  if (!target.empty()) return target;
+  ASSIGN_OR_RETURN(const std::vector<catalog::TenantRecord> records, LoadTenants(store_));
+  const catalog::TenantRecord* only = nullptr;
+  for (const catalog::TenantRecord& record : records) {
+    if (TenantId(record.id()) == kSystemTenantId || StateOf(record) == DataState::kDropping) continue;
+    if (only != nullptr) return std::string(kSystemTenantName);
+    only = &record;
+  }
+  const bool serves =
+      only != nullptr && CheckAllowed(LifecycleAction::kServeSession, only->name(), StateOf(*only), ModeOf(*only)).ok();
+  return serves ? only->name() : std::string(kSystemTenantName);
+}
+
 absl::StatusOr<ServedVirtualCluster> VirtualClustersImpl::Connect(const std::string& name) {
   std::string target = name;
   if (target.empty()) {
-    ASSIGN_OR_RETURN(const std::optional<std::string> setting, store_->GetMeta(kDefaultTargetKey));
-    target = setting.value_or(std::string(kSystemTenantName));
+    ASSIGN_OR_RETURN(target, DefaultTarget());
   }
   ASSIGN_OR_RETURN(const std::optional<TenantId> id, FindTenant(store_, target));
   if (!id) {

@@ -1,4 +1,5 @@
-// ALTER VIRTUAL CLUSTER ... SET | RESET CLUSTER SETTING, SHOW CLUSTER SETTING ... FOR VIRTUAL CLUSTER.
+// Settings: of one virtual cluster (ALTER VIRTUAL CLUSTER ... SET | RESET CLUSTER SETTING, SHOW CLUSTER SETTING ... FOR
+// VIRTUAL CLUSTER) and of this cluster (SET, RESET and SHOW CLUSTER SETTING).
 #include <charconv>
 
 #include "base/log.h"
@@ -28,6 +29,21 @@ absl::StatusOr<uint64_t> ParseGcTtl(const std::string& value) {
 
 }  // namespace
 
+absl::Status VirtualClustersImpl::SetClusterSetting(const std::string& name, const std::optional<std::string>& value) {
+  ASSIGN_OR_RETURN(const ClusterSetting setting, FindClusterSetting(name));
+  ASSIGN_OR_RETURN(const bool changed, WriteSetting(store_, setting, value));
+  if (!changed) return absl::OkStatus();
+  Log(LogLevel::kInfo, "setting.changed", "setting={} value={}", name, value.value_or("default"));
+  if (setting == ClusterSetting::kCheckpointInterval) source_.EndAll();  // both sides learn it when they connect
+  return absl::OkStatus();
+}
+
+absl::StatusOr<SettingInfo> VirtualClustersImpl::ShowClusterSetting(const std::string& setting) {
+  return DescribeSetting(store_, setting);
+}
+
+absl::StatusOr<std::vector<SettingInfo>> VirtualClustersImpl::ShowClusterSettings() { return DescribeSettings(store_); }
+
 absl::Status VirtualClustersImpl::SetSetting(const VirtualClusterSpec& spec, const std::string& setting,
                                              const std::optional<std::string>& value) {
   RETURN_IF_ERROR(CheckKnown(setting));
@@ -52,6 +68,16 @@ absl::StatusOr<std::string> VirtualClustersImpl::ShowSetting(const VirtualCluste
   ASSIGN_OR_RETURN(const TenantId id, Locate(spec));
   ASSIGN_OR_RETURN(const catalog::TenantRecord record, LoadTenant(store_, id));
   return fmt::format("{}", record.gc_ttl_seconds() != 0 ? record.gc_ttl_seconds() : kGcTtlSecondsDefault);
+}
+
+absl::StatusOr<std::vector<SettingInfo>> VirtualClustersImpl::ShowSettings(const VirtualClusterSpec& spec) {
+  const std::string name(kGcTtlSetting);
+  ASSIGN_OR_RETURN(std::string value, ShowSetting(spec, name));
+  return std::vector<SettingInfo>{{.name = name,
+                                   .value = std::move(value),
+                                   .type = "i",
+                                   .description = "how many seconds of history are kept for reads and failbacks",
+                                   .default_value = fmt::format("{}", kGcTtlSecondsDefault)}};
 }
 
 }  // namespace anabranch

@@ -15,13 +15,21 @@ using VirtualClusterSpec = std::variant<std::string, TenantId>;
 
 struct CreateOptions {
   bool if_not_exists = false;
+  std::optional<VirtualClusterSpec> like;  // capabilities and settings are copied from it
 };
 
 struct ReplicationOptions {
-  std::optional<uint64_t> retention_ns;
-  std::optional<uint64_t> expiration_window_ns;
+  std::optional<uint64_t> retention_ns;          // unset: the cluster setting
+  std::optional<uint64_t> expiration_window_ns;  // unset: as the source is set
   bool read_virtual_cluster = false;
   std::string user = {};  // who runs the statement; not part of its text
+};
+
+// What of a stream may change while it runs or is paused.
+struct ReplicationChange {
+  std::optional<uint64_t> retention_ns;
+  std::optional<uint64_t> expiration_window_ns;
+  std::optional<std::string> address;  // of the source: a connection string or an external connection
 };
 
 // COMPLETE REPLICATION TO LATEST | TO SYSTEM TIME '<expression>'. Resolved in the source's time domain.

@@ -10,6 +10,7 @@
 #include "storage/transfer.h"
 #include "stream/frame.h"
 #include "stream/producer.h"
+#include "tenant/cluster_settings.h"
 #include "tenant/estimate.h"
 #include "tenant/limits.h"
 #include "tenant/paths.h"
@@ -19,6 +20,8 @@ namespace anabranch {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr uint64_t kMsNs = 1'000'000;
 
 void RemoveFolder(const std::string& dir) {
   std::error_code error;
@@ -154,7 +157,13 @@ StreamSource::Closing::~Closing() {
   source_->closed_.erase(tenant_);
 }
 
-uint64_t StreamSource::NewExpiration() const { return store_->clock()->WallNs() + kExpirationWindowNs; }
+// The window is the stream's own, or else the cluster's.
+absl::StatusOr<uint64_t> StreamSource::NewExpiration(uint64_t window_ns) const {
+  if (window_ns == 0) {
+    ASSIGN_OR_RETURN(window_ns, ReadDurationNs(store_, ClusterSetting::kExpirationWindow));
+  }
+  return store_->clock()->WallNs() + window_ns;
+}
 
 absl::Status StreamSource::Recover() {
   ASSIGN_OR_RETURN(const std::vector<catalog::StreamRecord> streams, LoadStreams(store_));
@@ -211,14 +220,26 @@ absl::Status StreamSource::ForgetTenant(TenantId tenant) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<StreamSource::Source> StreamSource::FindSource(const std::string& name) {
-  ASSIGN_OR_RETURN(const std::optional<TenantId> id, FindTenant(store_, name));
-  if (!id) return NoSuchTenant(name);
-  if (*id == kSystemTenantId) {
+// A stream knows its source by id, so that a rename does not end it. Before there is a stream, the statement's name or id
+// counts.
+absl::StatusOr<TenantId> StreamSource::LocateSource(const wire::OpenRequest& request) {
+  if (request.stream_id() != 0) {
+    ASSIGN_OR_RETURN(const catalog::StreamRecord record, LoadStream(store_, StreamId(request.stream_id())));
+    return TenantId(record.tenant_id());
+  }
+  if (request.source_tenant_id() != 0) return TenantId(request.source_tenant_id());
+  ASSIGN_OR_RETURN(const std::optional<TenantId> id, FindTenant(store_, request.source_tenant()));
+  if (!id) return NoSuchTenant(request.source_tenant());
+  return *id;
+}
+
+absl::StatusOr<StreamSource::Source> StreamSource::FindSource(const wire::OpenRequest& request) {
+  ASSIGN_OR_RETURN(const TenantId id, LocateSource(request));
+  if (id == kSystemTenantId) {
     return SqlError(sqlstate::kInvalidParameterValue, "cannot replicate tenant \"1\", ID assigned to system tenant");
   }
   Source source;
-  ASSIGN_OR_RETURN(source.tenant, LoadTenant(store_, *id));
+  ASSIGN_OR_RETURN(source.tenant, LoadTenant(store_, id));
   if (source.tenant.incarnation().empty()) return CheckReady(source.tenant);  // not even copied
   ASSIGN_OR_RETURN(source.keyspace, store_->FindKeyspace(IncarnationId(source.tenant.incarnation())));
   return source;
@@ -233,7 +254,7 @@ absl::StatusOr<wire::OpenResponse> StreamSource::Open(const wire::OpenRequest& r
   }
   RETURN_IF_ERROR(store_->ForwardClock({request.clock_ns()}));  // R2
   RETURN_IF_ERROR(ExpireSilent());
-  ASSIGN_OR_RETURN(const Source source, FindSource(request.source_tenant()));
+  ASSIGN_OR_RETURN(const Source source, FindSource(request));
   RETURN_IF_ERROR(CheckAnother(store_->cluster_id(), source.tenant, request));
   if (request.stream_id() != 0) return OpenAgain(source, request, user);
   RETURN_IF_ERROR(CheckReady(source.tenant));
@@ -241,7 +262,8 @@ absl::StatusOr<wire::OpenResponse> StreamSource::Open(const wire::OpenRequest& r
   return request.ancestry().empty() ? OpenNew(source, request, user, stop) : OpenFailback(source, request, user);
 }
 
-wire::OpenResponse StreamSource::Answer(const Source& source, StreamId stream, Timestamp start_at) {
+absl::StatusOr<wire::OpenResponse> StreamSource::Answer(const Source& source, StreamId stream, Timestamp start_at) {
+  ASSIGN_OR_RETURN(const uint64_t checkpoint_interval_ns, ReadDurationNs(store_, ClusterSetting::kCheckpointInterval));
   wire::OpenResponse response;
   response.set_clock_ns(store_->visible().ns);
   response.set_stream_id(stream.value());
@@ -251,9 +273,11 @@ wire::OpenResponse StreamSource::Answer(const Source& source, StreamId stream, T
   *response.mutable_ancestry() = source.tenant.ancestry();
   response.set_start_at(start_at.ns);
   response.add_partitions()->add_spans();  // one partition, everything, here
-  response.set_checkpoint_interval_ms(kCheckpointIntervalMs);
+  response.set_checkpoint_interval_ms(checkpoint_interval_ns / kMsNs);
   std::lock_guard lock(mutex_);
-  live_[stream].branch = source.tenant.ancestry().rbegin()->branch_id();
+  Live& live = live_[stream];
+  live.branch = source.tenant.ancestry().rbegin()->branch_id();
+  live.checkpoint_interval_ns = checkpoint_interval_ns;
   return response;
 }
 
@@ -268,7 +292,9 @@ absl::Status StreamSource::AddStream(const Source& source, const wire::OpenReque
   record.set_destination_tenant_id(request.destination_tenant_id());
   record.set_owner(user.name);
   record.set_protected_at(protect.ns);
-  record.set_expires_at_ns(NewExpiration());
+  record.set_expiration_window_ns(request.expiration_window_ns());
+  ASSIGN_OR_RETURN(const uint64_t expires_at_ns, NewExpiration(request.expiration_window_ns()));
+  record.set_expires_at_ns(expires_at_ns);
   record.set_created_at_ns(store_->clock()->WallNs());
   record.set_exporting(purpose == Purpose::kInitialCopy);
   std::optional<catalog::TenantRecord> settled;
@@ -314,7 +340,7 @@ absl::StatusOr<wire::OpenResponse> StreamSource::OpenNew(const Source& source, c
   Log(LogLevel::kInfo, "stream.created", "stream={} vc={} destination={} files={} from={} upto={}", StreamText(stream),
       source.tenant.name(), request.destination_tenant(), manifest->files.size(), FormatHlc(manifest->copied_from),
       FormatHlc(manifest->copied_upto));
-  wire::OpenResponse response = Answer(source, stream, manifest->copied_from);
+  ASSIGN_OR_RETURN(wire::OpenResponse response, Answer(source, stream, manifest->copied_from));
   *response.mutable_manifest() = ToWire(*manifest);
   return response;
 }
@@ -376,7 +402,7 @@ absl::StatusOr<wire::OpenResponse> StreamSource::OpenAgain(const Source& source,
   const StreamId stream(request.stream_id());
   ASSIGN_OR_RETURN(const catalog::StreamRecord record, LoadStream(store_, stream));
   const bool same_destination = record.destination_cluster_id() == request.destination_cluster_id();
-  if (record.tenant_id() != source.tenant.id() || !same_destination || record.exporting() || record.finished()) {
+  if (!same_destination || record.exporting() || record.finished()) {
     return SqlError(sqlstate::kObjectNotInPrerequisiteState,
                     fmt::format("replication stream {} is not a running stream of tenant \"{}\" to this standby",
                                 StreamText(stream), source.tenant.name()));
@@ -400,7 +426,8 @@ absl::StatusOr<wire::OpenResponse> StreamSource::OpenAgain(const Source& source,
     RETURN_IF_ERROR(CheckReadyAgain(source.tenant));
     RETURN_IF_ERROR(TakeOver(record, user));
     RETURN_IF_ERROR(Touch(stream, std::nullopt));
-    wire::OpenResponse response = Answer(source, stream, {record.manifest().copied_from()});
+    RETURN_IF_ERROR(Follow(record, request));
+    ASSIGN_OR_RETURN(wire::OpenResponse response, Answer(source, stream, {record.manifest().copied_from()}));
     *response.mutable_manifest() = record.manifest();
     return response;
   }
@@ -412,7 +439,40 @@ absl::StatusOr<wire::OpenResponse> StreamSource::OpenAgain(const Source& source,
   RETURN_IF_ERROR(TakeOver(record, user));
   RETURN_IF_ERROR(store_->UpdateMeta([&](MetaUpdate& update) { return EndPromise(update, record); }));
   RETURN_IF_ERROR(Touch(stream, std::nullopt));
+  RETURN_IF_ERROR(Follow(record, request));
   return Answer(source, stream, frontier);
+}
+
+// The standby may have been renamed since the last OPEN, or want another window.
+absl::Status StreamSource::Follow(const catalog::StreamRecord& record, const wire::OpenRequest& request) {
+  const uint64_t window_ns =
+      request.expiration_window_ns() != 0 ? request.expiration_window_ns() : record.expiration_window_ns();
+  const bool same =
+      record.destination_tenant() == request.destination_tenant() && record.expiration_window_ns() == window_ns;
+  if (same) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const uint64_t expires_at_ns, NewExpiration(window_ns));
+  return UpdateStream(store_, StreamId(record.stream_id()), [&](MetaUpdate&, catalog::StreamRecord& now) {
+    now.set_destination_tenant(request.destination_tenant());
+    now.set_expiration_window_ns(window_ns);
+    now.set_expires_at_ns(expires_at_ns);
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<size_t> StreamSource::SetExpirationWindow(TenantId tenant, uint64_t window_ns) {
+  ASSIGN_OR_RETURN(const std::vector<catalog::StreamRecord> streams, LoadStreams(store_));
+  ASSIGN_OR_RETURN(const uint64_t expires_at_ns, NewExpiration(window_ns));
+  size_t changed = 0;
+  for (const catalog::StreamRecord& stream : streams) {
+    if (stream.tenant_id() != tenant.value()) continue;
+    RETURN_IF_ERROR(UpdateStream(store_, StreamId(stream.stream_id()), [&](MetaUpdate&, catalog::StreamRecord& now) {
+      now.set_expiration_window_ns(window_ns);
+      now.set_expires_at_ns(expires_at_ns);
+      return absl::OkStatus();
+    }));
+    ++changed;
+  }
+  return changed;
 }
 
 // Not more often than kProgressIntervalNs: what is durable lags behind what was acknowledged, on the safe side.
@@ -424,8 +484,8 @@ absl::Status StreamSource::Touch(StreamId stream, std::optional<Timestamp> retai
     if (live.touched_at_ns != 0 && now_ns - live.touched_at_ns < kProgressIntervalNs) return absl::OkStatus();
     live.touched_at_ns = now_ns;
   }
-  const uint64_t expires_at_ns = NewExpiration();
   return UpdateStream(store_, stream, [&](MetaUpdate& update, catalog::StreamRecord& record) -> absl::Status {
+    ASSIGN_OR_RETURN(const uint64_t expires_at_ns, NewExpiration(record.expiration_window_ns()));
     record.set_expires_at_ns(expires_at_ns);
     if (retained && retained->ns > record.protected_at()) {  // R11: only upwards
       record.set_protected_at(retained->ns);
@@ -475,6 +535,10 @@ absl::Status StreamSource::ServeSubscription(const wire::SubscribeRequest& reque
   ASSIGN_OR_RETURN(options.keyspace, store_->FindKeyspace(IncarnationId(record.incarnation())));
   options.request = request;
   NoteAcknowledged(stream, {request.after()});
+  {
+    std::lock_guard lock(mutex_);
+    options.checkpoint_interval_ns = live_[stream].checkpoint_interval_ns;
+  }
   options.on_acknowledged = [this, stream](Timestamp frontier, Timestamp retained) {
     NoteAcknowledged(stream, frontier);
     return Touch(stream, retained);
@@ -507,8 +571,8 @@ absl::StatusOr<wire::FinishResponse> StreamSource::Finish(const wire::FinishRequ
     RETURN_IF_ERROR(Forget(stream));
     return wire::FinishResponse();
   }
-  const uint64_t expires_at_ns = NewExpiration();
   RETURN_IF_ERROR(UpdateStream(store_, stream, [&](MetaUpdate& update, catalog::StreamRecord& record) -> absl::Status {
+    ASSIGN_OR_RETURN(const uint64_t expires_at_ns, NewExpiration(record.expiration_window_ns()));
     record.set_finished(true);
     record.set_expires_at_ns(expires_at_ns);
     record.clear_manifest();

@@ -61,6 +61,8 @@ class StreamSource {
                          std::stop_token stop);
   absl::StatusOr<wire::FinishResponse> Finish(const wire::FinishRequest& request, const StreamUser& user);
 
+  // Of all streams that the virtual cluster feeds, from now on. How many these are.
+  absl::StatusOr<size_t> SetExpirationWindow(TenantId tenant, uint64_t window_ns);
   // Ends the connections that read this virtual cluster and returns when they are gone.
   void EndStreams(TenantId tenant) { registry_.EndTenant(tenant); }
   void EndAll() { registry_.EndAll(); }
@@ -104,7 +106,8 @@ class StreamSource {
     catalog::TenantRecord tenant;
     KeyspaceRef keyspace;
   };
-  absl::StatusOr<Source> FindSource(const std::string& name);
+  absl::StatusOr<TenantId> LocateSource(const wire::OpenRequest& request);
+  absl::StatusOr<Source> FindSource(const wire::OpenRequest& request);
   absl::StatusOr<wire::OpenResponse> OpenNew(const Source& source, const wire::OpenRequest& request, const StreamUser& user,
                                              std::stop_token stop);
   absl::StatusOr<Timestamp> JudgeFailback(const Source& source, const wire::OpenRequest& request);
@@ -117,26 +120,28 @@ class StreamSource {
   enum class Purpose { kInitialCopy, kFailback };
   absl::Status AddStream(const Source& source, const wire::OpenRequest& request, const StreamUser& user, StreamId stream,
                          Timestamp protect, Purpose purpose);
-  wire::OpenResponse Answer(const Source& source, StreamId stream, Timestamp start_at);
+  absl::StatusOr<wire::OpenResponse> Answer(const Source& source, StreamId stream, Timestamp start_at);
   absl::Status TakeOver(const catalog::StreamRecord& record, const StreamUser& user);
   StreamRegistry::Connection ConnectionFrom(StreamRegistry::Purpose purpose, const FrameTransport& transport) const;
   ReplicationStreamInfo InfoOf(const catalog::StreamRecord& record, const catalog::TenantRecord& tenant);
   void NoteAcknowledged(StreamId stream, Timestamp frontier);
   absl::Status Touch(StreamId stream, std::optional<Timestamp> retained);
   absl::Status Forget(StreamId stream);
+  absl::Status Follow(const catalog::StreamRecord& record, const wire::OpenRequest& request);
   absl::Status CheckNotPreparing(const catalog::TenantRecord& tenant);
   absl::Status CheckCurrent(const catalog::StreamRecord& record);
   absl::Status FinishExport(StreamId stream);
-  uint64_t NewExpiration() const;
+  absl::StatusOr<uint64_t> NewExpiration(uint64_t window_ns) const;
 
   const Options options_;
   Store* const store_;
   StreamRegistry registry_;
   // What this process remembers of a stream.
   struct Live {
-    std::string branch;          // of the source, when the stream was last opened
-    uint64_t touched_at_ns = 0;  // monotonic; of the last durable touch
-    Timestamp acknowledged;      // the newest frontier that the standby has told
+    std::string branch;                   // of the source, when the stream was last opened
+    uint64_t touched_at_ns = 0;           // monotonic; of the last durable touch
+    uint64_t checkpoint_interval_ns = 0;  // as the standby was told then
+    Timestamp acknowledged;               // the newest frontier that the standby has told
   };
   std::mutex mutex_;
   std::map<StreamId, Live> live_;  // guarded by mutex_

@@ -23,6 +23,7 @@
 #include "storage/store.h"
 #include "stream/live_feed.h"
 #include "stream/test_connection.h"
+#include "tenant/limits.h"
 #include "tenant/virtual_clusters.h"
 
 namespace anabranch {
@@ -125,19 +126,18 @@ class TestCluster {
     CHECK(store.ok(), store.status().ToString().c_str());
     store_ = *std::move(store);
     feed_ = LiveFeed::Create(store_.get());
-    auto clusters = VirtualClusters::Open({.store = store_.get(),
-                                           .feed = feed_.get(),
-                                           .virtualization = virtualization_,
-                                           .failover_undo_window_ns = undo_window_ns_,
-                                           .lost_writes_bytes_max = lost_writes_bytes_max_});
+    auto clusters = VirtualClusters::Open({.store = store_.get(), .feed = feed_.get(), .virtualization = virtualization_});
     CHECK(clusters.ok(), clusters.status().ToString().c_str());
     clusters_ = *std::move(clusters);
     server_ = std::make_unique<TestServer>(clusters_.get(), port_);
     port_ = server_->port();
   }
-  // From the next Start on.
-  void SetUndoWindow(uint64_t ns) { undo_window_ns_ = ns; }
-  void SetLostWritesMax(uint64_t bytes) { lost_writes_bytes_max_ = bytes; }
+  void SetUndoWindow(const std::string& window) {
+    EXPECT_TRUE(clusters_->SetClusterSetting("physical_replication.failover.undo_window", window).ok());
+  }
+  void SetLostWritesMax(uint64_t bytes) {
+    EXPECT_TRUE(clusters_->SetClusterSetting(std::string(kLostWritesSetting), fmt::format("{}", bytes)).ok());
+  }
   void Stop() {
     server_.reset();
     clusters_.reset();
@@ -200,8 +200,6 @@ class TestCluster {
   const Virtualization virtualization_;
   Random random_;
   std::string dir_;
-  uint64_t undo_window_ns_ = kFailoverUndoWindowNs;
-  uint64_t lost_writes_bytes_max_ = kLostWritesBytesMax;
   uint16_t port_ = 0;
   std::unique_ptr<Store> store_;
   std::unique_ptr<LiveFeed> feed_;

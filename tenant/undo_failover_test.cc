@@ -164,7 +164,7 @@ TEST_F(UndoFailoverTest, NotAfterItsServiceWasStarted) {
 }
 
 TEST_F(UndoFailoverTest, NotAfterTheWindow) {
-  b_.SetUndoWindow(50'000'000);
+  b_.SetUndoWindow("50ms");
   b_.Restart();
   Complete();
   EXPECT_TRUE(Eventually([&] { return IsSwept(); }));
@@ -183,7 +183,7 @@ TEST_F(UndoFailoverTest, NotAfterAnotherChangeOfItsHistory) {
 }
 
 TEST_F(UndoFailoverTest, WithoutAWindowItIsSweptAtOnce) {
-  b_.SetUndoWindow(0);
+  b_.SetUndoWindow("0s");
   b_.Restart();
   ASSERT_TRUE(b_->CompleteReplication("main", ToSystemTime{FormatHlc(kept_)}, {}).ok());
   EXPECT_TRUE(Eventually([&] { return IsSwept(); }));

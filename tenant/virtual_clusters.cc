@@ -75,6 +75,10 @@ absl::Status VirtualClustersImpl::Create(const std::string& name, CreateOptions 
   ASSIGN_OR_RETURN(const std::optional<TenantId> exists, FindTenant(store_, name));
   if (exists) return options.if_not_exists ? absl::OkStatus() : TenantExists(name);
   RETURN_IF_ERROR(CheckRoom());
+  std::optional<TenantId> like;
+  if (options.like) {
+    ASSIGN_OR_RETURN(like, Locate(*options.like));
+  }
   ASSIGN_OR_RETURN(const KeyspaceRef keyspace, store_->CreateKeyspace());
   catalog::TenantRecord record;
   record.set_name(name);
@@ -83,6 +87,7 @@ absl::Status VirtualClustersImpl::Create(const std::string& name, CreateOptions 
   record.set_incarnation(keyspace->incarnation().value());
   ToWire({{BranchId(store_->random()->NextHex(kBranchHexDigits)), kTimestampZero}}, record.mutable_ancestry());
   const absl::Status status = store_->UpdateMeta([&](MetaUpdate& update) -> absl::Status {
+    if (like) RETURN_IF_ERROR(CopyTraits(update, *like, &record));
     RETURN_IF_ERROR(AddTenant(update, &record));
     update.Stage(keyspace).Publish();
     return absl::OkStatus();
@@ -179,8 +184,15 @@ VirtualClusterInfo VirtualClustersImpl::InfoOf(const catalog::TenantRecord& reco
                           .name = record.name(),
                           .data_state = StateOf(record),
                           .service_mode = ModeOf(record),
-                          .replication = std::nullopt};
+                          .replication = std::nullopt,
+                          .prior = std::nullopt,
+                          .capabilities = CapabilitiesOf(record)};
   const catalog::Replication& replication = record.replication();
+  if (replication.phase() == catalog::Replication::DONE && record.failover_time() != 0) {
+    info.prior =
+        PriorReplication{.source_id = fmt::format("{}:{}", replication.source_cluster_id(), replication.source_tenant_id()),
+                         .activation_time = {record.failover_time()}};
+  }
   if (replication.phase() == catalog::Replication::NONE) return info;
   ReplicationStatus& status = info.replication.emplace();
   status.source_tenant_name = replication.source_tenant();

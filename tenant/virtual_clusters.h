@@ -10,6 +10,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -25,6 +26,9 @@
 #include "stream/live_feed.h"
 #include "stream/transport.h"
 #include "stream/wire.pb.h"
+#include "tenant/capability.h"
+#include "tenant/cluster_settings.h"
+#include "tenant/external_connections.h"
 #include "tenant/jobs.h"
 #include "tenant/lifecycle.h"
 #include "tenant/spec.h"
@@ -32,6 +36,10 @@
 #include "tenant/stream_info.h"
 
 namespace anabranch {
+
+namespace catalog {
+class TenantRecord;
+}
 
 inline constexpr int kVirtualClustersMax = 256;
 inline constexpr uint64_t kDefaultRetentionNs = 4ull * 3600 * 1'000'000'000;
@@ -73,12 +81,29 @@ struct FailoverInfo {
   std::string statement;                    // "COMPLETE REPLICATION", ...
 };
 
+// A row of WITH CAPABILITIES.
+struct CapabilityRow {
+  std::string name;
+  std::string value;  // "true", "false", or the bounds
+};
+std::vector<CapabilityRow> CapabilitiesOf(const catalog::TenantRecord& record);
+// What is kept of a value as GRANT writes it; none is true. 42601 if one is needed, 22023 if it can have no such value.
+absl::StatusOr<std::string> CapabilityText(Capability capability, const std::optional<std::string>& value);
+
+// Whom a virtual cluster followed until its last failover.
+struct PriorReplication {
+  std::string source_id;  // "<cluster id>:<virtual cluster id>"
+  Timestamp activation_time;
+};
+
 struct VirtualClusterInfo {
   TenantId id;
   std::string name;
   DataState data_state;
   ServiceMode service_mode;
   std::optional<ReplicationStatus> replication;
+  std::optional<PriorReplication> prior;
+  std::vector<CapabilityRow> capabilities;
 };
 
 enum class JobAction { kCancel, kPause, kResume };
@@ -97,8 +122,6 @@ class VirtualClusters {
     Store* store = nullptr;                                        // not owned
     LiveFeed* feed = nullptr;                                      // not owned
     Virtualization virtualization = Virtualization::kUnspecified;  // counts only when the store is new
-    uint64_t failover_undo_window_ns = kFailoverUndoWindowNs;      // zero: no failover can be undone
-    uint64_t lost_writes_bytes_max = kLostWritesBytesMax;          // of what failbacks undid (tenant/lost_writes.h)
   };
   // Creates what a new store must have, or recovers: finishes or undoes what a crash interrupted, restarts sweepers and
   // replication jobs.
@@ -116,10 +139,10 @@ class VirtualClusters {
   // (tenant/clone.h). As of the newest moment that is complete there, or of `as_of`, in the standby's source's time.
   virtual absl::Status CreateFromClone(const std::string& name, CreateOptions options, const VirtualClusterSpec& original,
                                        const std::optional<std::string>& as_of, std::stop_token stop) = 0;
-  virtual absl::Status CreateFromReplication(const std::string& name, CreateOptions options, const std::string& source_name,
-                                             const std::string& uri, ReplicationOptions replication,
-                                             std::stop_token stop) = 0;
-  virtual absl::Status StartReplication(const VirtualClusterSpec& spec, const std::string& source_name,
+  virtual absl::Status CreateFromReplication(const std::string& name, CreateOptions options,
+                                             const VirtualClusterSpec& source, const std::string& uri,
+                                             ReplicationOptions replication, std::stop_token stop) = 0;
+  virtual absl::Status StartReplication(const VirtualClusterSpec& spec, const VirtualClusterSpec& source,
                                         const std::string& uri, ReplicationOptions replication, std::stop_token stop) = 0;
   virtual absl::Status PauseReplication(const VirtualClusterSpec& spec) = 0;
   virtual absl::Status ResumeReplication(const VirtualClusterSpec& spec) = 0;
@@ -148,7 +171,7 @@ class VirtualClusters {
   virtual absl::StatusOr<Explanation> ExplainComplete(const VirtualClusterSpec& spec, const FailoverTarget& target,
                                                       std::stop_token stop) = 0;
   virtual absl::StatusOr<Explanation> ExplainStartReplication(const VirtualClusterSpec& spec,
-                                                              const std::string& source_name, const std::string& uri,
+                                                              const VirtualClusterSpec& source, const std::string& uri,
                                                               ReplicationOptions replication, std::stop_token stop) = 0;
   virtual absl::StatusOr<Explanation> ExplainReset(const VirtualClusterSpec& spec, const std::string& expression,
                                                    std::stop_token stop) = 0;
@@ -164,11 +187,33 @@ class VirtualClusters {
                                               const std::string& user, std::stop_token stop) = 0;
   // Of one that is `dropping` (by its name or id): does what an earlier DROP could not.
   virtual absl::Status Drop(const VirtualClusterSpec& spec, bool if_exists) = 0;
+  // Sessions and streams go on: they follow ids. The default target follows the name. 42710 if another one has it.
+  virtual absl::Status Rename(const VirtualClusterSpec& spec, const std::string& name) = 0;
+  // For a stream into it that runs or is paused; the source is asked before anything changes, and the job connects again.
+  // Of what has no such stream, the expiration window counts for the streams that it feeds. 55000 if there is neither;
+  // 22023 if the address leads to another source.
+  virtual absl::Status ChangeReplication(const VirtualClusterSpec& spec, const ReplicationChange& change,
+                                         std::stop_token stop) = 0;
+  virtual absl::Status SetCapabilities(const VirtualClusterSpec& spec, const std::map<Capability, std::string>& values) = 0;
+  // 42501, with the statement that grants it, if the virtual cluster does not have it. `system` has all.
+  virtual absl::Status CheckCapability(TenantId id, Capability capability) = 0;
+  // Names for connection strings (tenant/external_connections.h).
+  virtual absl::Status CreateExternalConnection(const std::string& name, const std::string& uri, bool if_not_exists) = 0;
+  virtual absl::Status AlterExternalConnection(const std::string& name, const std::string& uri, bool if_exists) = 0;
+  // 2BP01 naming who uses it.
+  virtual absl::Status DropExternalConnection(const std::string& name, bool if_exists) = 0;
+  virtual absl::StatusOr<std::vector<ExternalConnectionInfo>> ShowExternalConnections(
+      const std::optional<std::string>& name) = 0;
   // Settings of one virtual cluster: gc.ttlseconds. No value: back to the default. 42704 for another setting, 22023 for a
   // value it cannot have.
   virtual absl::Status SetSetting(const VirtualClusterSpec& spec, const std::string& setting,
                                   const std::optional<std::string>& value) = 0;
   virtual absl::StatusOr<std::string> ShowSetting(const VirtualClusterSpec& spec, const std::string& setting) = 0;
+  virtual absl::StatusOr<std::vector<SettingInfo>> ShowSettings(const VirtualClusterSpec& spec) = 0;
+  // Settings of this physical cluster (tenant/cluster_settings.h), in force on return. No value: back to the default.
+  virtual absl::Status SetClusterSetting(const std::string& setting, const std::optional<std::string>& value) = 0;
+  virtual absl::StatusOr<SettingInfo> ShowClusterSetting(const std::string& setting) = 0;
+  virtual absl::StatusOr<std::vector<SettingInfo>> ShowClusterSettings() = 0;  // by name
   virtual absl::StatusOr<VirtualClusterInfo> Show(const VirtualClusterSpec& spec) = 0;
   virtual absl::StatusOr<std::vector<VirtualClusterInfo>> ShowAll() = 0;  // by id
   struct FingerprintRow {

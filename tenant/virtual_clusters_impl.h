@@ -1,6 +1,7 @@
 // Internal to tenant/: what stands behind VirtualClusters. Its methods are spread over bootstrap.cc (Open),
-// virtual_clusters.cc (create, drop, show), data_statements.cc (clone, reset), job_statements.cc, service.cc (start, stop,
-// connect), settings.cc, replication_statements.cc and failover_statements.cc.
+// virtual_clusters.cc (create, drop, show), data_statements.cc (clone, reset), job_statements.cc, rename.cc, capabilities.cc,
+// service.cc (start, stop, connect), settings.cc, connection_statements.cc, replication_statements.cc, replication_change.cc and
+// failover_statements.cc.
 //
 // Locks. TenantRuntime::statements serializes the statements on one virtual cluster and is held for as long as one takes,
 // remote requests included; SHOW, sessions, streams and the replication job never take it. Everything else is short. The
@@ -24,10 +25,6 @@
 #include "tenant/virtual_clusters.h"
 
 namespace anabranch {
-
-// Judged by the source, and by this node's clock (R2). replication_statements.cc.
-absl::StatusOr<wire::OpenResponse> AskSource(Store* store, const std::string& uri, const wire::OpenRequest& request,
-                                             std::stop_token stop);
 
 // What this process holds of a virtual cluster, besides its record.
 struct TenantRuntime {
@@ -61,9 +58,9 @@ class VirtualClustersImpl final : public VirtualClusters {
   absl::Status Create(const std::string& name, CreateOptions options) override;
   absl::Status CreateFromClone(const std::string& name, CreateOptions options, const VirtualClusterSpec& original,
                                const std::optional<std::string>& as_of, std::stop_token stop) override;
-  absl::Status CreateFromReplication(const std::string& name, CreateOptions options, const std::string& source_name,
+  absl::Status CreateFromReplication(const std::string& name, CreateOptions options, const VirtualClusterSpec& source,
                                      const std::string& uri, ReplicationOptions replication, std::stop_token stop) override;
-  absl::Status StartReplication(const VirtualClusterSpec& spec, const std::string& source_name, const std::string& uri,
+  absl::Status StartReplication(const VirtualClusterSpec& spec, const VirtualClusterSpec& source, const std::string& uri,
                                 ReplicationOptions replication, std::stop_token stop) override;
   absl::Status PauseReplication(const VirtualClusterSpec& spec) override;
   absl::Status ResumeReplication(const VirtualClusterSpec& spec) override;
@@ -74,7 +71,7 @@ class VirtualClustersImpl final : public VirtualClusters {
   absl::StatusOr<std::vector<FailoverInfo>> ShowFailovers() override;
   absl::StatusOr<Explanation> ExplainComplete(const VirtualClusterSpec& spec, const FailoverTarget& target,
                                               std::stop_token stop) override;
-  absl::StatusOr<Explanation> ExplainStartReplication(const VirtualClusterSpec& spec, const std::string& source_name,
+  absl::StatusOr<Explanation> ExplainStartReplication(const VirtualClusterSpec& spec, const VirtualClusterSpec& source,
                                                       const std::string& uri, ReplicationOptions replication,
                                                       std::stop_token stop) override;
   absl::StatusOr<Explanation> ExplainReset(const VirtualClusterSpec& spec, const std::string& expression,
@@ -87,9 +84,23 @@ class VirtualClustersImpl final : public VirtualClusters {
   absl::StatusOr<Timestamp> ResetData(const VirtualClusterSpec& spec, const std::string& expression,
                                       const std::string& user, std::stop_token stop) override;
   absl::Status Drop(const VirtualClusterSpec& spec, bool if_exists) override;
+  absl::Status ChangeReplication(const VirtualClusterSpec& spec, const ReplicationChange& change,
+                                 std::stop_token stop) override;
+  absl::Status SetCapabilities(const VirtualClusterSpec& spec, const std::map<Capability, std::string>& values) override;
+  absl::Status CheckCapability(TenantId id, Capability capability) override;
+  absl::Status CreateExternalConnection(const std::string& name, const std::string& uri, bool if_not_exists) override;
+  absl::Status AlterExternalConnection(const std::string& name, const std::string& uri, bool if_exists) override;
+  absl::Status DropExternalConnection(const std::string& name, bool if_exists) override;
+  absl::StatusOr<std::vector<ExternalConnectionInfo>> ShowExternalConnections(
+      const std::optional<std::string>& name) override;
+  absl::StatusOr<std::vector<SettingInfo>> ShowSettings(const VirtualClusterSpec& spec) override;
+  absl::Status Rename(const VirtualClusterSpec& spec, const std::string& name) override;
   absl::Status SetSetting(const VirtualClusterSpec& spec, const std::string& setting,
                           const std::optional<std::string>& value) override;
   absl::StatusOr<std::string> ShowSetting(const VirtualClusterSpec& spec, const std::string& setting) override;
+  absl::Status SetClusterSetting(const std::string& setting, const std::optional<std::string>& value) override;
+  absl::StatusOr<SettingInfo> ShowClusterSetting(const std::string& setting) override;
+  absl::StatusOr<std::vector<SettingInfo>> ShowClusterSettings() override;
   absl::StatusOr<VirtualClusterInfo> Show(const VirtualClusterSpec& spec) override;
   absl::StatusOr<std::vector<VirtualClusterInfo>> ShowAll() override;
   absl::StatusOr<FingerprintRow> ShowFingerprint(const VirtualClusterSpec& spec,
@@ -145,8 +156,16 @@ class VirtualClustersImpl final : public VirtualClusters {
 
   // service.cc
   absl::Status Serve(const catalog::TenantRecord& record);
+  absl::StatusOr<std::string> DefaultTarget();
+
+  // replication_change.cc
+  absl::Status CheckSource(const catalog::TenantRecord& record, const std::string& address, uint64_t expiration_window_ns,
+                           std::stop_token stop);
+  absl::Status SetExpirationWindow(const catalog::TenantRecord& record, uint64_t window_ns);
 
   // replication_statements.cc
+  absl::StatusOr<wire::OpenResponse> Handshake(const std::string& address, const wire::OpenRequest& request,
+                                               std::stop_token stop);
   void StartJob(TenantRuntime& runtime);  // REQUIRES: statements held, or nobody knows the runtime yet
   void AfterFailover(TenantRuntime& runtime, const PublishedFailover& published);
   absl::Status CancelJobless(Statement& statement, const std::string& user);
@@ -156,7 +175,6 @@ class VirtualClustersImpl final : public VirtualClusters {
   absl::Status WaitFailedOver(TenantRuntime& runtime, Timestamp target, std::stop_token stop);
 
   // failover_statements.cc
-  uint64_t UndoWindowNs() const { return options_.failover_undo_window_ns; }
   // Ends the possibility to undo the last failover, if there is one that ends by `due_ns`, and begins to sweep.
   absl::Status SettleFailover(TenantRuntime& runtime, std::string_view why, uint64_t due_ns = UINT64_MAX);
   // Once it is durable that it cannot be undone. `record` as of then.
@@ -169,6 +187,7 @@ class VirtualClustersImpl final : public VirtualClusters {
   std::mutex creating_;  // one new virtual cluster at a time: the limit is counted
   std::mutex mutex_;
   std::map<TenantId, std::shared_ptr<TenantRuntime>> runtimes_;  // guarded by mutex_
+  ExternalConnections connections_;
   Farewells farewells_;
   StreamSource source_;
   Collector collector_;

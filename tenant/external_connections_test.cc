@@ -1,0 +1,89 @@
+// External connections: the files, the statements, and streams that go through one.
+#include "tenant/external_connections.h"
+
+#include <sys/stat.h>
+
+#include <filesystem>
+
+#include "base/status.h"
+#include "gtest/gtest.h"
+#include "tenant/replication_fixture.h"
+
+namespace anabranch {
+namespace {
+
+class ExternalConnectionsTest : public ReplicationFixture {
+ protected:
+  static std::string Shown(TestCluster& cluster, const std::string& name) {
+    const auto rows = cluster->ShowExternalConnections(name);
+    return rows.ok() ? rows->front().uri : SqlStateOf(rows.status());
+  }
+  std::string File(const std::string& name) { return fmt::format("{}/store/connections/{}", b_.dir(), name); }
+};
+
+TEST_F(ExternalConnectionsTest, AreNamedAndShownWithoutTheirSecretInFilesThatNobodyElseReads) {
+  ASSERT_TRUE(b_->CreateExternalConnection("east", a_.uri(), false).ok());
+  EXPECT_EQ(SqlStateOf(b_->CreateExternalConnection("east", a_.uri(), false)), "42710");
+  EXPECT_TRUE(b_->CreateExternalConnection("east", "postgresql://other", true).ok());
+  EXPECT_EQ(Shown(b_, "east").find("secret"), std::string::npos);
+  EXPECT_NE(Shown(b_, "east").find("root@127.0.0.1"), std::string::npos) << Shown(b_, "east");
+  for (const char* bad : {"", "a b", "a/b", "../x", "a.new"}) {
+    EXPECT_EQ(SqlStateOf(b_->CreateExternalConnection(bad, a_.uri(), false)), "22023") << bad;
+  }
+  for (const char* bad : {"", "mysql://h", "postgresql://", "postgresql://h:99999"}) {
+    const absl::Status status = b_->CreateExternalConnection("west", bad, false);
+    EXPECT_EQ(SqlStateOf(status), "22023") << bad;
+  }
+  EXPECT_EQ(Shown(b_, "west"), "42704");
+  struct stat file = {};
+  ASSERT_EQ(stat(File("east").c_str(), &file), 0);
+  EXPECT_EQ(file.st_mode & 0777u, 0600u);
+  ASSERT_EQ(stat(File("").c_str(), &file), 0);
+  EXPECT_EQ(file.st_mode & 0777u, 0700u);
+
+  b_.Restart();
+  ASSERT_TRUE(b_->AlterExternalConnection("east", "postgresql://u:other@h", false).ok());
+  EXPECT_EQ(Shown(b_, "east"), "postgresql://u@h");
+  EXPECT_EQ(SqlStateOf(b_->AlterExternalConnection("west", "postgresql://h", false)), "42704");
+  EXPECT_TRUE(b_->AlterExternalConnection("west", "postgresql://h", true).ok());
+  ASSERT_TRUE(b_->CreateExternalConnection("able", "postgresql://h", false).ok());
+  EXPECT_EQ(b_->ShowExternalConnections(std::nullopt)->size(), 2u);
+  EXPECT_EQ(b_->ShowExternalConnections(std::nullopt)->front().name, "able");
+  ASSERT_TRUE(b_->DropExternalConnection("east", false).ok());
+  EXPECT_EQ(SqlStateOf(b_->DropExternalConnection("east", false)), "42704");
+  EXPECT_TRUE(b_->DropExternalConnection("east", true).ok());
+  EXPECT_FALSE(std::filesystem::exists(File("east")));
+}
+
+TEST_F(ExternalConnectionsTest, AStreamKeepsTheNameAndLooksItUpWhenItConnects) {
+  Fill(a_, "row", 3);
+  EXPECT_EQ(SqlStateOf(b_->CreateFromReplication("main", {}, "main", "external://east", {}, {})), "42704");
+  ASSERT_TRUE(b_->CreateExternalConnection("east", a_.uri(), false).ok());
+  ASSERT_TRUE(b_->CreateFromReplication("main", {}, "main", "east", {}, {}).ok());
+  ASSERT_TRUE(CaughtUp(a_, b_));
+  EXPECT_EQ(b_.Status("main").source_cluster_uri, "external://east");
+  const absl::Status used = b_->DropExternalConnection("east", false);
+  EXPECT_EQ(SqlStateOf(used), "2BP01");
+  EXPECT_EQ(MessageOf(used), "cannot drop external connection \"east\": tenant \"main\" replicates through it");
+
+  // Nothing listens there: a stream that goes on is connected, one that connects again is not.
+  ASSERT_TRUE(b_->AlterExternalConnection("east", "postgresql://root@127.0.0.1:1", false).ok());
+  ASSERT_TRUE(a_.Put("main", "still", "v").ok());
+  ASSERT_TRUE(CaughtUp(a_, b_));
+  a_.Disconnect();
+  a_.Reconnect();
+  ASSERT_TRUE(Eventually([&] { return b_.Status("main").last_error.find("127.0.0.1") != std::string::npos; }))
+      << b_.Status("main").last_error;
+  ASSERT_TRUE(b_->AlterExternalConnection("east", a_.uri(), false).ok());
+  ASSERT_TRUE(a_.Put("main", "again", "v").ok());
+  ASSERT_TRUE(CaughtUp(a_, b_));
+  b_.Restart();
+  ASSERT_TRUE(a_.Put("main", "restarted", "v").ok());
+  ASSERT_TRUE(CaughtUp(a_, b_));
+  Promote(b_);
+  EXPECT_EQ(b_.Get("main", "restarted"), "v");
+  EXPECT_TRUE(b_->DropExternalConnection("east", false).ok()) << "nothing replicates through it any more";
+}
+
+}  // namespace
+}  // namespace anabranch
