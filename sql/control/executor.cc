@@ -3,6 +3,7 @@
 #include "base/status.h"
 #include "fmt/format.h"
 #include "sql/control/run.h"
+#include "tenant/virtual_clusters.h"
 
 namespace anabranch {
 namespace {
@@ -17,6 +18,9 @@ class Executor : public SystemStatements {
 
   absl::StatusOr<std::string> Run(const SystemStatement& statement, const SessionContext& session, ResultSink& sink,
                                   std::stop_token stop) override {
+    if (session.tenant != TenantId() && session.tenant != kSystemTenantId) {
+      RETURN_IF_ERROR(CheckGuest(statement, session, *clusters_));
+    }
     RETURN_IF_ERROR(CheckMayRun(InfoOf(statement), session));
     const Running running{statement, session, *clusters_, sink, std::move(stop)};
     return std::visit([&](const auto& shape) { return RunStatement(shape, running); },
@@ -32,6 +36,11 @@ class Executor : public SystemStatements {
 absl::Status NotSupportedYet(std::string_view what, std::string hint) {
   return SqlError(sqlstate::kFeatureNotSupported, fmt::format("{} is not supported in this version", what),
                   std::move(hint));
+}
+
+absl::Status NotInSystem() {
+  return SqlError(sqlstate::kInsufficientPrivilege, "this statement runs in the virtual cluster \"system\" only",
+                  "Connect with options=-ccluster=system.");
 }
 
 Columns Describe(const SystemStatement& statement) {

@@ -31,6 +31,10 @@ using Columns = std::vector<ColumnDescription>;
 // Before anything else of a statement: 42501 names the user and what it lacks at this moment, as the keyspace of `system`
 // says. In run_grant.cc.
 absl::Status CheckMayRun(const StatementInfo& info, const SessionContext& session);
+// run_capability.cc. Whether a session of another virtual cluster than `system` may run it: what it is allowed to see of
+// itself and of the cluster that it lives in.
+absl::Status CheckGuest(const SystemStatement& statement, const SessionContext& session, VirtualClusters& clusters);
+
 absl::Status NotSupportedYet(std::string_view what, std::string hint = "");
 // The columns of the statement's rows, without running it.
 Columns Describe(const SystemStatement& statement);
@@ -57,14 +61,25 @@ CommandTag RunStatement(const ControlJobs& control, const Running& running);
 CommandTag RunStatement(const ShowReplicationStreams& show, const Running& running);
 Columns ColumnsOf(const ShowJobs& show);
 Columns ColumnsOf(const ShowReplicationStreams& show);
+// run_connection.cc
+CommandTag RunStatement(const CreateExternalConnection& create, const Running& running);
+CommandTag RunStatement(const AlterExternalConnection& alter, const Running& running);
+CommandTag RunStatement(const DropExternalConnection& drop, const Running& running);
+CommandTag RunStatement(const ShowExternalConnections& show, const Running& running);
+Columns ColumnsOf(const ShowExternalConnections& show);
+
+// run_setting.cc
+CommandTag RunStatement(const SetClusterSetting& set, const Running& running);
+CommandTag RunStatement(const ShowClusterSetting& show, const Running& running);
+CommandTag RunStatement(const ShowClusterSettings& show, const Running& running);
+Columns ColumnsOf(const ShowClusterSetting& show);
+Columns ColumnsOf(const ShowClusterSettings& show);
 
 // run_show.cc
 CommandTag RunStatement(const ShowVirtualClusters& show, const Running& running);
 CommandTag RunStatement(const ShowFingerprints& show, const Running& running);
-CommandTag RunStatement(const ShowClusterSetting& show, const Running& running);
 Columns ColumnsOf(const ShowVirtualClusters& show);
 Columns ColumnsOf(const ShowFingerprints& show);
-Columns ColumnsOf(const ShowClusterSetting& show);
 
 // run_failover.cc
 CommandTag RunStatement(const ShowFailovers& show, const Running& running);
@@ -89,16 +104,23 @@ absl::Status RunAction(const VirtualClusterSpec&, const Action&, const Running& 
   return NotSupportedYet(InfoOf(running.statement).name);
 }
 
+// run_capability.cc
+absl::Status RunAction(const VirtualClusterSpec& target, const ChangeCapabilities& change, const Running& running);
+
+// run_setting.cc
+absl::Status RunAction(const VirtualClusterSpec& target, const SetVirtualClusterSetting& set, const Running& running);
+
 // run_virtual_cluster.cc
+absl::Status RunAction(const VirtualClusterSpec& target, const RenameVirtualCluster& rename, const Running& running);
 absl::Status RunAction(const VirtualClusterSpec& target, const PauseReplication& pause, const Running& running);
 absl::Status RunAction(const VirtualClusterSpec& target, const ResumeReplication& resume, const Running& running);
 absl::Status RunAction(const VirtualClusterSpec& target, const CancelReplication& cancel, const Running& running);
 absl::Status RunAction(const VirtualClusterSpec& target, const CompleteReplication& complete, const Running& running);
 absl::Status RunAction(const VirtualClusterSpec& target, const StartReplication& start, const Running& running);
 absl::Status RunAction(const VirtualClusterSpec& target, const ResetData& reset, const Running& running);
+absl::Status RunAction(const VirtualClusterSpec& target, const SetReplication& set, const Running& running);
 absl::Status RunAction(const VirtualClusterSpec& target, const StartService& start, const Running& running);
 absl::Status RunAction(const VirtualClusterSpec& target, const StopService& stop, const Running& running);
-absl::Status RunAction(const VirtualClusterSpec& target, const SetVirtualClusterSetting& set, const Running& running);
 
 // run_failover.cc
 absl::Status RunAction(const VirtualClusterSpec& target, const UndoCompleteReplication& undo, const Running& running);

@@ -1,4 +1,4 @@
-// SHOW VIRTUAL CLUSTERS, EXPERIMENTAL_FINGERPRINTS and CLUSTER SETTING.
+// SHOW VIRTUAL CLUSTERS and EXPERIMENTAL_FINGERPRINTS.
 #include "base/status.h"
 #include "fmt/format.h"
 #include "sql/control/run.h"
@@ -71,13 +71,41 @@ Row ShowRow(const VirtualClusterInfo& info, bool with_replication_status) {
 
 }  // namespace
 
-Columns ColumnsOf(const ShowVirtualClusters& show) { return ShowColumns(show.with_replication_status); }
+Columns ColumnsOf(const ShowVirtualClusters& show) {
+  Columns columns = ShowColumns(show.with_replication_status);
+  if (show.with_prior_replication_details) {
+    columns.insert(columns.end(), {{"source_id", SqlType::kText}, {"activation_time", SqlType::kNumeric}});
+  }
+  if (show.with_capabilities) {
+    columns.insert(columns.end(), {{"capability_name", SqlType::kText}, {"capability_value", SqlType::kText}});
+  }
+  return columns;
+}
+
+namespace {
+
+// One row; with capabilities, one for each of them.
+absl::StatusOr<size_t> AddRows(const ShowVirtualClusters& show, const VirtualClusterInfo& info, ResultSink& sink) {
+  Row row = ShowRow(info, show.with_replication_status);
+  if (show.with_prior_replication_details) {
+    row.push_back(info.prior ? Datum(info.prior->source_id) : Null());
+    row.push_back(info.prior ? Datum(HlcNumeric(info.prior->activation_time)) : Null());
+  }
+  if (!show.with_capabilities) {
+    RETURN_IF_ERROR(sink.AddRow(row));
+    return 1;
+  }
+  for (const CapabilityRow& capability : info.capabilities) {
+    Row with = row;
+    with.insert(with.end(), {capability.name, capability.value});
+    RETURN_IF_ERROR(sink.AddRow(with));
+  }
+  return info.capabilities.size();
+}
+
+}  // namespace
 
 CommandTag RunStatement(const ShowVirtualClusters& show, const Running& running) {
-  if (show.with_capabilities) return NotSupportedYet("SHOW VIRTUAL CLUSTER ... WITH CAPABILITIES");
-  if (show.with_prior_replication_details) {
-    return NotSupportedYet("SHOW VIRTUAL CLUSTER ... WITH PRIOR REPLICATION DETAILS");
-  }
   std::vector<VirtualClusterInfo> rows;
   if (show.target.has_value()) {
     ASSIGN_OR_RETURN(rows.emplace_back(), running.clusters.Show(*show.target));
@@ -85,20 +113,12 @@ CommandTag RunStatement(const ShowVirtualClusters& show, const Running& running)
     ASSIGN_OR_RETURN(rows, running.clusters.ShowAll());
   }
   RETURN_IF_ERROR(running.sink.Columns(ColumnsOf(show)));
+  size_t count = 0;
   for (const VirtualClusterInfo& info : rows) {
-    RETURN_IF_ERROR(running.sink.AddRow(ShowRow(info, show.with_replication_status)));
+    ASSIGN_OR_RETURN(const size_t added, AddRows(show, info, running.sink));
+    count += added;
   }
-  return fmt::format("SHOW {}", rows.size());
-}
-
-Columns ColumnsOf(const ShowClusterSetting& show) { return {{show.setting, SqlType::kText}}; }
-
-CommandTag RunStatement(const ShowClusterSetting& show, const Running& running) {
-  if (!show.target) return NotSupportedYet("SHOW CLUSTER SETTING");
-  ASSIGN_OR_RETURN(std::string value, running.clusters.ShowSetting(*show.target, show.setting));
-  RETURN_IF_ERROR(running.sink.Columns(ColumnsOf(show)));
-  RETURN_IF_ERROR(running.sink.AddRow({std::move(value)}));
-  return std::string("SHOW 1");
+  return fmt::format("SHOW {}", count);
 }
 
 Columns ColumnsOf(const ShowFingerprints&) {

@@ -7,47 +7,22 @@
 namespace anabranch {
 namespace {
 
-struct NamedSource {
-  std::string virtual_cluster;
-  std::string uri;
-};
-
-// The source as this version can have it.
-absl::StatusOr<NamedSource> Resolve(const ReplicationSource& source) {
-  const auto* const name = std::get_if<std::string>(&source.virtual_cluster);
-  if (name == nullptr) return NotSupportedYet("naming the source's virtual cluster by [id]", "Give its name.");
-  const std::string& uri = source.uri;
-  if (!uri.starts_with("postgresql://") && !uri.starts_with("postgres://")) {
-    if (uri.starts_with("external://") || uri.find("://") == std::string::npos) {
-      return NotSupportedYet("an external connection after ON",
-                             "Give the source as 'postgresql://root@HOST:PORT?options=-ccluster=system'.");
-    }
-    return SqlError(sqlstate::kInvalidParameterValue, "the URI after ON must begin with postgresql://");
-  }
-  return NamedSource{*name, uri};
-}
-
 absl::Status CheckOptions(const ReplicationOptions& options) {
-  if (options.expiration_window_ns) {
-    return SqlError(sqlstate::kInvalidParameterValue,
-                    "cannot specify EXPIRATION WINDOW option while starting a physical replication stream",
-                    "Set it at the source: ALTER VIRTUAL CLUSTER ... SET REPLICATION SOURCE EXPIRATION WINDOW = '24h'.");
-  }
-  if (options.read_virtual_cluster) return NotSupportedYet("READ VIRTUAL CLUSTER");
-  return absl::OkStatus();
+  return options.read_virtual_cluster ? NotSupportedYet("READ VIRTUAL CLUSTER") : absl::OkStatus();
 }
+
+CreateOptions OptionsOf(const CreateVirtualCluster& create) { return {create.if_not_exists, create.like}; }
 
 absl::Status CreateFrom(const CreateVirtualCluster& create, const FromNothing&, const Running& running) {
-  return running.clusters.Create(create.name, CreateOptions{create.if_not_exists});
+  return running.clusters.Create(create.name, OptionsOf(create));
 }
 
 absl::Status CreateFrom(const CreateVirtualCluster& create, const FromReplication& from, const Running& running) {
-  ASSIGN_OR_RETURN(const NamedSource source, Resolve(from.source));
   RETURN_IF_ERROR(CheckOptions(from.options));
   ReplicationOptions options = from.options;
   options.user = running.session.user;
-  return running.clusters.CreateFromReplication(create.name, CreateOptions{create.if_not_exists}, source.virtual_cluster,
-                                                source.uri, options, running.stop);
+  return running.clusters.CreateFromReplication(create.name, OptionsOf(create), from.source.virtual_cluster,
+                                                from.source.uri, options, running.stop);
 }
 
 absl::Status CreateFrom(const CreateVirtualCluster& create, const FromClone& from, const Running& running) {
@@ -58,7 +33,6 @@ absl::Status CreateFrom(const CreateVirtualCluster& create, const FromClone& fro
 }  // namespace
 
 CommandTag RunStatement(const CreateVirtualCluster& create, const Running& running) {
-  if (create.like) return NotSupportedYet("CREATE VIRTUAL CLUSTER ... LIKE");
   RETURN_IF_ERROR(std::visit([&](const auto& from) { return CreateFrom(create, from, running); }, create.from));
   return std::string(InfoOf(running.statement).command);
 }
@@ -99,22 +73,27 @@ absl::Status RunAction(const VirtualClusterSpec& target, const CompleteReplicati
 }
 
 absl::Status RunAction(const VirtualClusterSpec& target, const StartReplication& start, const Running& running) {
-  ASSIGN_OR_RETURN(const NamedSource source, Resolve(start.source));
   RETURN_IF_ERROR(CheckOptions(start.options));
   ReplicationOptions options = start.options;
   options.user = running.session.user;
-  return running.clusters.StartReplication(target, source.virtual_cluster, source.uri, options, running.stop);
+  return running.clusters.StartReplication(target, start.source.virtual_cluster, start.source.uri, options, running.stop);
 }
 
 absl::Status RunAction(const VirtualClusterSpec& target, const ResetData& reset, const Running& running) {
   return running.clusters.ResetData(target, reset.to, running.session.user, running.stop).status();
 }
 
+absl::Status RunAction(const VirtualClusterSpec& target, const SetReplication& set, const Running& running) {
+  if (set.read_virtual_cluster) return NotSupportedYet("SET REPLICATION READ VIRTUAL CLUSTER");
+  const ReplicationChange change{set.retention_ns, set.expiration_window_ns, set.source_uri};
+  return running.clusters.ChangeReplication(target, change, running.stop);
+}
+
 absl::StatusOr<VirtualClusters::Explanation> ExplainAction(const VirtualClusterSpec& target, const StartReplication& start,
                                                            const Running& running) {
-  ASSIGN_OR_RETURN(const NamedSource source, Resolve(start.source));
   RETURN_IF_ERROR(CheckOptions(start.options));
-  return running.clusters.ExplainStartReplication(target, source.virtual_cluster, source.uri, start.options, running.stop);
+  return running.clusters.ExplainStartReplication(target, start.source.virtual_cluster, start.source.uri, start.options,
+                                                  running.stop);
 }
 
 absl::Status RunAction(const VirtualClusterSpec& target, const StartService&, const Running& running) {
@@ -125,8 +104,8 @@ absl::Status RunAction(const VirtualClusterSpec& target, const StopService&, con
   return running.clusters.StopService(target);
 }
 
-absl::Status RunAction(const VirtualClusterSpec& target, const SetVirtualClusterSetting& set, const Running& running) {
-  return running.clusters.SetSetting(target, set.setting, set.value);
+absl::Status RunAction(const VirtualClusterSpec& target, const RenameVirtualCluster& rename, const Running& running) {
+  return running.clusters.Rename(target, rename.name);
 }
 
 }  // namespace anabranch

@@ -85,11 +85,6 @@ absl::Status CheckNeeds(FromItem* join) {
 
 }  // namespace
 
-absl::Status NotInSystem() {
-  return SqlError(sqlstate::kInsufficientPrivilege, "this statement runs in the virtual cluster \"system\" only",
-                  "Connect with options=-ccluster=system.");
-}
-
 Scope TableScope(const Table& table, std::string_view alias) {
   Scope scope{.columns = TableColumns(table)};
   for (size_t i = 0; i < scope.columns.size(); ++i) {

@@ -15,9 +15,6 @@
 
 namespace anabranch {
 
-// A statement of ours outside `system`: 42501.
-absl::Status NotInSystem();
-
 // The columns of a table that an UPDATE or DELETE sees.
 Scope TableScope(const Table& table, std::string_view alias);
 

@@ -122,7 +122,7 @@ class Session {
     context.tenant = served_->id;
     context.process_id = control_.process_id();
     context.sessions = environment_.registry;
-    context.system = served_->id == kSystemTenantId ? environment_.system : nullptr;
+    context.system = environment_.system;
     context.sequences = environment_.sequences;
     sql_ = SqlSession::Create(std::move(context));
     extended_ = std::make_unique<ExtendedProtocol>(SessionParts{connection_, control_, *sql_});

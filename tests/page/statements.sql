@@ -109,3 +109,55 @@ SELECT k, v FROM t ORDER BY k;
 -- > 2,two
 -- > 3,written on the promoted standby
 -- > 5,while failing back
+
+-- ## RENAME TO: rename a virtual cluster, while it serves and while the other one follows it
+-- @A system
+ALTER VIRTUAL CLUSTER main RENAME TO prod;
+SELECT name, data_state, service_mode FROM [SHOW VIRTUAL CLUSTER prod];
+-- > prod,ready,shared
+SHOW VIRTUAL CLUSTER main;
+-- ! 42704 tenant "main" does not exist
+-- @A prod
+SELECT count(*) FROM t;
+-- > 4
+-- @A system
+ALTER VIRTUAL CLUSTER prod RENAME TO main;
+
+-- ## GRANT CAPABILITY, REVOKE CAPABILITY: specify a capability to grant to, or to revoke from, a virtual cluster
+-- @A main
+SELECT tenant_name FROM [SHOW EXPERIMENTAL_FINGERPRINTS FROM VIRTUAL CLUSTER main];
+-- ! 42501 client tenant does not have capability "can_check_consistency"
+SHOW CLUSTER SETTINGS;
+-- ! 42501 client tenant does not have capability "can_view_node_info"
+-- @A system
+ALTER VIRTUAL CLUSTER main GRANT CAPABILITY can_check_consistency, can_view_node_info = true;
+SELECT capability_name, capability_value FROM [SHOW VIRTUAL CLUSTER main WITH CAPABILITIES] WHERE capability_value = 'true' ORDER BY 1;
+-- > can_admin_scatter,true
+-- > can_admin_split,true
+-- > can_check_consistency,true
+-- > can_view_node_info,true
+-- @A main
+SELECT tenant_name FROM [SHOW EXPERIMENTAL_FINGERPRINTS FROM VIRTUAL CLUSTER main];
+-- > main
+SELECT value FROM [SHOW CLUSTER SETTINGS] WHERE variable = 'server.controller.default_target_cluster';
+-- > main
+SELECT name FROM [SHOW VIRTUAL CLUSTER main];
+-- > main
+SHOW VIRTUAL CLUSTER system;
+-- ! 42501 "system" only
+SHOW VIRTUAL CLUSTERS;
+-- ! 42501 "system" only
+-- @A system
+ALTER VIRTUAL CLUSTER main REVOKE CAPABILITY can_check_consistency;
+-- @A main
+SHOW EXPERIMENTAL_FINGERPRINTS FROM VIRTUAL CLUSTER main;
+-- ! 42501 GRANT CAPABILITY can_check_consistency
+
+-- ## GRANT ALL CAPABILITIES, REVOKE ALL CAPABILITIES
+-- @A system
+ALTER VIRTUAL CLUSTER main GRANT ALL CAPABILITIES;
+SELECT count(*) FROM [SHOW VIRTUAL CLUSTER main WITH CAPABILITIES] WHERE capability_value = 'true';
+-- > 12
+ALTER VIRTUAL CLUSTER main REVOKE ALL CAPABILITIES;
+SELECT count(*) FROM [SHOW VIRTUAL CLUSTER main WITH CAPABILITIES] WHERE capability_value = 'false';
+-- > 12
