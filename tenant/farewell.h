@@ -20,7 +20,7 @@ enum class Ending { kPromoted, kAbandoned };
 class Farewells {
  public:
   Farewells(ClusterId self, const ExternalConnections* connections);  // the connections are not owned
-  ~Farewells();                                                      // gives up on what is not said yet
+  ~Farewells();                                                       // gives up on what is not said yet
 
   void Send(const std::string& uri, StreamId stream, Ending ending);
 

@@ -26,7 +26,7 @@ absl::Status JudgeReset(const catalog::TenantRecord& record, const KeyspaceState
 // there, and the target is protected for as long as a standby may want to fail back to it. A failover that could be undone no
 // longer can. SHOW FAILOVERS has a receipt of it. The number of store operations does not depend on what lies above.
 struct PublishedReset {
-  KeyspaceRef keyspace;          // its hidden interval is to be swept
+  KeyspaceRef keyspace;           // its hidden interval is to be swept
   bool settled_failover = false;  // what waits for the end of an undo window is due
 };
 absl::StatusOr<PublishedReset> PublishReset(Store* store, TenantId tenant, Timestamp target, const std::string& user);

@@ -32,8 +32,8 @@
 #include "tenant/jobs.h"
 #include "tenant/lifecycle.h"
 #include "tenant/spec.h"
-#include "tenant/stream_user.h"
 #include "tenant/stream_info.h"
+#include "tenant/stream_user.h"
 
 namespace anabranch {
 
