@@ -108,6 +108,12 @@ class RightsTest : public ServerTest {
   // "SQLSTATE: message" of an error, else as Client::Run.
   static std::string Say(Client& client, const std::string& statement) {
     PGresult* result = PQexec(client.get(), statement.c_str());
+    if (PQresultStatus(result) == PGRES_COPY_OUT) {  // what it ends with counts
+      PQclear(result);
+      char* line = nullptr;
+      while (PQgetCopyData(client.get(), &line, 0) > 0) PQfreemem(line);
+      result = PQgetResult(client.get());
+    }
     std::string outcome;
     if (const char* state = PQresultErrorField(result, PG_DIAG_SQLSTATE)) {
       outcome = fmt::format("{}: {}", state, PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
