@@ -10,6 +10,7 @@
 #include "tenant/limits.h"
 #include "tenant/lost_writes.h"
 #include "tenant/paths.h"
+#include "tenant/reader.h"
 
 namespace anabranch {
 namespace {
@@ -173,7 +174,7 @@ absl::Status JournalFailback(Store* store, const catalog::TenantRecord& record, 
     if (prepared.ledger.versions > 0) {
       AddLedger(update, incarnation, LedgerOf(now, prepared.ledger, store->clock()->WallNs()));
     }
-    return absl::OkStatus();
+    return request.read_virtual_cluster ? AddReader(update, now, ReaderStart::kAdded) : DropReader(update, now).status();
   });
 }
 
@@ -222,7 +223,7 @@ absl::Status PutBack(Store* store, TenantId tenant) {
     now.clear_before_failback();
     SetState(now, DataState::kReady);
     SetMode(now, ServiceMode::kNone);
-    return absl::OkStatus();
+    return DropReader(update, now).status();
   });
 }
 

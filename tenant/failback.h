@@ -47,6 +47,7 @@ struct FailbackRequest {
   std::string source_name;
   std::string uri;
   uint64_t retention_ns = 0;
+  bool read_virtual_cluster = false;
 };
 
 // What this virtual cluster says of itself to its source to be.
@@ -64,7 +65,8 @@ struct PreparedFailback {
 // REQUIRES: statements on this virtual cluster are serialized; no hidden interval is left (R5).
 absl::StatusOr<PreparedFailback> PrepareFailback(Store* store, const catalog::TenantRecord& record,
                                                  const wire::OpenResponse& response, uint64_t ledger_bytes_max);
-// Checks again and journals, in one write. `record` as above.
+// Checks again and journals, in one write. `record` as above. A reader that it has is dropped or follows the new stream: its
+// sessions are to be ended either way.
 absl::Status JournalFailback(Store* store, const catalog::TenantRecord& record, const FailbackRequest& request,
                              const wire::OpenResponse& response, const PreparedFailback& prepared);
 // For a failback that was refused or taken back: nothing was undone.

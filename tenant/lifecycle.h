@@ -51,6 +51,7 @@ enum class LifecycleAction {
   kServeSession,
   kServeStream,
   kSetSetting,
+  kAddReader,
 };
 
 // OK if the action is allowed for a virtual cluster in this state; otherwise an error that names it, the state and the

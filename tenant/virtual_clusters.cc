@@ -11,6 +11,7 @@
 #include "tenant/limits.h"
 #include "tenant/lost_writes.h"
 #include "tenant/paths.h"
+#include "tenant/reader.h"
 #include "tenant/virtual_clusters_impl.h"
 
 namespace anabranch {
@@ -51,19 +52,20 @@ absl::StatusOr<TenantId> VirtualClustersImpl::LocateFor(const VirtualClusterSpec
 }
 
 absl::StatusOr<VirtualClustersImpl::Statement> VirtualClustersImpl::Begin(const VirtualClusterSpec& spec,
-                                                                          std::string_view verb) {
+                                                                          std::string_view verb, OnReader on_reader) {
   ASSIGN_OR_RETURN(const TenantId id, LocateFor(spec, verb));
   Statement statement;
   ASSIGN_OR_RETURN(statement.record, LoadTenant(store_, id));
+  if (IsReader(statement.record) && on_reader == OnReader::kRefuse) return RefuseReader(store_, statement.record, verb);
   statement.runtime = RuntimeOf(statement.record);
   statement.turn = std::unique_lock(statement.runtime->statements);
   ASSIGN_OR_RETURN(statement.record, LoadTenant(store_, id));  // as it is now that it is our turn
   return statement;
 }
 
-absl::Status VirtualClustersImpl::CheckRoom() {
+absl::Status VirtualClustersImpl::CheckRoom(size_t wanted) {
   ASSIGN_OR_RETURN(const std::vector<catalog::TenantRecord> records, LoadTenants(store_));
-  if (records.size() < kVirtualClustersMax) return absl::OkStatus();
+  if (records.size() + wanted <= kVirtualClustersMax) return absl::OkStatus();
   return SqlError(sqlstate::kProgramLimitExceeded,
                   fmt::format("a cluster holds at most {} virtual clusters (kVirtualClustersMax)", kVirtualClustersMax),
                   "Use DROP VIRTUAL CLUSTER on one that is no longer needed.");
@@ -74,7 +76,7 @@ absl::Status VirtualClustersImpl::Create(const std::string& name, CreateOptions 
   std::lock_guard creating(creating_);
   ASSIGN_OR_RETURN(const std::optional<TenantId> exists, FindTenant(store_, name));
   if (exists) return options.if_not_exists ? absl::OkStatus() : TenantExists(name);
-  RETURN_IF_ERROR(CheckRoom());
+  RETURN_IF_ERROR(CheckRoom(1));
   ASSIGN_OR_RETURN(const KeyspaceRef keyspace, store_->CreateKeyspace());
   catalog::TenantRecord record;
   record.set_name(name);
@@ -96,13 +98,14 @@ absl::Status VirtualClustersImpl::Create(const std::string& name, CreateOptions 
 }
 
 absl::Status VirtualClustersImpl::Drop(const VirtualClusterSpec& spec, bool if_exists) {
-  absl::StatusOr<Statement> statement = Begin(spec, "drop");
+  absl::StatusOr<Statement> statement = Begin(spec, "drop", OnReader::kAllow);
   if (!statement.ok()) {
     return if_exists && SqlStateOf(statement.status()) == sqlstate::kUndefinedObject ? absl::OkStatus()
                                                                                      : statement.status();
   }
   const TenantId id = statement->runtime->id;
   catalog::TenantRecord dropping;
+  TenantId reader;
   RETURN_IF_ERROR(UpdateTenant(store_, id, [&](MetaUpdate& update, catalog::TenantRecord& record) -> absl::Status {
     RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kDrop, record.name(), StateOf(record), ModeOf(record)));
     if (!record.incarnation().empty()) {
@@ -110,6 +113,8 @@ absl::Status VirtualClustersImpl::Drop(const VirtualClusterSpec& spec, bool if_e
       update.Stage(keyspace).BumpEpoch();  // R12
       update.Stage(keyspace).MarkDropping();
     }
+    if (IsReader(record)) RETURN_IF_ERROR(ForgetReader(update, record));
+    ASSIGN_OR_RETURN(reader, DropReader(update, record));
     SetState(record, DataState::kDropping);
     update.Delete(TenantNameKey(record.name()));  // the name is free from here on
     dropping = record;
@@ -118,6 +123,7 @@ absl::Status VirtualClustersImpl::Drop(const VirtualClusterSpec& spec, bool if_e
   if (IsReplicating(StateOf(statement->record)) || dropping.has_before_failover()) {  // else its source knows
     farewells_.Send(dropping.replication().uri(), StreamId(dropping.replication().stream_id()), Ending::kAbandoned);
   }
+  EndReader(reader);
   return FinishDrop(dropping);
 }
 
@@ -166,6 +172,7 @@ VirtualClusterInfo VirtualClustersImpl::InfoOf(const catalog::TenantRecord& reco
                           .data_state = StateOf(record),
                           .service_mode = ModeOf(record),
                           .replication = std::nullopt};
+  if (IsReader(record)) info.replication = ReaderStatus(record);
   const catalog::Replication& replication = record.replication();
   if (replication.phase() == catalog::Replication::NONE) return info;
   ReplicationStatus& status = info.replication.emplace();
@@ -210,6 +217,7 @@ absl::StatusOr<VirtualClusters::FingerprintRow> VirtualClustersImpl::ShowFingerp
     std::stop_token stop) {
   ASSIGN_OR_RETURN(const TenantId id, Locate(spec));
   ASSIGN_OR_RETURN(const catalog::TenantRecord record, LoadTenant(store_, id));
+  if (IsReader(record)) return RefuseReader(store_, record, "fingerprint");
   const auto keyspace = store_->FindKeyspace(IncarnationId(record.incarnation()));
   const Timestamp resolved = keyspace.ok() ? store_->Resolved(**keyspace) : kTimestampZero;
   if (resolved.IsZero()) {

@@ -1,6 +1,6 @@
 // Internal to tenant/: what stands behind VirtualClusters. Its methods are spread over bootstrap.cc (Open),
-// virtual_clusters.cc (create, drop, show), service.cc (start, stop, connect), settings.cc, replication_statements.cc and
-// failover_statements.cc.
+// virtual_clusters.cc (create, drop, show), service.cc (start, stop, connect), reader.cc, settings.cc,
+// replication_statements.cc and failover_statements.cc.
 //
 // Locks. TenantRuntime::statements serializes the statements on one virtual cluster and is held for as long as one takes,
 // remote requests included; SHOW, sessions, streams and the replication job never take it. Everything else is short. The
@@ -45,6 +45,7 @@ struct TenantRuntime {
   std::mutex mutex;
   std::condition_variable_any failed_over;      // a pending failover was published
   std::optional<ServedVirtualCluster> service;  // guarded by mutex; set while it serves
+  std::shared_ptr<LockTable> reader_locks;      // guarded by mutex; of a reader's sessions
 
   std::mutex statements;
   std::unique_ptr<ReplicationJob> job;  // guarded by statements; may have ended by itself. Last: its thread uses the rest
@@ -56,7 +57,10 @@ class VirtualClustersImpl final : public VirtualClusters {
   ~VirtualClustersImpl() override;
   absl::Status Start();  // Open
 
-  void SetSessionStopper(SessionStopper stopper) override { session_stopper_ = std::move(stopper); }
+  void SetSessionStopper(SessionStopper stopper) override {
+    std::lock_guard lock(mutex_);
+    session_stopper_ = std::move(stopper);
+  }
 
   absl::Status Create(const std::string& name, CreateOptions options) override;
   absl::Status CreateFromReplication(const std::string& name, CreateOptions options, const std::string& source_name,
@@ -66,6 +70,7 @@ class VirtualClustersImpl final : public VirtualClusters {
   absl::Status PauseReplication(const VirtualClusterSpec& spec) override;
   absl::Status ResumeReplication(const VirtualClusterSpec& spec) override;
   absl::Status CancelReplication(const VirtualClusterSpec& spec, const std::string& user) override;
+  absl::Status AddReadVirtualCluster(const VirtualClusterSpec& spec) override;
   absl::StatusOr<Timestamp> CompleteReplication(const VirtualClusterSpec& spec, const FailoverTarget& target,
                                                 const std::string& user, std::stop_token stop) override;
   absl::Status UndoCompleteReplication(const VirtualClusterSpec& spec, const std::string& user) override;
@@ -108,7 +113,10 @@ class VirtualClustersImpl final : public VirtualClusters {
   // 42704 if there is none. 22023 for `system` if `verb` is given: `cannot <verb> tenant "1", ...`.
   absl::StatusOr<TenantId> Locate(const VirtualClusterSpec& spec);
   absl::StatusOr<TenantId> LocateFor(const VirtualClusterSpec& spec, std::string_view verb);
-  absl::StatusOr<Statement> Begin(const VirtualClusterSpec& spec, std::string_view verb);
+  // A reader is refused (55000) unless the statement is one for readers, too.
+  enum class OnReader { kRefuse, kAllow };
+  absl::StatusOr<Statement> Begin(const VirtualClusterSpec& spec, std::string_view verb,
+                                  OnReader on_reader = OnReader::kRefuse);
   std::shared_ptr<TenantRuntime> RuntimeOf(const catalog::TenantRecord& record);
 
   // bootstrap.cc
@@ -118,14 +126,20 @@ class VirtualClustersImpl final : public VirtualClusters {
   absl::Status ReleaseFailoverProtections();
 
   // virtual_clusters.cc
-  absl::Status CheckRoom();
+  absl::Status CheckRoom(size_t wanted);
   absl::Status FinishDrop(const catalog::TenantRecord& record);
   VirtualClusterInfo InfoOf(const catalog::TenantRecord& record);
   Timestamp FrontierOf(const catalog::TenantRecord& record);
   Timestamp SourceNow(const catalog::TenantRecord& record, const TenantRuntime& runtime);
 
   // service.cc
+  void EndSessions(TenantId id, std::string why, std::string hint);
   absl::Status Serve(const catalog::TenantRecord& record);
+
+  // reader.cc
+  absl::StatusOr<ServedVirtualCluster> ConnectReader(const catalog::TenantRecord& record);
+  void EndReader(TenantId reader);  // its sessions and, if it is dropping, itself; zero: nothing
+  ReplicationStatus ReaderStatus(const catalog::TenantRecord& reader);
 
   // replication_statements.cc
   void StartJob(TenantRuntime& runtime);  // REQUIRES: statements held, or nobody knows the runtime yet
@@ -146,10 +160,10 @@ class VirtualClustersImpl final : public VirtualClusters {
 
   const Options options_;
   Store* const store_;
-  SessionStopper session_stopper_;
   std::mutex creating_;  // one new virtual cluster at a time: the limit is counted
   std::mutex mutex_;
   std::map<TenantId, std::shared_ptr<TenantRuntime>> runtimes_;  // guarded by mutex_
+  SessionStopper session_stopper_;                               // guarded by mutex_: a job may come first
   Farewells farewells_;
   StreamSource source_;
   Collector collector_;
