@@ -80,6 +80,7 @@ absl::Status RunAction(const VirtualClusterSpec& target, const ResumeReplication
 absl::Status RunAction(const VirtualClusterSpec& target, const CancelReplication& cancel, const Running& running);
 absl::Status RunAction(const VirtualClusterSpec& target, const CompleteReplication& complete, const Running& running);
 absl::Status RunAction(const VirtualClusterSpec& target, const StartReplication& start, const Running& running);
+absl::Status RunAction(const VirtualClusterSpec& target, const SetReplication& set, const Running& running);
 absl::Status RunAction(const VirtualClusterSpec& target, const StartService& start, const Running& running);
 absl::Status RunAction(const VirtualClusterSpec& target, const StopService& stop, const Running& running);
 absl::Status RunAction(const VirtualClusterSpec& target, const SetVirtualClusterSetting& set, const Running& running);

@@ -33,7 +33,6 @@ absl::Status CheckOptions(const ReplicationOptions& options) {
                     "cannot specify EXPIRATION WINDOW option while starting a physical replication stream",
                     "Set it at the source: ALTER VIRTUAL CLUSTER ... SET REPLICATION SOURCE EXPIRATION WINDOW = '24h'.");
   }
-  if (options.read_virtual_cluster) return NotSupportedYet("READ VIRTUAL CLUSTER");
   return absl::OkStatus();
 }
 
@@ -99,6 +98,14 @@ absl::Status RunAction(const VirtualClusterSpec& target, const StartReplication&
   ASSIGN_OR_RETURN(const NamedSource source, Resolve(start.source));
   RETURN_IF_ERROR(CheckOptions(start.options));
   return running.clusters.StartReplication(target, source.virtual_cluster, source.uri, start.options, running.stop);
+}
+
+absl::Status RunAction(const VirtualClusterSpec& target, const SetReplication& set, const Running& running) {
+  // Before the first change: a statement does all of what it says.
+  if (set.retention_ns) return NotSupportedYet("SET REPLICATION RETENTION");
+  if (set.expiration_window_ns) return NotSupportedYet("SET REPLICATION SOURCE EXPIRATION WINDOW");
+  if (set.source_uri) return NotSupportedYet("SET REPLICATION SOURCE");
+  return running.clusters.AddReadVirtualCluster(target);
 }
 
 absl::StatusOr<VirtualClusters::Explanation> ExplainAction(const VirtualClusterSpec& target, const StartReplication& start,
