@@ -129,7 +129,8 @@ class Node {
     feed_ = LiveFeed::Create(store_.get());
     ASSIGN_OR_RETURN(clusters_, VirtualClusters::Open({store_.get(), feed_.get(), VirtualizationOf(flags)}));
     system_ = SystemStatements::Create(clusters_.get());
-    clusters_->SetSessionStopper([this](TenantId tenant) { server_->TerminateSessions(tenant); });
+    clusters_->SetSessionStopper(
+        [this](TenantId tenant, const absl::Status& why) { server_->TerminateSessions(tenant, why); });
     const std::string sql_url = fmt::format("postgresql://root@{}", ClientAddress(sql_address.host, server_->port()));
     const std::string http_url = fmt::format("http://{}", ClientAddress(http_address.host, http_->port()));
     RETURN_IF_ERROR(WriteSqlUrl(flags.store, sql_url));

@@ -66,6 +66,7 @@ Timestamp StagedKeyspace::Hide(Timestamp after) {
   group.Change(keyspace_, [&](KeyspaceState& state) {
     state.newest = *newest;
     if (*newest <= after) return;
+    if (after < state.frontier) ++state.rewinds;
     state.system_newest = std::max(*newest, update_->visible_);
     const auto same = std::find_if(state.hidden.begin(), state.hidden.end(),
                                    [&](const HiddenInterval& interval) { return interval.after == after; });
@@ -123,7 +124,10 @@ void StagedKeyspace::Unhide(Timestamp after) {
 
 void StagedKeyspace::SetIngesting(bool ingesting, Timestamp frontier) {
   if (!update_->IsThere(keyspace_)) return;
-  update_->group_->Change(keyspace_, [&](KeyspaceState& state) { state.ingesting = ingesting; });
+  update_->group_->Change(keyspace_, [&](KeyspaceState& state) {
+    state.ingesting = ingesting;
+    if (frontier < state.frontier) ++state.rewinds;
+  });
   update_->group_->ChangeFrontier(keyspace_, frontier);
 }
 

@@ -145,13 +145,18 @@ class Reader final : public MvccReader {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<MvccReader>> MvccReader::Open(Store* store, KeyspaceRef keyspace, Timestamp at) {
+  // The frontier counts also when nothing is ingested any more: `visible` may come to it later than the state does.
   if (const Timestamp resolved = store->Resolved(*keyspace); at > resolved) {
-    return SqlError(sqlstate::kInvalidParameterValue,
-                    fmt::format("cannot read at {}: complete only up to {}", FormatHlc(at), FormatHlc(resolved)));
+    if (at > AsRocks(*keyspace).published().frontier()) return NotComplete(at, resolved);
   }
   // Refused early; each iterator checks again once it is open (R8).
   RETURN_IF_ERROR(CheckFloor(AsRocks(*keyspace), at));
   return std::make_unique<Reader>(std::move(keyspace), at);
+}
+
+absl::Status NotComplete(Timestamp at, Timestamp upto) {
+  return SqlError(sqlstate::kInvalidParameterValue,
+                  fmt::format("cannot read at {}: complete only up to {}", FormatHlc(at), FormatHlc(upto)));
 }
 
 std::unique_ptr<MvccScan> FailedScan(absl::Status status) { return std::make_unique<RefusedScan>(std::move(status)); }

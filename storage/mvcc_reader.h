@@ -30,6 +30,9 @@ class MvccScan {
 // A scan that could not begin: Next returns `status`.
 std::unique_ptr<MvccScan> FailedScan(absl::Status status);
 
+// 22023: nothing can be read at `at` yet.
+absl::Status NotComplete(Timestamp at, Timestamp upto);
+
 struct ReadVersion {
   std::string value;
   Timestamp timestamp;

@@ -9,8 +9,8 @@
 //   3  HybridClock                A ceiling that was in the batch counts; the clock is above what Hide found.
 //   4  for each keyspace with a new state:
 //      a  ForgetRecent            Where versions changed in other ways than by commits, none of RecentVersions counts.
-//      b  PublishedState::Set     The whole state; then what is read of it by itself: whether anything is hidden, floor,
-//                                 system_newest, and, last, where the keyspace resolves.
+//      b  PublishedState::Set     The whole state; then what is read of it by itself: rewinds, whether anything is hidden,
+//                                 floor, system_newest, and, last, the frontier and where the keyspace resolves.
 //   5  Writer::AdvanceVisible     `visible` is at or above every commit of the group.
 //   6  CommitRequest::published   The commits' locks are given back.
 //   7  Request::Finish            The callers wake.
@@ -31,6 +31,10 @@
 //     An interval is retired once its versions are erased: an iterator from before that, read with a state from after it,
 //     would show them, and read the other way round hide what came in their place (R7). The floor is published before
 //     anything below it is erased: one that is read after the iterator was made tells what may be missing in it (R8).
+//   Who follows the frontier (TransactionContext::follows) takes its timestamp from frontier(), which a failover to it
+//     leaves as it is; opens the iterator; and then asks whether rewinds() is what it was. Nothing at or below the frontier
+//     is hidden or erased before that has changed, so an iterator from before a change shows the moment whole, and one from
+//     after it is refused.
 //   Whoever is given a lock resolves after it, and so sees what the last holder committed: 6 is after 5 (R3).
 //   Whoever is acknowledged can read its own commit: 7 is after 5.
 //   CommitObserver::OnPublished is told `visible`: no commit at or below it follows (R2), and what it is handed can be
@@ -62,9 +66,11 @@ class PublishedState {
       std::lock_guard lock(mutex_);
       whole_ = next;
     }
+    rewinds_.store(next->rewinds, std::memory_order_release);
     hides_.store(!next->hidden.empty(), std::memory_order_release);
     floor_ns_.store(next->floor.ns, std::memory_order_release);
     system_newest_ns_.store(next->system_newest.ns, std::memory_order_release);
+    frontier_ns_.store(next->frontier.ns, std::memory_order_release);
     resolves_at_ns_.store(next->ingesting ? next->frontier.ns : kTimestampMax.ns, std::memory_order_release);
   }
 
@@ -77,16 +83,21 @@ class PublishedState {
     const Timestamp at{resolves_at_ns_.load(std::memory_order_acquire)};
     return at == kTimestampMax ? std::nullopt : std::optional(at);
   }
+  // As KeyspaceState's; what the other methods say after it is no older.
+  Timestamp frontier() const { return {frontier_ns_.load(std::memory_order_acquire)}; }
+  uint64_t rewinds() const { return rewinds_.load(std::memory_order_acquire); }
   Timestamp floor() const { return {floor_ns_.load(std::memory_order_acquire)}; }
   Timestamp system_newest() const { return {system_newest_ns_.load(std::memory_order_acquire)}; }
   // The whole state, if it hides anything; null: nothing is hidden.
   std::shared_ptr<const KeyspaceState> hiding() const { return hides_.load(std::memory_order_acquire) ? whole() : nullptr; }
 
  private:
-  // Copies of fields of whole_, set after it; resolves_at_ns_ last.
+  // Copies of fields of whole_, set after it; frontier_ns_ and resolves_at_ns_ last.
+  std::atomic<uint64_t> rewinds_{0};
   std::atomic<bool> hides_{false};
   std::atomic<uint64_t> floor_ns_{0};
   std::atomic<uint64_t> system_newest_ns_{0};
+  std::atomic<uint64_t> frontier_ns_{0};
   std::atomic<uint64_t> resolves_at_ns_{0};
   mutable std::mutex mutex_;
   std::shared_ptr<const KeyspaceState> whole_;  // guarded by mutex_

@@ -115,18 +115,19 @@ class StoreTransaction final : public Transaction {
   StoreTransaction(TransactionContext context, IsolationLevel isolation, std::unique_ptr<MvccReader> as_of)
       : context_(std::move(context)),
         isolation_(isolation),
-        read_only_(as_of != nullptr),
+        as_of_(as_of != nullptr),
+        read_only_(as_of_ || context_.follows),
         owner_(NextOwner()),
-        snapshot_(read_only_ ? as_of->at() : context_.store->Resolved(*context_.keyspace)),
+        snapshot_(as_of_ ? as_of->at() : ReadableUpto(context_)),
         reader_(std::move(as_of)) {}
   ~StoreTransaction() override { Rollback(); }
 
   absl::Status BeginStatement() override {
-    if (read_only_ || (started_ && isolation_ != IsolationLevel::kReadCommitted)) return absl::OkStatus();
+    if (as_of_ || (started_ && isolation_ != IsolationLevel::kReadCommitted)) return CheckFollowed();
     started_ = true;
-    snapshot_ = context_.store->Resolved(*context_.keyspace);
+    snapshot_ = ReadableUpto(context_);
     reader_.reset();
-    return absl::OkStatus();
+    return CheckFollowed();
   }
 
   Timestamp snapshot() const override { return snapshot_; }
@@ -135,7 +136,10 @@ class StoreTransaction final : public Transaction {
   std::optional<Timestamp> system_version() const override {
     if (Validates() || (!writes_.empty() && writes_.begin()->first < kSystemKeysEnd)) return std::nullopt;
     // Read after the snapshot was taken (storage/published_state.h): so it covers every change that the snapshot sees.
-    const Timestamp newest = AsRocks(*context_.keyspace).published().system_newest();
+    const PublishedState& published = AsRocks(*context_.keyspace).published();
+    // Nothing is ingested any more: the snapshot stays where it is, whatever is committed above it.
+    if (context_.follows && !published.resolves_at()) return snapshot_;
+    const Timestamp newest = published.system_newest();
     return newest <= snapshot_ ? std::optional(newest) : std::nullopt;
   }
 
@@ -146,13 +150,16 @@ class StoreTransaction final : public Transaction {
       return ToRow(*std::move(recent));
     }
     RETURN_IF_ERROR(EnsureReader());
-    return reader_->Get(key);
+    absl::StatusOr<std::optional<ReadVersion>> row = reader_->Get(key);
+    RETURN_IF_ERROR(CheckFollowed());
+    return row;
   }
 
   std::unique_ptr<MvccScan> Scan(const Span& span) override {
     if (absl::Status status = EnsureReader(); !status.ok()) return FailedScan(std::move(status));
     if (Validates()) reads_.Add(span);
     std::unique_ptr<MvccScan> committed = reader_->Scan(span);
+    if (absl::Status status = CheckFollowed(); !status.ok()) return FailedScan(std::move(status));
     // Copied, so that later writes do not disturb it; only what the span covers.
     const auto begin = writes_.lower_bound(span.start);
     const auto end = span.end.empty() ? writes_.end() : writes_.lower_bound(std::max(span.start, span.end));
@@ -261,6 +268,15 @@ class StoreTransaction final : public Transaction {
     if (std::exchange(may_hold_locks_, false)) context_.locks->ReleaseAll(owner_);
   }
   bool Validates() const { return isolation_ == IsolationLevel::kSerializable && !read_only_; }
+
+  // After the iterator of a read was opened, as storage/published_state.h says.
+  absl::Status CheckFollowed() const {
+    if (!context_.follows || AsRocks(*context_.keyspace).published().rewinds() == *context_.follows)
+      return absl::OkStatus();
+    return SqlError(sqlstate::kAdminShutdown,
+                    "terminating connection because the history that this read-only virtual cluster shows was taken back",
+                    "Connect again.");
+  }
 
   static absl::Status ReadOnly() {
     return SqlError(sqlstate::kReadOnlySqlTransaction, "cannot write in a read-only transaction");
@@ -375,6 +391,7 @@ class StoreTransaction final : public Transaction {
 
   const TransactionContext context_;
   const IsolationLevel isolation_;
+  const bool as_of_;  // its one snapshot was given
   const bool read_only_;
   const LockOwner owner_;
   Timestamp snapshot_;
@@ -391,11 +408,18 @@ class StoreTransaction final : public Transaction {
 
 }  // namespace
 
+Timestamp ReadableUpto(const TransactionContext& context) {
+  if (context.follows) return AsRocks(*context.keyspace).published().frontier();
+  return context.store->Resolved(*context.keyspace);
+}
+
 std::unique_ptr<Transaction> Transaction::Begin(TransactionContext context, IsolationLevel isolation) {
   return std::make_unique<StoreTransaction>(std::move(context), isolation, nullptr);
 }
 
 absl::StatusOr<std::unique_ptr<Transaction>> Transaction::BeginAsOf(TransactionContext context, Timestamp at) {
+  // A keyspace that nothing is ingested into any more has resolved more than its followers may see.
+  if (const Timestamp upto = ReadableUpto(context); context.follows && at > upto) return NotComplete(at, upto);
   ASSIGN_OR_RETURN(auto reader, MvccReader::Open(context.store, context.keyspace, at));
   return std::make_unique<StoreTransaction>(std::move(context), IsolationLevel::kRepeatableRead, std::move(reader));
 }

@@ -35,7 +35,13 @@ struct TransactionContext {
   KeyspaceRef keyspace;
   Epoch epoch;  // of the service that these sessions belong to; commits fail (57P01) once that service ended
   LockTable* locks = nullptr;
+  // Set: the sessions only read, at the keyspace's frontier, which a stream moves. Its `rewinds` when they were let in: once
+  // it has another number, every read is refused (57P01), for the history that they see may have been taken back.
+  std::optional<uint64_t> follows = std::nullopt;
 };
+
+// Up to where the keyspace can be read in that context.
+Timestamp ReadableUpto(const TransactionContext& context);
 
 // A locked row as it stands now.
 struct LockedRow {
@@ -46,12 +52,13 @@ struct LockedRow {
 class Transaction {
  public:
   static std::unique_ptr<Transaction> Begin(TransactionContext context, IsolationLevel isolation);
-  // Reads as of `at`; every write is refused with 25006. Errors as MvccReader::Open.
+  // Reads as of `at`; every write is refused with 25006, as in every transaction of a context that follows. Errors as
+  // MvccReader::Open.
   static absl::StatusOr<std::unique_ptr<Transaction>> BeginAsOf(TransactionContext context, Timestamp at);
 
   virtual ~Transaction() = default;
 
-  // REQUIRES to be called before each statement. kReadCommitted: takes a new snapshot at the store's visible timestamp.
+  // REQUIRES to be called before each statement. kReadCommitted: takes a new snapshot, at ReadableUpto.
   virtual absl::Status BeginStatement() = 0;
   virtual Timestamp snapshot() const = 0;
   virtual bool read_only() const = 0;

@@ -468,5 +468,53 @@ TEST_F(TransactionTest, ConcurrentTransfersKeepTheSum) {
   EXPECT_GT(committed, 0);
 }
 
+TEST_F(TransactionTest, FollowsTheFrontierUntilItIsTakenBack) {
+  const KeyspaceRef standby = NewStandby();
+  Ingest(standby, {PutAt("a", 10, "1")}, 20);
+  TransactionContext context{store_.get(), standby, standby->state()->epoch, locks_.get(), standby->state()->rewinds};
+  const auto follower = Transaction::Begin(context, IsolationLevel::kReadCommitted);
+  const auto repeatable = Transaction::Begin(context, IsolationLevel::kSerializable);
+  for (Transaction* const transaction : {follower.get(), repeatable.get()}) {
+    ASSERT_TRUE(transaction->BeginStatement().ok());
+    EXPECT_EQ(transaction->snapshot(), Timestamp{20});
+    EXPECT_EQ(SqlStateOf(transaction->Put("a", "mine")), "25006");
+  }
+  Ingest(standby, {PutAt("a", 30, "2")});
+  ASSERT_TRUE(follower->BeginStatement().ok());
+  EXPECT_EQ(Get(*follower, "a"), "1");
+  Ingest(standby, {}, 40);
+  ASSERT_TRUE(follower->BeginStatement().ok());
+  EXPECT_EQ(Get(*follower, "a"), "2");
+  EXPECT_EQ(SqlStateOf(Transaction::BeginAsOf(context, Timestamp{41}).status()), "22023");
+
+  // A failover to the frontier: that is where they stay, whatever is committed.
+  Promote(standby, 40);
+  CommitPut(standby, "a", "3");
+  ASSERT_TRUE(follower->BeginStatement().ok());
+  EXPECT_EQ(follower->snapshot(), Timestamp{40});
+  EXPECT_EQ(Get(*follower, "a"), "2");
+  EXPECT_EQ(SqlStateOf(Transaction::BeginAsOf(context, store_->visible()).status()), "22023");
+  ASSERT_TRUE(repeatable->BeginStatement().ok());
+  EXPECT_EQ(Get(*repeatable, "a"), "1");
+
+  // What is opened before something is taken back stays whole; nothing is opened after it.
+  const std::unique_ptr<MvccScan> scan = follower->Scan({});
+  Update([&](MetaUpdate& update) { update.Stage(standby).Hide(Timestamp{25}); });
+  EXPECT_EQ(Rows(*scan), "a=2 ");
+  EXPECT_EQ(Get(*follower, "a"), "57P01");
+  EXPECT_EQ(Rows(*follower->Scan({})), "57P01");
+  EXPECT_EQ(SqlStateOf(repeatable->BeginStatement()), "57P01");
+}
+
+TEST_F(TransactionTest, AFollowerIsRefusedOnceAnUndoBegins) {
+  const KeyspaceRef standby = NewStandby();
+  Ingest(standby, {PutAt("a", 10, "1")}, 20);
+  TransactionContext context{store_.get(), standby, standby->state()->epoch, locks_.get(), standby->state()->rewinds};
+  const auto follower = Transaction::Begin(context, IsolationLevel::kRepeatableRead);
+  EXPECT_EQ(Get(*follower, "a"), "1");
+  Update([&](MetaUpdate& update) { update.Stage(standby).SetIngesting(true, kTimestampZero); });
+  EXPECT_EQ(Get(*follower, "a"), "57P01");
+}
+
 }  // namespace
 }  // namespace anabranch

@@ -4,6 +4,7 @@
 #include "storage/protection.h"
 #include "tenant/limits.h"
 #include "tenant/lost_writes.h"
+#include "tenant/reader.h"
 #include "tenant/virtual_clusters_impl.h"
 
 namespace anabranch {
@@ -106,6 +107,7 @@ absl::Status VirtualClustersImpl::Recover(const catalog::TenantRecord& record) {
       return absl::OkStatus();
     }));
   }
+  if (IsReader(record)) return absl::OkStatus();  // it holds nothing of its own
   if (ModeOf(record) == ServiceMode::kShared) RETURN_IF_ERROR(Serve(record));
   if (IsReplicating(state)) {
     runtime->progress->SetOffset(record.replication().source_clock_offset_ns());

@@ -153,11 +153,12 @@ bool WasRefused(const absl::Status& status) {
   return !status.ok() && state != sqlstate::kIoError && state != sqlstate::kDiskFull;
 }
 
-absl::Status AddTenant(MetaUpdate& update, catalog::TenantRecord* record) {
+absl::Status AddTenant(MetaUpdate& update, catalog::TenantRecord* record, TenantId newest) {
   ASSIGN_OR_RETURN(const std::optional<std::string> taken, update.GetBefore(TenantNameKey(record->name())));
   if (taken) return TenantExists(record->name());
-  ASSIGN_OR_RETURN(const std::optional<std::string> newest, update.GetBefore(kTenantCounterKey));
-  record->set_id(newest ? std::strtoull(newest->c_str(), nullptr, 10) + 1 : 1);
+  ASSIGN_OR_RETURN(const std::optional<std::string> counter, update.GetBefore(kTenantCounterKey));
+  const uint64_t given = counter ? std::strtoull(counter->c_str(), nullptr, 10) : 0;
+  record->set_id(std::max(given, newest.value()) + 1);
   const std::string id = fmt::format("{}", record->id());
   update.Put(kTenantCounterKey, id);
   update.Put(TenantNameKey(record->name()), id);

@@ -77,8 +77,9 @@ absl::Status UpdateStream(Store* store, StreamId id,
 // which a restart may still find.
 bool WasRefused(const absl::Status& status);
 
-// Adds a virtual cluster under a new id, which is set in *record. 42710 if the name is taken.
-absl::Status AddTenant(MetaUpdate& update, catalog::TenantRecord* record);
+// Adds a virtual cluster under a new id, which is set in *record. 42710 if the name is taken. `newest`: of one added earlier
+// in the same update.
+absl::Status AddTenant(MetaUpdate& update, catalog::TenantRecord* record, TenantId newest = TenantId(0));
 
 // What CREATE ... LIKE copies: capabilities and settings.
 absl::Status CopyTraits(MetaUpdate& update, TenantId like, catalog::TenantRecord* record);

@@ -8,6 +8,7 @@
 #include "tenant/failback.h"
 #include "tenant/limits.h"
 #include "tenant/lost_writes.h"
+#include "tenant/reader.h"
 #include "tenant/reset.h"
 #include "tenant/virtual_clusters_impl.h"
 
@@ -49,6 +50,7 @@ absl::StatusOr<Explanation> VirtualClustersImpl::ExplainComplete(const VirtualCl
                                                                  const FailoverTarget& target, std::stop_token stop) {
   ASSIGN_OR_RETURN(const TenantId id, LocateFor(spec, "complete replication of"));
   ASSIGN_OR_RETURN(const catalog::TenantRecord record, LoadTenant(store_, id));
+  if (IsReader(record)) return Refused(RefuseReader(store_, record, "complete replication of"));
   const Timestamp source_now = SourceNow(record, *RuntimeOf(record));
   std::optional<Timestamp> at;
   if (const auto* time = std::get_if<ToSystemTime>(&target)) {
@@ -93,6 +95,7 @@ absl::StatusOr<Explanation> VirtualClustersImpl::ExplainStartReplication(const V
                                                                          std::stop_token stop) {
   ASSIGN_OR_RETURN(const TenantId id, LocateFor(spec, "start replication of"));
   ASSIGN_OR_RETURN(const catalog::TenantRecord record, LoadTenant(store_, id));
+  if (IsReader(record)) return Refused(RefuseReader(store_, record, "start replication of"));
   const absl::Status allowed =
       CheckAllowed(LifecycleAction::kStartReplication, record.name(), StateOf(record), ModeOf(record));
   if (!allowed.ok()) return Refused(allowed);

@@ -11,6 +11,7 @@
 #include "tenant/limits.h"
 #include "tenant/lost_writes.h"
 #include "tenant/paths.h"
+#include "tenant/reader.h"
 
 namespace anabranch {
 namespace {
@@ -187,7 +188,7 @@ absl::Status JournalFailback(Store* store, const catalog::TenantRecord& record, 
     if (prepared.ledger.versions > 0) {
       AddLedger(update, incarnation, LedgerOf(now, prepared.ledger, store->clock()->WallNs()));
     }
-    return absl::OkStatus();
+    return request.read_virtual_cluster ? AddReader(update, now, ReaderStart::kAdded) : DropReader(update, now).status();
   });
 }
 
@@ -236,7 +237,7 @@ absl::Status PutBack(Store* store, TenantId tenant) {
     now.clear_before_failback();
     SetState(now, DataState::kReady);
     SetMode(now, ServiceMode::kNone);
-    return absl::OkStatus();
+    return DropReader(update, now).status();
   });
 }
 

@@ -48,6 +48,7 @@ struct FailbackRequest {
   std::string uri;
   uint64_t retention_ns = 0;
   std::string user;  // who asked
+  bool read_virtual_cluster = false;
 };
 
 // Into a request for a new stream.
@@ -68,7 +69,8 @@ struct PreparedFailback {
 // REQUIRES: statements on this virtual cluster are serialized; no hidden interval is left (R5).
 absl::StatusOr<PreparedFailback> PrepareFailback(Store* store, const catalog::TenantRecord& record,
                                                  const wire::OpenResponse& response, uint64_t ledger_bytes_max);
-// Checks again and journals, in one write. `record` as above.
+// Checks again and journals, in one write. `record` as above. A reader that it has is dropped or follows the new stream: its
+// sessions are to be ended either way.
 absl::Status JournalFailback(Store* store, const catalog::TenantRecord& record, const FailbackRequest& request,
                              const wire::OpenResponse& response, const PreparedFailback& prepared);
 // For a failback that was refused or taken back: nothing was undone.

@@ -8,6 +8,7 @@
 #include "storage/protection.h"
 #include "tenant/cluster_settings.h"
 #include "tenant/limits.h"
+#include "tenant/reader.h"
 #include "tenant/receipts.h"
 #include "tenant/undo_failover.h"
 
@@ -101,7 +102,7 @@ absl::StatusOr<FailoverPlan> JudgeFailover(const catalog::TenantRecord& record, 
   const catalog::Replication& replication = record.replication();
   const std::optional<Timestamp> replicated = ReplicatedTime(replication, frontier);
   if (!target) {
-    if (replicated) return FailoverPlan{.at = *replicated, .reached = true};
+    if (replicated) return FailoverPlan{.at = *replicated, .reached = true, .latest = true};
     return SqlError(sqlstate::kObjectNotInPrerequisiteState,
                     fmt::format("replicated tenant \"{}\" ({}) has not replicated any data yet; cannot cut over to LATEST",
                                 record.name(), record.id()),
@@ -163,6 +164,11 @@ absl::StatusOr<PublishedFailover> PublishFailover(Store* store, TenantId tenant,
       KeepForUndo(frontier, newest, branch, now_ns + order.undo_window_ns, record);
     } else {
       Unprotect(update, incarnation, kRetentionHolder);
+    }
+    if (plan.latest) {
+      RETURN_IF_ERROR(FreezeReader(update, record, plan.at));
+    } else {
+      ASSIGN_OR_RETURN(result.ended_reader, DropReader(update, record));
     }
     ASSIGN_OR_RETURN(result.receipt, AddReceipt(update, ReceiptOf(record, order, plan.at, frontier, newest, now_ns)));
     record.set_failover_receipt(result.receipt);

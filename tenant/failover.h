@@ -31,6 +31,7 @@ absl::Status CheckKept(Timestamp at, const KeyspaceState& state);
 struct FailoverPlan {
   Timestamp at;
   bool reached = false;  // false: the stream must get there first
+  bool latest = false;   // the reader stays, at this moment
 };
 
 // Decides COMPLETE REPLICATION; nullopt is LATEST. 55000 if the state does not allow it or nothing was replicated; 22023,
@@ -52,6 +53,7 @@ struct PublishedFailover {
   uint64_t receipt = 0;        // its number
   uint64_t publish_ns = 0;     // how long the write took
   bool can_be_undone = false;  // until then nothing is swept, and the source is not told
+  TenantId ended_reader = {};  // its sessions are to be ended, and its drop finished; zero: there is none
 };
 
 // Promotes in one meta write, judged inside it: the epoch is bumped, so no later write of the stream gets in; T is

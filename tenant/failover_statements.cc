@@ -131,8 +131,11 @@ void VirtualClustersImpl::AfterFailover(TenantRuntime& runtime, const PublishedF
   } else if (const auto record = LoadTenant(store_, runtime.id); record.ok()) {
     ConcludeFailover(runtime, *record);
   }
-  std::lock_guard lock(runtime.mutex);
-  runtime.failed_over.notify_all();
+  {
+    std::lock_guard lock(runtime.mutex);
+    runtime.failed_over.notify_all();
+  }
+  EndReader(published.ended_reader);
 }
 
 void VirtualClustersImpl::ConcludeFailover(TenantRuntime& runtime, const catalog::TenantRecord& record) {

@@ -38,6 +38,8 @@ std::string HowToGetReady(std::string_view name, DataState state) {
       return fmt::format("Wait until the failover is done. {} shows it, and in ready_by what ends the wait.",
                          StatusOf(name));
     case DataState::kAdd:
+      return fmt::format("It reads a standby, and serves by itself as soon as that has a replicated_time: see {}.",
+                         "SHOW VIRTUAL CLUSTERS WITH REPLICATION STATUS");
     case DataState::kReady:
     case DataState::kDropping:
       break;
@@ -217,6 +219,7 @@ absl::Status CheckAllowed(LifecycleAction action, std::string_view name, DataSta
     case LifecycleAction::kResume:
     case LifecycleAction::kComplete:
     case LifecycleAction::kChangeReplication:
+    case LifecycleAction::kAddReader:
       return CheckReplicating(name, state);
     case LifecycleAction::kCancel:
       return state == DataState::kReady ? absl::OkStatus() : CheckReplicating(name, state);

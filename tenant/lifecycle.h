@@ -56,6 +56,7 @@ enum class LifecycleAction {
   kClone,
   kRename,
   kChangeReplication,
+  kAddReader,
 };
 
 // OK if the action is allowed for a virtual cluster in this state; otherwise an error that names it, the state and the

@@ -13,6 +13,7 @@ inline constexpr int kBranchHexDigits = 32;
 // Holders of protected timestamps (storage/protection.h). A stream's is its catalog key.
 inline constexpr std::string_view kFailoverHolder = "failover";    // from the failover on, for a failback
 inline constexpr std::string_view kResetHolder = "reset";          // from a reset's target on, for standbys that fail back
+inline constexpr std::string_view kReaderHolder = "reader";        // what a reader that follows no more shows
 inline constexpr std::string_view kRetentionHolder = "retention";  // a standby's own, from its retained_time on
 
 // Why a failover cannot be undone any more (tenant/undo_failover.h).

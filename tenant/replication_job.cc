@@ -17,6 +17,7 @@
 #include "tenant/cluster_settings.h"
 #include "tenant/limits.h"
 #include "tenant/paths.h"
+#include "tenant/reader.h"
 
 namespace anabranch {
 namespace {
@@ -403,6 +404,7 @@ void ReplicationJob::JournalFrontier(const KeyspaceRef& keyspace, Epoch epoch, T
         catalog::Replication* replication = record.mutable_replication();
         consistent = ReplicatedTime(*replication, frontier).has_value();
         if (consistent && StateOf(record) == DataState::kInitializing) SetState(record, DataState::kReplicating);
+        if (consistent) RETURN_IF_ERROR(OpenReader(update, record));
         replication->set_source_clock_offset_ns(options_.progress->offset_ns());
         replication->clear_last_error();
         Protect(update, keyspace->incarnation(), kRetentionHolder, RetainedTime(*replication, frontier));  // R11

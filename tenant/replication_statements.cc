@@ -10,6 +10,7 @@
 #include "tenant/failback.h"
 #include "tenant/limits.h"
 #include "tenant/lost_writes.h"
+#include "tenant/reader.h"
 #include "tenant/virtual_clusters_impl.h"
 
 namespace anabranch {
@@ -55,7 +56,11 @@ absl::Status VirtualClustersImpl::CreateFromReplication(const std::string& name,
   const ExternalConnections::Use use(&connections_, uri);
   ASSIGN_OR_RETURN(const std::optional<TenantId> exists, FindTenant(store_, name));
   if (exists) return options.if_not_exists ? absl::OkStatus() : TenantExists(name);
-  RETURN_IF_ERROR(CheckRoom());
+  catalog::TenantRecord record;
+  record.set_name(name);
+  const bool reader = replication.read_virtual_cluster;
+  if (reader) RETURN_IF_ERROR(CheckReaderName(store_, record));
+  RETURN_IF_ERROR(CheckRoom(reader ? 2 : 1));
   std::optional<TenantId> like;
   if (options.like) {
     ASSIGN_OR_RETURN(like, Locate(*options.like));
@@ -71,8 +76,6 @@ absl::Status VirtualClustersImpl::CreateFromReplication(const std::string& name,
   ASSIGN_OR_RETURN(const uint64_t retention_ns, RetentionOf(store_, replication));
   ASSIGN_OR_RETURN(const wire::OpenResponse response, Handshake(uri, request, std::move(stop)));
 
-  catalog::TenantRecord record;
-  record.set_name(name);
   SetState(record, DataState::kInitializing);
   SetMode(record, ServiceMode::kNone);
   catalog::Replication* job = record.mutable_replication();
@@ -88,17 +91,19 @@ absl::Status VirtualClustersImpl::CreateFromReplication(const std::string& name,
   job->set_created_by(replication.user);
   job->set_source_clock_offset_ns(static_cast<int64_t>(response.clock_ns() - store_->clock()->WallNs()));
   std::lock_guard creating(creating_);
-  absl::Status status = CheckRoom();
+  absl::Status status = CheckRoom(reader ? 2 : 1);
   if (status.ok()) {
     status = store_->UpdateMeta([&](MetaUpdate& update) -> absl::Status {
       if (like) RETURN_IF_ERROR(CopyTraits(update, *like, &record));
-      return AddTenant(update, &record);
+      RETURN_IF_ERROR(AddTenant(update, &record));
+      return reader ? AddReader(update, record, ReaderStart::kAdded) : absl::OkStatus();
     });
   }
   if (!status.ok()) {
     if (WasRefused(status)) farewells_.Send(uri, StreamId(response.stream_id()), Ending::kAbandoned);
-    const bool taken = SqlStateOf(status) == sqlstate::kDuplicateObject;
-    return taken && options.if_not_exists ? absl::OkStatus() : status;
+    if (!options.if_not_exists || SqlStateOf(status) != sqlstate::kDuplicateObject) return status;
+    ASSIGN_OR_RETURN(const std::optional<TenantId> taken, FindTenant(store_, name));
+    return taken ? absl::OkStatus() : status;  // else it is the reader's name that is taken
   }
   Log(LogLevel::kInfo, "replication.created", "vc={} id={} source={} uri={}", name, record.id(), response.source_tenant(),
       RedactUri(uri));
@@ -121,6 +126,10 @@ absl::Status VirtualClustersImpl::StartReplication(const VirtualClusterSpec& spe
   ASSIGN_OR_RETURN(const Statement statement, Begin(spec, "start replication of"));
   const catalog::TenantRecord& record = statement.record;
   RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kStartReplication, record.name(), StateOf(record), ModeOf(record)));
+  if (replication.read_virtual_cluster) {
+    RETURN_IF_ERROR(CheckReaderName(store_, record));
+    RETURN_IF_ERROR(CheckRoom(record.reader() != 0 ? 0 : 1));
+  }
   const StreamSource::FailbackPreparation preparation(&source_, statement.runtime->id);
   ASSIGN_OR_RETURN(const uint64_t retention_ns, RetentionOf(store_, replication));
   ASSIGN_OR_RETURN(const uint64_t lost_writes_bytes_max, ReadInteger(store_, ClusterSetting::kLostWritesBytesMax));
@@ -138,7 +147,10 @@ absl::Status VirtualClustersImpl::StartReplication(const VirtualClusterSpec& spe
     farewells_.Send(uri, stream, Ending::kAbandoned);
     return prepared.status();
   }
-  const FailbackRequest request{.uri = uri, .retention_ns = retention_ns, .user = replication.user};
+  const FailbackRequest request{.uri = uri,
+                                .retention_ns = retention_ns,
+                                .user = replication.user,
+                                .read_virtual_cluster = replication.read_virtual_cluster};
   if (absl::Status status = JournalFailback(store_, record, request, response, *prepared); !status.ok()) {
     // A journal that was lost on its way to the disk may be there after a restart, and needs both.
     if (WasRefused(status)) {
@@ -149,6 +161,7 @@ absl::Status VirtualClustersImpl::StartReplication(const VirtualClusterSpec& spe
   }
   Log(LogLevel::kInfo, "failback.journaled", "vc={} point={} versions={} source={}", record.name(),
       FormatHlc({response.start_at()}), prepared->ledger.versions, RedactUri(uri));
+  EndReader(TenantId(record.reader()));
   statement.runtime->progress->SetOffset(static_cast<int64_t>(response.clock_ns() - store_->clock()->WallNs()));
   statement.runtime->progress->SetError("");
   StartJob(*statement.runtime);
@@ -218,6 +231,7 @@ absl::Status VirtualClustersImpl::CancelJobless(Statement& statement, const std:
   ASSIGN_OR_RETURN(const CancelPlan plan, JudgeCancel(statement.record, FrontierOf(statement.record)));
   if (plan == CancelPlan::kPutBack) {
     RETURN_IF_ERROR(PutBack(store_, runtime.id));
+    EndReader(TenantId(statement.record.reader()));
     const StreamId stream(replication.stream_id());
     RemoveLedger(store_, runtime.id, stream);
     farewells_.Send(replication.uri(), stream, Ending::kAbandoned);

@@ -1,6 +1,7 @@
 // START SERVICE, STOP SERVICE, and the way of sessions into a virtual cluster.
 #include "base/log.h"
 #include "base/status.h"
+#include "tenant/reader.h"
 #include "tenant/undo_failover.h"
 #include "tenant/virtual_clusters_impl.h"
 
@@ -8,8 +9,15 @@ namespace anabranch {
 
 // A new epoch and new locks for every service: sessions of an earlier one can do no more harm (R4).
 absl::Status VirtualClustersImpl::Serve(const catalog::TenantRecord& record) {
-  ASSIGN_OR_RETURN(const KeyspaceRef keyspace, store_->FindKeyspace(IncarnationId(record.incarnation())));
   const TenantId id(record.id());
+  if (IsReader(record)) {
+    return UpdateTenant(store_, id, [](MetaUpdate&, catalog::TenantRecord& now) -> absl::Status {
+      RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kStartService, now.name(), StateOf(now), ModeOf(now)));
+      SetMode(now, ServiceMode::kShared);
+      return absl::OkStatus();
+    });
+  }
+  ASSIGN_OR_RETURN(const KeyspaceRef keyspace, store_->FindKeyspace(IncarnationId(record.incarnation())));
   Epoch epoch;
   bool settled = false;  // what was promoted stays so
   RETURN_IF_ERROR(UpdateTenant(store_, id, [&](MetaUpdate& update, catalog::TenantRecord& now) -> absl::Status {
@@ -29,8 +37,19 @@ absl::Status VirtualClustersImpl::Serve(const catalog::TenantRecord& record) {
   return absl::OkStatus();
 }
 
+// 57P01. Returns when they are gone.
+void VirtualClustersImpl::EndSessions(TenantId id, std::string why, std::string hint) {
+  SessionStopper stopper;
+  {
+    std::lock_guard lock(mutex_);
+    stopper = session_stopper_;
+  }
+  if (!stopper) return;
+  stopper(id, SqlError(sqlstate::kAdminShutdown, fmt::format("terminating connection {}", why), std::move(hint)));
+}
+
 absl::Status VirtualClustersImpl::StartService(const VirtualClusterSpec& spec) {
-  ASSIGN_OR_RETURN(const Statement statement, Begin(spec, ""));
+  ASSIGN_OR_RETURN(const Statement statement, Begin(spec, "", OnReader::kAllow));
   const catalog::TenantRecord& record = statement.record;
   RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kStartService, record.name(), StateOf(record), ModeOf(record)));
   if (ModeOf(record) == ServiceMode::kShared) return absl::OkStatus();
@@ -40,21 +59,25 @@ absl::Status VirtualClustersImpl::StartService(const VirtualClusterSpec& spec) {
 }
 
 absl::Status VirtualClustersImpl::StopService(const VirtualClusterSpec& spec) {
-  ASSIGN_OR_RETURN(const Statement statement, Begin(spec, "stop service of"));
+  ASSIGN_OR_RETURN(const Statement statement, Begin(spec, "stop service of", OnReader::kAllow));
   const catalog::TenantRecord& record = statement.record;
   RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kStopService, record.name(), StateOf(record), ModeOf(record)));
   if (ModeOf(record) == ServiceMode::kNone) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const KeyspaceRef keyspace, store_->FindKeyspace(IncarnationId(record.incarnation())));
+  KeyspaceRef keyspace;  // null: sessions of a reader commit nothing
+  if (!IsReader(record)) {
+    ASSIGN_OR_RETURN(keyspace, store_->FindKeyspace(IncarnationId(record.incarnation())));
+  }
   RETURN_IF_ERROR(UpdateTenant(store_, statement.runtime->id, [&](MetaUpdate& update, catalog::TenantRecord& now) {
     SetMode(now, ServiceMode::kStopping);
-    update.Stage(keyspace).BumpEpoch();  // R4: no commit of a session gets in from here on
+    if (keyspace != nullptr) update.Stage(keyspace).BumpEpoch();  // R4: no commit of a session gets in from here on
     return absl::OkStatus();
   }));
   {
     std::lock_guard lock(statement.runtime->mutex);
     statement.runtime->service.reset();
   }
-  if (session_stopper_) session_stopper_(statement.runtime->id);
+  EndSessions(statement.runtime->id, "due to administrator command: ALTER VIRTUAL CLUSTER ... STOP SERVICE",
+              "Reconnect after ALTER VIRTUAL CLUSTER ... START SERVICE SHARED.");
   RETURN_IF_ERROR(UpdateTenant(store_, statement.runtime->id, [](MetaUpdate&, catalog::TenantRecord& now) {
     SetMode(now, ServiceMode::kNone);
     return absl::OkStatus();
@@ -91,6 +114,7 @@ absl::StatusOr<ServedVirtualCluster> VirtualClustersImpl::Connect(const std::str
   }
   ASSIGN_OR_RETURN(const catalog::TenantRecord record, LoadTenant(store_, *id));
   RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kServeSession, record.name(), StateOf(record), ModeOf(record)));
+  if (IsReader(record)) return ConnectReader(record);
   const std::shared_ptr<TenantRuntime> runtime = RuntimeOf(record);
   std::lock_guard lock(runtime->mutex);
   if (runtime->service) return *runtime->service;

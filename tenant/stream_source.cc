@@ -14,6 +14,7 @@
 #include "tenant/estimate.h"
 #include "tenant/limits.h"
 #include "tenant/paths.h"
+#include "tenant/reader.h"
 #include "tenant/undo_failover.h"
 
 namespace anabranch {
@@ -240,6 +241,12 @@ absl::StatusOr<StreamSource::Source> StreamSource::FindSource(const wire::OpenRe
   }
   Source source;
   ASSIGN_OR_RETURN(source.tenant, LoadTenant(store_, id));
+  if (IsReader(source.tenant)) {
+    return SqlError(
+        sqlstate::kObjectNotInPrerequisiteState,
+        fmt::format("cannot replicate from tenant \"{}\": it only reads another virtual cluster", source.tenant.name()),
+        "Replicate from the virtual cluster that it reads, once that is ready, or from that one's source.");
+  }
   if (source.tenant.incarnation().empty()) return CheckReady(source.tenant);  // not even copied
   ASSIGN_OR_RETURN(source.keyspace, store_->FindKeyspace(IncarnationId(source.tenant.incarnation())));
   return source;

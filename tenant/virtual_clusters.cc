@@ -11,6 +11,7 @@
 #include "tenant/limits.h"
 #include "tenant/lost_writes.h"
 #include "tenant/paths.h"
+#include "tenant/reader.h"
 #include "tenant/virtual_clusters_impl.h"
 
 namespace anabranch {
@@ -51,19 +52,20 @@ absl::StatusOr<TenantId> VirtualClustersImpl::LocateFor(const VirtualClusterSpec
 }
 
 absl::StatusOr<VirtualClustersImpl::Statement> VirtualClustersImpl::Begin(const VirtualClusterSpec& spec,
-                                                                          std::string_view verb) {
+                                                                          std::string_view verb, OnReader on_reader) {
   ASSIGN_OR_RETURN(const TenantId id, LocateFor(spec, verb));
   Statement statement;
   ASSIGN_OR_RETURN(statement.record, LoadTenant(store_, id));
+  if (IsReader(statement.record) && on_reader == OnReader::kRefuse) return RefuseReader(store_, statement.record, verb);
   statement.runtime = RuntimeOf(statement.record);
   statement.turn = std::unique_lock(statement.runtime->statements);
   ASSIGN_OR_RETURN(statement.record, LoadTenant(store_, id));  // as it is now that it is our turn
   return statement;
 }
 
-absl::Status VirtualClustersImpl::CheckRoom() {
+absl::Status VirtualClustersImpl::CheckRoom(size_t wanted) {
   ASSIGN_OR_RETURN(const std::vector<catalog::TenantRecord> records, LoadTenants(store_));
-  if (records.size() < kVirtualClustersMax) return absl::OkStatus();
+  if (records.size() + wanted <= kVirtualClustersMax) return absl::OkStatus();
   return SqlError(sqlstate::kProgramLimitExceeded,
                   fmt::format("a cluster holds at most {} virtual clusters (kVirtualClustersMax)", kVirtualClustersMax),
                   "Use DROP VIRTUAL CLUSTER on one that is no longer needed.");
@@ -74,7 +76,7 @@ absl::Status VirtualClustersImpl::Create(const std::string& name, CreateOptions 
   std::lock_guard creating(creating_);
   ASSIGN_OR_RETURN(const std::optional<TenantId> exists, FindTenant(store_, name));
   if (exists) return options.if_not_exists ? absl::OkStatus() : TenantExists(name);
-  RETURN_IF_ERROR(CheckRoom());
+  RETURN_IF_ERROR(CheckRoom(1));
   std::optional<TenantId> like;
   if (options.like) {
     ASSIGN_OR_RETURN(like, Locate(*options.like));
@@ -114,7 +116,7 @@ absl::StatusOr<TenantId> VirtualClustersImpl::LocateToDrop(const VirtualClusterS
 
 absl::Status VirtualClustersImpl::Drop(const VirtualClusterSpec& spec, bool if_exists) {
   const absl::StatusOr<TenantId> located = LocateToDrop(spec);
-  absl::StatusOr<Statement> statement = located.ok() ? Begin(*located, "drop") : located.status();
+  absl::StatusOr<Statement> statement = located.ok() ? Begin(*located, "drop", OnReader::kAllow) : located.status();
   if (!statement.ok()) {
     return if_exists && SqlStateOf(statement.status()) == sqlstate::kUndefinedObject ? absl::OkStatus()
                                                                                      : statement.status();
@@ -122,6 +124,7 @@ absl::Status VirtualClustersImpl::Drop(const VirtualClusterSpec& spec, bool if_e
   if (StateOf(statement->record) == DataState::kDropping) return FinishDrop(statement->record);
   const TenantId id = statement->runtime->id;
   catalog::TenantRecord dropping;
+  TenantId reader;
   RETURN_IF_ERROR(UpdateTenant(store_, id, [&](MetaUpdate& update, catalog::TenantRecord& record) -> absl::Status {
     RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kDrop, record.name(), StateOf(record), ModeOf(record)));
     if (!record.incarnation().empty()) {
@@ -129,6 +132,8 @@ absl::Status VirtualClustersImpl::Drop(const VirtualClusterSpec& spec, bool if_e
       update.Stage(keyspace).BumpEpoch();  // R12
       update.Stage(keyspace).MarkDropping();
     }
+    if (IsReader(record)) RETURN_IF_ERROR(ForgetReader(update, record));
+    ASSIGN_OR_RETURN(reader, DropReader(update, record));
     SetState(record, DataState::kDropping);
     update.Delete(TenantNameKey(record.name()));  // the name is free from here on
     dropping = record;
@@ -137,6 +142,7 @@ absl::Status VirtualClustersImpl::Drop(const VirtualClusterSpec& spec, bool if_e
   if (IsReplicating(StateOf(statement->record)) || dropping.has_before_failover()) {  // else its source knows
     farewells_.Send(dropping.replication().uri(), StreamId(dropping.replication().stream_id()), Ending::kAbandoned);
   }
+  EndReader(reader);
   return FinishDrop(dropping);
 }
 
@@ -187,6 +193,7 @@ VirtualClusterInfo VirtualClustersImpl::InfoOf(const catalog::TenantRecord& reco
                           .replication = std::nullopt,
                           .prior = std::nullopt,
                           .capabilities = CapabilitiesOf(record)};
+  if (IsReader(record)) info.replication = ReaderStatus(record);
   const catalog::Replication& replication = record.replication();
   if (replication.phase() == catalog::Replication::DONE && record.failover_time() != 0) {
     info.prior =
@@ -236,6 +243,7 @@ absl::StatusOr<VirtualClusters::FingerprintRow> VirtualClustersImpl::ShowFingerp
     std::stop_token stop) {
   ASSIGN_OR_RETURN(const TenantId id, Locate(spec));
   ASSIGN_OR_RETURN(const catalog::TenantRecord record, LoadTenant(store_, id));
+  if (IsReader(record)) return RefuseReader(store_, record, "fingerprint");
   const auto keyspace = store_->FindKeyspace(IncarnationId(record.incarnation()));
   const Timestamp resolved = keyspace.ok() ? store_->Resolved(**keyspace) : kTimestampZero;
   if (resolved.IsZero()) {

@@ -108,7 +108,8 @@ struct VirtualClusterInfo {
 
 enum class JobAction { kCancel, kPause, kResume };
 
-// What a session needs to run statements in a virtual cluster. Alive as long as any session holds it.
+// What a session needs to run statements in a virtual cluster. Alive as long as any session holds it. A reader's context
+// follows: nothing can be written in it.
 struct ServedVirtualCluster {
   TenantId id;
   std::string name;
@@ -129,8 +130,8 @@ class VirtualClusters {
   // Stops jobs and sweepers and joins them; nothing is lost, Open goes on from there.
   virtual ~VirtualClusters() = default;
 
-  // Ends the sessions of a virtual cluster (57P01) and returns when they are gone. Set once before serving.
-  using SessionStopper = std::function<void(TenantId)>;
+  // Ends the sessions of a virtual cluster with `why` (57P01) and returns when they are gone. Set once before serving.
+  using SessionStopper = std::function<void(TenantId, const absl::Status& why)>;
   virtual void SetSessionStopper(SessionStopper stopper) = 0;
 
   // --- Statements ---
@@ -150,6 +151,9 @@ class VirtualClusters {
   // yet, else at the point where the histories parted (tenant/failback.h). Needs neither the source nor a job. Does nothing
   // if it is `ready`.
   virtual absl::Status CancelReplication(const VirtualClusterSpec& spec, const std::string& user) = 0;
+  // SET REPLICATION READ VIRTUAL CLUSTER: adds the reader `<name>-readonly` (tenant/reader.h). 55000 if nothing replicates into
+  // it, 42710 if the name is taken. Does nothing if it has one.
+  virtual absl::Status AddReadVirtualCluster(const VirtualClusterSpec& spec) = 0;
   // The failover timestamp. `ready` and durable on return, unless the target is in the future. Waits for as long as a past
   // target is not replicated yet; when `stop` is requested the target stays pending. 55000 if another statement, or a
   // source that refused, ended the wait. `user`: of whom the receipt says that it was.

@@ -1,6 +1,6 @@
 // Internal to tenant/: what stands behind VirtualClusters. Its methods are spread over bootstrap.cc (Open),
 // virtual_clusters.cc (create, drop, show), data_statements.cc (clone, reset), job_statements.cc, rename.cc, capabilities.cc,
-// service.cc (start, stop, connect), settings.cc, connection_statements.cc, replication_statements.cc, replication_change.cc and
+// service.cc (start, stop, connect), reader.cc, settings.cc, connection_statements.cc, replication_statements.cc, replication_change.cc and
 // failover_statements.cc.
 //
 // Locks. TenantRuntime::statements serializes the statements on one virtual cluster and is held for as long as one takes,
@@ -42,6 +42,7 @@ struct TenantRuntime {
   std::mutex mutex;
   std::condition_variable_any failed_over;      // a pending failover was published
   std::optional<ServedVirtualCluster> service;  // guarded by mutex; set while it serves
+  std::shared_ptr<LockTable> reader_locks;      // guarded by mutex; of a reader's sessions
 
   std::mutex statements;
   std::unique_ptr<ReplicationJob> job;  // guarded by statements; may have ended by itself. Last: its thread uses the rest
@@ -53,7 +54,10 @@ class VirtualClustersImpl final : public VirtualClusters {
   ~VirtualClustersImpl() override;
   absl::Status Start();  // Open
 
-  void SetSessionStopper(SessionStopper stopper) override { session_stopper_ = std::move(stopper); }
+  void SetSessionStopper(SessionStopper stopper) override {
+    std::lock_guard lock(mutex_);
+    session_stopper_ = std::move(stopper);
+  }
 
   absl::Status Create(const std::string& name, CreateOptions options) override;
   absl::Status CreateFromClone(const std::string& name, CreateOptions options, const VirtualClusterSpec& original,
@@ -65,6 +69,7 @@ class VirtualClustersImpl final : public VirtualClusters {
   absl::Status PauseReplication(const VirtualClusterSpec& spec) override;
   absl::Status ResumeReplication(const VirtualClusterSpec& spec) override;
   absl::Status CancelReplication(const VirtualClusterSpec& spec, const std::string& user) override;
+  absl::Status AddReadVirtualCluster(const VirtualClusterSpec& spec) override;
   absl::StatusOr<Timestamp> CompleteReplication(const VirtualClusterSpec& spec, const FailoverTarget& target,
                                                 const std::string& user, std::stop_token stop) override;
   absl::Status UndoCompleteReplication(const VirtualClusterSpec& spec, const std::string& user) override;
@@ -133,7 +138,10 @@ class VirtualClustersImpl final : public VirtualClusters {
   // 42704 if there is none. 22023 for `system` if `verb` is given: `cannot <verb> tenant "1", ...`.
   absl::StatusOr<TenantId> Locate(const VirtualClusterSpec& spec);
   absl::StatusOr<TenantId> LocateFor(const VirtualClusterSpec& spec, std::string_view verb);
-  absl::StatusOr<Statement> Begin(const VirtualClusterSpec& spec, std::string_view verb);
+  // A reader is refused (55000) unless the statement is one for readers, too.
+  enum class OnReader { kRefuse, kAllow };
+  absl::StatusOr<Statement> Begin(const VirtualClusterSpec& spec, std::string_view verb,
+                                  OnReader on_reader = OnReader::kRefuse);
   std::shared_ptr<TenantRuntime> RuntimeOf(const catalog::TenantRecord& record);
 
   // bootstrap.cc
@@ -144,7 +152,7 @@ class VirtualClustersImpl final : public VirtualClusters {
   absl::Status FinishDrops();
 
   // virtual_clusters.cc
-  absl::Status CheckRoom();
+  absl::Status CheckRoom(size_t wanted);
   absl::StatusOr<TenantId> LocateToDrop(const VirtualClusterSpec& spec);
   absl::Status FinishDrop(const catalog::TenantRecord& record);
   VirtualClusterInfo InfoOf(const catalog::TenantRecord& record);
@@ -155,6 +163,7 @@ class VirtualClustersImpl final : public VirtualClusters {
   JobProgress JobProgressOf(const catalog::TenantRecord& record);
 
   // service.cc
+  void EndSessions(TenantId id, std::string why, std::string hint);
   absl::Status Serve(const catalog::TenantRecord& record);
   absl::StatusOr<std::string> DefaultTarget();
 
@@ -162,6 +171,11 @@ class VirtualClustersImpl final : public VirtualClusters {
   absl::Status CheckSource(const catalog::TenantRecord& record, const std::string& address, uint64_t expiration_window_ns,
                            std::stop_token stop);
   absl::Status SetExpirationWindow(const catalog::TenantRecord& record, uint64_t window_ns);
+
+  // reader.cc
+  absl::StatusOr<ServedVirtualCluster> ConnectReader(const catalog::TenantRecord& record);
+  void EndReader(TenantId reader);  // its sessions and, if it is dropping, itself; zero: nothing
+  ReplicationStatus ReaderStatus(const catalog::TenantRecord& reader);
 
   // replication_statements.cc
   absl::StatusOr<wire::OpenResponse> Handshake(const std::string& address, const wire::OpenRequest& request,
@@ -183,11 +197,11 @@ class VirtualClustersImpl final : public VirtualClusters {
 
   const Options options_;
   Store* const store_;
-  SessionStopper session_stopper_;
   std::mutex creating_;  // one new virtual cluster at a time: the limit is counted
   std::mutex mutex_;
   std::map<TenantId, std::shared_ptr<TenantRuntime>> runtimes_;  // guarded by mutex_
   ExternalConnections connections_;
+  SessionStopper session_stopper_;  // guarded by mutex_: a job may come first
   Farewells farewells_;
   StreamSource source_;
   Collector collector_;

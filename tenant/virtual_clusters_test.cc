@@ -66,7 +66,7 @@ TEST(VirtualClustersTest, StopEndsSessionsAndFencesTheirCommits) {
   const auto session = cluster->Connect("main");
   ASSERT_TRUE(session.ok());
   std::vector<TenantId> stopped;
-  cluster->SetSessionStopper([&](TenantId id) {
+  cluster->SetSessionStopper([&](TenantId id, const absl::Status&) {
     stopped.push_back(id);
     EXPECT_EQ(cluster->Show("main")->service_mode, ServiceMode::kStopping);
     EXPECT_EQ(SqlStateOf(cluster->Connect("main").status()), "57P03");

@@ -150,7 +150,8 @@ absl::StatusOr<std::shared_ptr<const CatalogSnapshot>> Catalog::Snapshot() {
   RETURN_IF_ERROR(ReadDescriptors(*transaction_, &snapshot->tables, &snapshot->sequences));
   ASSIGN_OR_RETURN(snapshot->users, ReadUsers(*transaction_));
   SequenceBlocks none_given_here;
-  SequenceBlocks* const blocks = session_->sequences == nullptr ? &none_given_here : session_->sequences;
+  SequenceBlocks* const blocks =
+      session_->sequences == nullptr || session_->transaction.follows ? &none_given_here : session_->sequences;
   for (const SequenceRef& sequence : snapshot->sequences) {
     ASSIGN_OR_RETURN(const SequenceState state, ReadSequenceState(*transaction_, *sequence));
     const std::optional<int64_t> last = blocks->LastGiven(session_->transaction, *sequence, state);

@@ -7,10 +7,6 @@
 namespace anabranch {
 namespace {
 
-absl::Status CheckOptions(const ReplicationOptions& options) {
-  return options.read_virtual_cluster ? NotSupportedYet("READ VIRTUAL CLUSTER") : absl::OkStatus();
-}
-
 CreateOptions OptionsOf(const CreateVirtualCluster& create) { return {create.if_not_exists, create.like}; }
 
 absl::Status CreateFrom(const CreateVirtualCluster& create, const FromNothing&, const Running& running) {
@@ -18,7 +14,6 @@ absl::Status CreateFrom(const CreateVirtualCluster& create, const FromNothing&, 
 }
 
 absl::Status CreateFrom(const CreateVirtualCluster& create, const FromReplication& from, const Running& running) {
-  RETURN_IF_ERROR(CheckOptions(from.options));
   ReplicationOptions options = from.options;
   options.user = running.session.user;
   return running.clusters.CreateFromReplication(create.name, OptionsOf(create), from.source.virtual_cluster,
@@ -73,7 +68,6 @@ absl::Status RunAction(const VirtualClusterSpec& target, const CompleteReplicati
 }
 
 absl::Status RunAction(const VirtualClusterSpec& target, const StartReplication& start, const Running& running) {
-  RETURN_IF_ERROR(CheckOptions(start.options));
   ReplicationOptions options = start.options;
   options.user = running.session.user;
   return running.clusters.StartReplication(target, start.source.virtual_cluster, start.source.uri, options, running.stop);
@@ -84,14 +78,16 @@ absl::Status RunAction(const VirtualClusterSpec& target, const ResetData& reset,
 }
 
 absl::Status RunAction(const VirtualClusterSpec& target, const SetReplication& set, const Running& running) {
-  if (set.read_virtual_cluster) return NotSupportedYet("SET REPLICATION READ VIRTUAL CLUSTER");
   const ReplicationChange change{set.retention_ns, set.expiration_window_ns, set.source_uri};
-  return running.clusters.ChangeReplication(target, change, running.stop);
+  const bool changes = change.retention_ns || change.expiration_window_ns || change.address;
+  if (!set.read_virtual_cluster) return running.clusters.ChangeReplication(target, change, running.stop);
+  // A statement does all of what it says, or nothing.
+  if (changes) return NotSupportedYet("SET REPLICATION READ VIRTUAL CLUSTER together with another change");
+  return running.clusters.AddReadVirtualCluster(target);
 }
 
 absl::StatusOr<VirtualClusters::Explanation> ExplainAction(const VirtualClusterSpec& target, const StartReplication& start,
                                                            const Running& running) {
-  RETURN_IF_ERROR(CheckOptions(start.options));
   return running.clusters.ExplainStartReplication(target, start.source.virtual_cluster, start.source.uri, start.options,
                                                   running.stop);
 }

@@ -22,7 +22,9 @@ Result CurrentDatabase(const Datum*, const Context&) { return Datum(std::string(
 Result CurrentUser(const Datum*, const Context& context) { return Datum(context.session->user); }
 Result CurrentSchema(const Datum*, const Context&) { return Datum(std::string("public")); }
 Result BackendPid(const Datum*, const Context& context) { return Datum(int64_t{context.session->process_id}); }
-Result IsInRecovery(const Datum*, const Context&) { return Datum(false); }
+Result IsInRecovery(const Datum*, const Context& context) {
+  return Datum(context.session->transaction.follows.has_value());
+}
 Result CurrentSetting(const Datum* a, const Context& context) {
   ASSIGN_OR_RETURN(std::string value, context.settings->Get(TextOf(a[0])));
   return Datum(std::move(value));

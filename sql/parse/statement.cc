@@ -1,5 +1,7 @@
 #include "sql/parse/statement.h"
 
+#include <algorithm>
+
 #include "sql/parse/tree.h"
 #include "sql/value/error_field.h"
 #include "sql/value/utf8.h"
@@ -30,6 +32,74 @@ std::string_view UserStatementName(const Node& tree) {
   return tree.grant_stmt().is_grant() ? "GRANT" : "REVOKE";
 }
 
+namespace {
+
+// The name for a statement on an object of this type.
+std::string_view NameFor(pg_query::ObjectType type, std::string_view table, std::string_view index,
+                         std::string_view sequence) {
+  switch (type) {
+    case pg_query::OBJECT_INDEX:
+      return index;
+    case pg_query::OBJECT_SEQUENCE:
+      return sequence;
+    default:
+      return table;
+  }
+}
+
+std::string_view DefinitionName(const Node& tree) {
+  switch (tree.node_case()) {
+    case Node::kCreateStmt:
+      return "CREATE TABLE";
+    case Node::kCreateTableAsStmt:
+      return tree.create_table_as_stmt().is_select_into() ? "SELECT INTO" : "CREATE TABLE AS";
+    case Node::kDropStmt:
+      return NameFor(tree.drop_stmt().remove_type(), "DROP TABLE", "DROP INDEX", "DROP SEQUENCE");
+    case Node::kTruncateStmt:
+      return "TRUNCATE TABLE";
+    case Node::kIndexStmt:
+      return "CREATE INDEX";
+    case Node::kAlterTableStmt:
+      return NameFor(tree.alter_table_stmt().objtype(), "ALTER TABLE", "ALTER INDEX", "ALTER SEQUENCE");
+    case Node::kRenameStmt:
+      return NameFor(tree.rename_stmt().rename_type(), "ALTER TABLE", "ALTER INDEX", "ALTER SEQUENCE");
+    case Node::kCreateSeqStmt:
+      return "CREATE SEQUENCE";
+    case Node::kAlterSeqStmt:
+      return "ALTER SEQUENCE";
+    case Node::kVacuumStmt:
+      return tree.vacuum_stmt().is_vacuumcmd() ? "VACUUM" : "ANALYZE";
+    case Node::kClusterStmt:
+      return "CLUSTER";
+    case Node::kReindexStmt:
+      return "REINDEX";
+    case Node::kCommentStmt:
+      return "COMMENT";
+    case Node::kCheckPointStmt:
+      return "CHECKPOINT";
+    default:
+      return "";
+  }
+}
+
+// The strongest lock that is asked for.
+std::string_view LockingName(const pg_query::SelectStmt& select) {
+  pg_query::LockClauseStrength strongest = pg_query::LCS_FORKEYSHARE;
+  for (const Node& clause : select.locking_clause()) strongest = std::max(strongest, clause.locking_clause().strength());
+  switch (strongest) {
+    case pg_query::LCS_FORUPDATE:
+      return "SELECT FOR UPDATE";
+    case pg_query::LCS_FORNOKEYUPDATE:
+      return "SELECT FOR NO KEY UPDATE";
+    case pg_query::LCS_FORSHARE:
+      return "SELECT FOR SHARE";
+    default:
+      return "SELECT FOR KEY SHARE";
+  }
+}
+
+}  // namespace
+
 std::string_view CommandName(const Node& tree) {
   if (IsUserStatement(tree)) return UserStatementName(tree);
   switch (tree.node_case()) {
@@ -43,14 +113,10 @@ std::string_view CommandName(const Node& tree) {
       return CommandName(tree.explain_stmt().query());
     case Node::kCopyStmt:
       return "COPY FROM";
-    case Node::kCreateStmt:
-      return "CREATE TABLE";
-    case Node::kDropStmt:
-      return "DROP TABLE";
-    case Node::kTruncateStmt:
-      return "TRUNCATE TABLE";
+    case Node::kSelectStmt:
+      return LocksRows(tree) ? LockingName(tree.select_stmt()) : "SELECT";
     default:
-      return LocksRows(tree) ? "SELECT FOR UPDATE" : "SELECT";
+      return DefinitionName(tree);
   }
 }
 

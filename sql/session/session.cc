@@ -46,7 +46,8 @@ class Session final : public SqlSession {
  public:
   explicit Session(SessionContext context)
       : context_(std::move(context)),
-        settings_(context_.user, context_.admin ? UserKind::kAdmin : UserKind::kOrdinary),
+        settings_(context_.user, context_.admin ? UserKind::kAdmin : UserKind::kOrdinary,
+                  context_.transaction.follows ? ServerKind::kStandby : ServerKind::kPrimary),
         block_(context_.transaction) {}
 
   const SessionContext& context() const override { return context_; }
@@ -231,6 +232,7 @@ class Session final : public SqlSession {
       return absl::OkStatus();
     }
     BlockOptions options = DefaultOptions();
+    RETURN_IF_ERROR(CheckModesAllowed(begin.options(), block_));
     RETURN_IF_ERROR(ApplyTransactionModes(begin.options(), &options));
     if (call.statement().as_of) {
       if (block_.transaction() != nullptr) return UnsupportedError("BEGIN AS OF SYSTEM TIME after other statements");
@@ -340,8 +342,9 @@ class Session final : public SqlSession {
       if (!tag.ok()) return WithoutLocation(std::move(tag).status());  // a place in the text of PREPARE
       return tag;
     }
-    const bool only_reads =
-        (tree.has_select_stmt() && !LocksRows(tree)) || (tree.has_explain_stmt() && WrittenTable(tree) == nullptr);
+    const bool only_reads = (tree.has_select_stmt() && !LocksRows(tree)) ||
+                            (tree.has_explain_stmt() && WrittenTable(tree) == nullptr) ||
+                            (tree.has_copy_stmt() && !tree.copy_stmt().is_from()) || tree.has_check_point_stmt();
     if (!only_reads && (block_.read_only() || transaction.read_only())) {
       return SqlError(sqlstate::kReadOnlySqlTransaction,
                       fmt::format("cannot execute {} in a read-only transaction", CommandName(tree)));
@@ -534,7 +537,8 @@ class Session final : public SqlSession {
   // Relative times are relative to what this keyspace can be read at.
   absl::StatusOr<Timestamp> ResolveAsOf(const std::string& expression, const std::stop_token& stop) {
     Store* store = context_.transaction.store;
-    ASSIGN_OR_RETURN(const Timestamp at, ResolveSystemTime(expression, store->Resolved(*context_.transaction.keyspace)));
+    ASSIGN_OR_RETURN(const Timestamp at, ResolveSystemTime(expression, ReadableUpto(context_.transaction)));
+    if (block_.on_standby()) return at;  // what has not come is refused, and not waited for
     RETURN_IF_ERROR(WithContext(store->WaitVisible(at, stop), "AS OF SYSTEM TIME"));
     return at;
   }

@@ -57,6 +57,10 @@ absl::StatusOr<std::string> ListText(const google::protobuf::RepeatedPtrField<No
   return text;
 }
 
+absl::Status NoReadWriteOnStandby() {
+  return SqlError(sqlstate::kFeatureNotSupported, "cannot set transaction read-write mode during recovery");
+}
+
 // The one-word form of a name as the grammar gives it.
 bool Is(std::string_view name, std::string_view lower) {
   return name.size() == lower.size() && std::equal(name.begin(), name.end(), lower.begin(), [](char a, char b) {
@@ -76,6 +80,15 @@ absl::Status ApplyTransactionModes(const google::protobuf::RepeatedPtrField<Node
     } else if (mode.arg().a_const().ival().ival() != 0) {
       return UnsupportedError("DEFERRABLE");
     }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckModesAllowed(const google::protobuf::RepeatedPtrField<Node>& modes, const TransactionBlock& block) {
+  if (!block.on_standby()) return absl::OkStatus();
+  for (const Node& node : modes) {
+    const pg_query::DefElem& mode = node.def_elem();
+    if (mode.defname() == kReadOnly && mode.arg().a_const().ival().ival() == 0) return NoReadWriteOnStandby();
   }
   return absl::OkStatus();
 }
@@ -137,6 +150,7 @@ absl::Status SessionSettings::SetValue(const pg_query::VariableSetStmt& set, Tra
     } else {
       ASSIGN_OR_RETURN(const Datum read_only, FromText(SqlType::kBool, value));
       options.read_only = std::get<bool>(read_only);
+      if (!options.read_only && block->on_standby()) return NoReadWriteOnStandby();
     }
     return block->Change(options);
   }
@@ -163,6 +177,7 @@ absl::Status SessionSettings::SetTransaction(const pg_query::VariableSetStmt& se
     return absl::OkStatus();
   }
   BlockOptions options = block->options();
+  RETURN_IF_ERROR(CheckModesAllowed(set.args(), *block));
   RETURN_IF_ERROR(ApplyTransactionModes(set.args(), &options));
   return block->Change(options);
 }
@@ -173,7 +188,8 @@ absl::StatusOr<std::string> SessionSettings::Show(std::string_view name, const T
         IsolationLevelName(block.explicit_block() ? block.options().isolation : current_.default_isolation()));
   }
   if (Is(name, kReadOnly)) {
-    const bool read_only = block.explicit_block() ? block.read_only() : current_.default_read_only();
+    const bool read_only =
+        block.on_standby() || (block.explicit_block() ? block.read_only() : current_.default_read_only());
     return std::string(read_only ? "on" : "off");
   }
   return current_.Get(name);

@@ -17,10 +17,13 @@ namespace anabranch {
 
 // The modes of BEGIN, SET TRANSACTION and SET SESSION CHARACTERISTICS, put over *options.
 absl::Status ApplyTransactionModes(const google::protobuf::RepeatedPtrField<pg_query::Node>& modes, BlockOptions* options);
+// 0A000 if they ask for READ WRITE where sessions only read.
+absl::Status CheckModesAllowed(const google::protobuf::RepeatedPtrField<pg_query::Node>& modes,
+                               const TransactionBlock& block);
 
 class SessionSettings final : public SettingChanger {
  public:
-  SessionSettings(const std::string& user, UserKind kind) : current_(user, kind) {}
+  SessionSettings(const std::string& user, UserKind kind, ServerKind server) : current_(user, kind, server) {}
 
   Settings& current() { return current_; }
   const Settings& current() const { return current_; }

@@ -32,7 +32,8 @@ class TransactionBlock {
   Kind kind() const { return kind_; }
   bool explicit_block() const { return kind_ == Kind::kExplicit; }
   bool failed() const { return failed_; }
-  bool read_only() const { return options_.read_only || options_.as_of; }
+  bool read_only() const { return options_.read_only || options_.as_of || on_standby(); }
+  bool on_standby() const { return context_.follows.has_value(); }  // no transaction of this session writes
   const BlockOptions& options() const { return options_; }
   TransactionStatus status() const;
   TimestampTz time() const { return time_; }                       // of the transaction; now()

@@ -63,7 +63,8 @@ ServerTest::ServerTest() {
   clusters_ = VirtualClusters::Open({store_.get(), feed_.get(), Virtualization::kVirtualized}).value();
   system_ = SystemStatements::Create(clusters_.get());
   server_ = SqlServer::Listen("127.0.0.1", 0, SystemClock(), &random_).value();
-  clusters_->SetSessionStopper([this](TenantId tenant) { server_->TerminateSessions(tenant); });
+  clusters_->SetSessionStopper(
+      [this](TenantId tenant, const absl::Status& why) { server_->TerminateSessions(tenant, why); });
   server_->Serve(clusters_.get(), system_.get());
 }
 

@@ -82,9 +82,6 @@ absl::StatusOr<std::string> Checked(const Definition& definition, const std::str
   switch (definition.check) {
     case Check::kAny:
       return value;
-    case Check::kFixed:
-      if (lower == Lower(definition.value)) return std::string(definition.value);
-      return SqlError("55P02", fmt::format("parameter \"{}\" cannot be changed", definition.name));
     case Check::kBool: {
       const absl::StatusOr<Datum> parsed = FromText(SqlType::kBool, value);
       if (!parsed.ok()) {
@@ -116,15 +113,20 @@ absl::StatusOr<std::string> Checked(const Definition& definition, const std::str
       return BadValue(definition.name, value,
                       HasTimeZoneDatabase() ? "" : "This machine has no time zone database: install tzdata and restart.");
     }
+    case Check::kFixed:
     case Check::kOwnUser:
-      break;  // Settings::CheckOwnUser
+      break;  // Settings::CheckFixed, Settings::CheckOwnUser
   }
   return BadValue(definition.name, value);
 }
 
 }  // namespace
 
-Settings::Settings(const std::string& user, UserKind kind) : user_(user), kind_(kind) {}
+Settings::Settings(const std::string& user, UserKind kind, ServerKind server) : user_(user), kind_(kind) {
+  if (server == ServerKind::kPrimary) return;
+  Become({{"in_hot_standby", "on"}, {"default_transaction_read_only", "on"}});
+  at_start_ = state_;
+}
 
 absl::StatusOr<std::string> Settings::CanonicalName(std::string_view name) const {
   ASSIGN_OR_RETURN(const Definition* definition, Find(name));
@@ -139,6 +141,12 @@ absl::StatusOr<std::string> Settings::Get(std::string_view name) const {
   return found == state_->values.end() ? std::string(definition->value) : found->second;
 }
 
+absl::Status Settings::CheckFixed(std::string_view name, const std::string& value) const {
+  ASSIGN_OR_RETURN(const std::string fixed, Get(name));
+  if (Lower(value) == Lower(fixed)) return absl::OkStatus();
+  return SqlError("55P02", fmt::format("parameter \"{}\" cannot be changed", name));
+}
+
 // A session acts as the user that it logged in as, from its beginning to its end.
 absl::Status Settings::CheckOwnUser(std::string_view name, const std::string& value) const {
   if (value == user_ || (name == "role" && value == "none")) return absl::OkStatus();
@@ -150,6 +158,7 @@ absl::Status Settings::CheckOwnUser(std::string_view name, const std::string& va
 absl::Status Settings::Set(std::string_view name, const std::string& value) {
   ASSIGN_OR_RETURN(const Definition* definition, Find(name));
   if (definition->check == Check::kOwnUser) return CheckOwnUser(definition->name, value);
+  if (definition->check == Check::kFixed) return CheckFixed(definition->name, value);
   ASSIGN_OR_RETURN(std::string checked, Checked(*definition, value));
   Values values = state_->values;
   values.insert_or_assign(std::string(definition->name), std::move(checked));

@@ -27,10 +27,12 @@ struct Timeouts {
 };
 
 enum class UserKind { kOrdinary, kAdmin };
+// kStandby: sessions only read, and are told so as PostgreSQL's hot standby tells them.
+enum class ServerKind { kPrimary, kStandby };
 
 class Settings {
  public:
-  explicit Settings(const std::string& user, UserKind kind = UserKind::kOrdinary);
+  explicit Settings(const std::string& user, UserKind kind = UserKind::kOrdinary, ServerKind server = ServerKind::kPrimary);
 
   // Names are matched without case. 42704 for an unknown one.
   absl::StatusOr<std::string> Get(std::string_view name) const;
@@ -67,6 +69,7 @@ class Settings {
     TimeZoneRef zone = std::make_shared<const TimeZone>();
   };
 
+  absl::Status CheckFixed(std::string_view name, const std::string& value) const;
   absl::Status CheckOwnUser(std::string_view name, const std::string& value) const;
   void Become(Values values);
 

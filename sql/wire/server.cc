@@ -66,12 +66,7 @@ void SqlServer::Serve(VirtualClusters* clusters, SystemStatements* system) {
   accept_thread_ = std::thread([this] { AcceptLoop(); });
 }
 
-void SqlServer::TerminateSessions(TenantId tenant) {
-  registry_.EndTenant(
-      tenant, SqlError(sqlstate::kAdminShutdown,
-                       "terminating connection due to administrator command: ALTER VIRTUAL CLUSTER ... STOP SERVICE",
-                       "Reconnect after ALTER VIRTUAL CLUSTER ... START SERVICE SHARED."));
-}
+void SqlServer::TerminateSessions(TenantId tenant, const absl::Status& why) { registry_.EndTenant(tenant, why); }
 
 void SqlServer::Drain() {
   {

@@ -37,8 +37,8 @@ class SqlServer {
 
   // Starts taking clients. Not owned; both outlive this server or the call of Drain.
   void Serve(VirtualClusters* clusters, SystemStatements* system);
-  // Ends the sessions in this virtual cluster (57P01) and returns when they are gone.
-  void TerminateSessions(TenantId tenant);
+  // Ends the sessions in this virtual cluster with that error and returns when they are gone.
+  void TerminateSessions(TenantId tenant, const absl::Status& why);
   // Takes no more clients and ends all sessions (57P01): idle ones at once, running statements after kDrainGraceMs. Returns
   // when all are gone.
   void Drain();

@@ -80,7 +80,7 @@ INSERT INTO t VALUES (4, 'lost: written on the original primary after the failov
 ALTER VIRTUAL CLUSTER main START REPLICATION OF main ON '{B}';
 -- ! 55000 STOP SERVICE
 ALTER VIRTUAL CLUSTER main STOP SERVICE;
-ALTER VIRTUAL CLUSTER main START REPLICATION OF main ON '{B}';
+ALTER VIRTUAL CLUSTER main START REPLICATION OF main ON '{B}' WITH READ VIRTUAL CLUSTER;
 SELECT status, replicated_time IS NOT NULL, initial_copies FROM [SHOW VIRTUAL CLUSTER main WITH REPLICATION STATUS];
 -- ~ replicating,t,0
 SELECT data_state, service_mode FROM [SHOW VIRTUAL CLUSTER main];
@@ -89,6 +89,18 @@ SELECT data_state, service_mode FROM [SHOW VIRTUAL CLUSTER main];
 INSERT INTO t VALUES (5, 'while failing back');
 SELECT cluster_logical_timestamp();
 -- = T
+
+-- ## READ VIRTUAL CLUSTER: reads from the standby, and neither writes nor schema changes
+-- @A system
+SELECT data_state, service_mode FROM [SHOW VIRTUAL CLUSTER "main-readonly"];
+-- ~ ready,shared
+-- @A main-readonly
+SELECT v FROM t WHERE k = 5;
+-- ~ while failing back
+DELETE FROM t;
+-- ! 25006 cannot execute DELETE in a read-only transaction
+CREATE TABLE u (k INT);
+-- ! 25006 cannot execute CREATE TABLE in a read-only transaction
 
 -- ## COMPLETE REPLICATION TO SYSTEM TIME, and both sides hold the same
 -- @A system
@@ -102,6 +114,9 @@ SELECT fingerprint FROM [SHOW EXPERIMENTAL_FINGERPRINTS FROM VIRTUAL CLUSTER mai
 SELECT fingerprint FROM [SHOW EXPERIMENTAL_FINGERPRINTS FROM VIRTUAL CLUSTER main AS OF SYSTEM TIME '{T}'];
 -- > {F}
 -- @A system
+SELECT name FROM [SHOW VIRTUAL CLUSTERS];
+-- > system
+-- > main
 ALTER VIRTUAL CLUSTER main START SERVICE SHARED;
 -- @A main
 SELECT k, v FROM t ORDER BY k;
