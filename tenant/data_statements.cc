@@ -2,6 +2,7 @@
 #include "base/status.h"
 #include "base/system_time.h"
 #include "tenant/clone.h"
+#include "tenant/reader.h"
 #include "tenant/reset.h"
 #include "tenant/virtual_clusters_impl.h"
 
@@ -21,6 +22,7 @@ absl::Status VirtualClustersImpl::CreateFromClone(const std::string& name, Creat
     return SqlError(sqlstate::kInvalidParameterValue, "cannot clone tenant \"1\", ID assigned to system tenant");
   }
   ASSIGN_OR_RETURN(const catalog::TenantRecord record, LoadTenant(store_, id));
+  if (IsReader(record)) return RefuseReader(store_, record, "clone");
   KeyspaceState state;  // a standby without its files holds nothing
   if (!record.incarnation().empty()) {
     ASSIGN_OR_RETURN(const KeyspaceRef keyspace, store_->FindKeyspace(IncarnationId(record.incarnation())));
@@ -52,6 +54,7 @@ absl::StatusOr<Timestamp> VirtualClustersImpl::ResetData(const VirtualClusterSpe
   RETURN_IF_ERROR(JudgeReset(record, *keyspace->state(), store_->visible(), target));
   const StreamSource::Closing closing(&source_, statement.runtime->id);
   ASSIGN_OR_RETURN(PublishedReset reset, PublishReset(store_, statement.runtime->id, target, user));
+  EndReader(reset.ended_reader);
   if (reset.settled_failover) ConcludeFailover(*statement.runtime, record);
   statement.runtime->sweeper.Start(std::move(reset.keyspace));
   return target;

@@ -171,6 +171,22 @@ TEST_F(ResetDataTest, EndsTheWindowInWhichAFailoverCanBeUndone) {
   EXPECT_GT(replicated, at);
 }
 
+TEST_F(ResetDataTest, EndsTheReaderThatAFailoverLeft) {
+  const Timestamp at = WriteAndGoOn();
+  ReplicationOptions options;
+  options.read_virtual_cluster = true;
+  ASSERT_TRUE(b_->CreateFromReplication("main", {}, "main", a_.uri(), options, {}).ok());
+  ASSERT_TRUE(CaughtUp(a_, b_));
+  const absl::Status cloned = b_->CreateFromClone("copy", {}, "main-readonly", std::nullopt, {});
+  EXPECT_EQ(SqlStateOf(cloned), "55000");
+  EXPECT_NE(MessageOf(cloned).find("it only reads tenant \"main\""), std::string::npos) << cloned;
+  EXPECT_EQ(SqlStateOf(b_->ResetData("main-readonly", FormatHlc(at), "anna", {}).status()), "55000");
+  ASSERT_TRUE(b_->CompleteReplication("main", ToLatest{}, "anna", {}).ok());
+  EXPECT_EQ(b_.StateOf("main-readonly"), "ready");
+  ASSERT_TRUE(b_->ResetData("main", FormatHlc(at), "anna", {}).ok());
+  EXPECT_EQ(b_.StateOf("main-readonly"), "42704");
+}
+
 using CloneTest = DataStatementsTest;
 
 TEST_F(CloneTest, GoesItsOwnWayAndOutlivesItsOriginal) {

@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "storage/protection.h"
 #include "tenant/limits.h"
+#include "tenant/reader.h"
 #include "tenant/receipts.h"
 #include "tenant/undo_failover.h"
 
@@ -54,6 +55,7 @@ absl::StatusOr<PublishedReset> PublishReset(Store* store, TenantId tenant, Times
     update.Stage(keyspace).BumpEpoch();  // R4
     const Timestamp newest = update.Stage(keyspace).Hide(target);
     result.settled_failover = EndUndo(update, record, "its data were reset");
+    ASSIGN_OR_RETURN(result.ended_reader, DropReader(update, record));
     ASSIGN_OR_RETURN(const uint64_t receipt, AddReceipt(update, ReceiptOf(record, user, target, newest, now_ns)));
     record.set_failover_receipt(receipt);
     ToWire(Fork(FromWire(record.ancestry()), branch, target), record.mutable_ancestry());  // R10
