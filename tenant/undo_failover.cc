@@ -6,6 +6,7 @@
 #include "storage/protection.h"
 #include "tenant/failover.h"
 #include "tenant/limits.h"
+#include "tenant/reader.h"
 #include "tenant/receipts.h"
 
 namespace anabranch {
@@ -72,6 +73,7 @@ absl::Status UndoFailover(Store* store, TenantId tenant, const std::string& user
     update.Stage(keyspace).Unhide({record.failover_time()});
     update.Stage(keyspace).SetIngesting(true, frontier);
     Unprotect(update, incarnation, kFailoverHolder);
+    RETURN_IF_ERROR(OpenReader(update, record));  // it follows again
 
     catalog::FailoverReceipt receipt;
     receipt.set_statement(catalog::FailoverReceipt::UNDO);

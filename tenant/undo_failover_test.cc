@@ -6,6 +6,7 @@
 #include "storage/protection.h"
 #include "tenant/catalog.h"
 #include "tenant/failover.h"
+#include "tenant/limits.h"
 #include "tenant/replication_fixture.h"
 
 namespace anabranch {
@@ -112,6 +113,18 @@ TEST_F(UndoFailoverTest, OfAPendingOneLeavesNothingPending) {
   ASSERT_TRUE(b_->ResumeReplication("main").ok());
   ASSERT_TRUE(CaughtUp(a_, b_)) << b_.Status("main").last_error;
   EXPECT_EQ(b_.StateOf("main"), "replicating");
+}
+
+TEST_F(UndoFailoverTest, AReaderThatTheFailoverLeftFollowsAgain) {
+  ASSERT_TRUE(b_->AddReadVirtualCluster("main").ok());
+  before_ = Record();
+  ASSERT_TRUE(b_->CompleteReplication("main", ToLatest{}, {}).ok());
+  EXPECT_NE(*ProtectedBy(b_.store(), Keyspace()->incarnation(), kReaderHolder), std::nullopt);
+  ASSERT_TRUE(Undo().ok());
+  ExpectAsBefore();
+  EXPECT_EQ(*ProtectedBy(b_.store(), Keyspace()->incarnation(), kReaderHolder), std::nullopt);
+  EXPECT_EQ(b_.StateOf("main-readonly"), "ready");
+  ExpectResumesWithoutACopy();
 }
 
 // --- Killed ---
