@@ -14,6 +14,7 @@ struct Step {
   int line = 0;  // of the statement
   std::string cluster;
   std::string virtual_cluster;
+  std::string user;
   std::string statement;
   std::vector<std::string> rows;  // empty: whatever it answers
   bool until = false;
@@ -32,7 +33,9 @@ std::vector<Step> ReadSteps() {
     const std::string rest = text.size() > 5 ? text.substr(5) : "";
     if (text.starts_with("-- @")) {
       next.cluster = text.substr(4, 1);
-      next.virtual_cluster = text.substr(6);
+      const size_t space = text.find(' ', 6);
+      next.virtual_cluster = text.substr(6, space - 6);
+      next.user = space == std::string::npos ? "root" : text.substr(space + 1);
     } else if (text.starts_with("-- > ") || text.starts_with("-- ~ ")) {
       steps.back().rows.push_back(rest);
       steps.back().until = text[3] == '~';
@@ -66,7 +69,8 @@ class Page : public TwoClusters {
 
   void Run(const Step& step) {
     SCOPED_TRACE(fmt::format("{}:{}: {}", PAGE_STATEMENTS, step.line, step.statement));
-    const std::string uri = (step.cluster == "A" ? a_ : b_).Uri(step.virtual_cluster);
+    std::string uri = (step.cluster == "A" ? a_ : b_).Uri(step.virtual_cluster);
+    uri.replace(uri.find("root@"), 4, step.user);
     const std::string statement = Filled(step.statement);
     if (!step.refusal.empty()) return ExpectRefused(uri, statement, step.refusal.substr(0, 5), step.refusal.substr(6));
     std::string expected;

@@ -1,7 +1,7 @@
 -- The statements of CockroachDB's page on ALTER VIRTUAL CLUSTER, in the order in which an operator needs them, with its
 -- placeholders filled in, and after each what the page says of it. Run by page_test.cc against two clusters, A and B.
 --
---   -- @B main        from here on, in the virtual cluster main of B
+--   -- @B main        from here on, in the virtual cluster main of B, as root; -- @B main ann: as ann
 --   STATEMENT;        ends with the semicolon at the end of a line; {A} and {B} are connection strings to their `system`
 --   -- > 1,one        a row of the answer; * is any text, and no such line is any answer
 --   -- ~ 1,one        the same, asked again until it is so
@@ -11,6 +11,25 @@
 -- @A main
 CREATE TABLE t (k INT PRIMARY KEY, v TEXT);
 INSERT INTO t VALUES (1, 'one'), (2, 'two');
+
+-- ## Required privileges: admin, or MANAGEVIRTUALCLUSTER
+-- @A system
+CREATE USER "user";
+-- @A system user
+ALTER VIRTUAL CLUSTER main STOP SERVICE;
+-- ! 42501 MANAGEVIRTUALCLUSTER
+-- @A system
+GRANT SYSTEM MANAGEVIRTUALCLUSTER TO user;
+SELECT grantee, privilege_type FROM [SHOW SYSTEM GRANTS FOR user];
+-- > user,MANAGEVIRTUALCLUSTER
+-- @A system user
+ALTER VIRTUAL CLUSTER main STOP SERVICE;
+ALTER VIRTUAL CLUSTER main START SERVICE SHARED;
+SHOW VIRTUAL CLUSTERS;
+-- > 1,system,ready,shared
+-- > *,main,ready,shared
+GRANT SYSTEM MANAGEVIRTUALCLUSTER TO root;
+-- ! 42501 admin
 
 -- ## A standby
 -- @B system
@@ -59,6 +78,36 @@ SELECT data_state, service_mode FROM [SHOW VIRTUAL CLUSTER main];
 SELECT k, v FROM t ORDER BY k;
 -- > 1,one
 -- > 2,two
+
+-- ## RENAME TO: rename a virtual cluster; its sessions stay, and it is there under the new name
+-- @B system
+ALTER VIRTUAL CLUSTER main RENAME TO other;
+SELECT name, data_state, service_mode FROM [SHOW VIRTUAL CLUSTER other];
+-- > other,ready,shared
+SHOW VIRTUAL CLUSTER main;
+-- ! 42704 main
+-- @B other
+SELECT count(*) FROM t;
+-- > 2
+-- @B system
+ALTER VIRTUAL CLUSTER other RENAME TO main;
+
+-- ## GRANT ALL CAPABILITIES, REVOKE ALL CAPABILITIES
+ALTER VIRTUAL CLUSTER main GRANT ALL CAPABILITIES;
+SELECT count(*) FROM [SHOW VIRTUAL CLUSTER main WITH CAPABILITIES] WHERE capability_value = 'true';
+-- > 12
+ALTER VIRTUAL CLUSTER main REVOKE ALL CAPABILITIES;
+SELECT count(*) FROM [SHOW VIRTUAL CLUSTER main WITH CAPABILITIES] WHERE capability_value = 'true';
+-- > 0
+
+-- ## GRANT CAPABILITY, REVOKE CAPABILITY: those that are listed
+ALTER VIRTUAL CLUSTER main GRANT CAPABILITY can_admin_split = true, can_view_node_info;
+SELECT capability_name FROM [SHOW VIRTUAL CLUSTER main WITH CAPABILITIES] WHERE capability_value = 'true' ORDER BY 1;
+-- > can_admin_split
+-- > can_view_node_info
+ALTER VIRTUAL CLUSTER main REVOKE CAPABILITY can_view_node_info;
+SELECT capability_name FROM [SHOW VIRTUAL CLUSTER main WITH CAPABILITIES] WHERE capability_value = 'true';
+-- > can_admin_split
 
 -- ## To stop the shared service: it accepts no connections, and its data_state is still ready
 -- @B system
