@@ -93,7 +93,8 @@ absl::StatusOr<std::string> VirtualClustersImpl::DefaultTarget() {
   ASSIGN_OR_RETURN(const std::vector<catalog::TenantRecord> records, LoadTenants(store_));
   const catalog::TenantRecord* only = nullptr;
   for (const catalog::TenantRecord& record : records) {
-    if (TenantId(record.id()) == kSystemTenantId || StateOf(record) == DataState::kDropping) continue;
+    const bool counts = TenantId(record.id()) != kSystemTenantId && !IsReader(record);
+    if (!counts || StateOf(record) == DataState::kDropping) continue;
     if (only != nullptr) return std::string(kSystemTenantName);
     only = &record;
   }
