@@ -1,4 +1,13 @@
 // Failover: which timestamps a standby may be promoted at, and the one meta write that promotes it.
+//
+// The timestamps of a replication, all in the source's time (ARCHITECTURE.md has the picture). In catalog.Replication:
+//   start_at        S of the initial copy or P of a failback: nothing older can be failed over to. 0: not opened yet
+//   first_frontier  E of the initial copy: below it the files hold some versions and lack others. 0: not adopted yet, or a failback
+//   diverged_at     P of a failback, where the histories parted. 0: not a failback
+//   cutover         the pending target. 0: none
+// In the keyspace: the frontier, up to which everything is there and durable. From these follow, and are kept nowhere:
+//   replicated_time, retained_time, whether a target is reached, and the way to `ready`: the functions below.
+// At the source, StreamRecord.protected_at follows the standby's retained_time (R11).
 #pragma once
 
 #include <functional>

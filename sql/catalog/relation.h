@@ -1,3 +1,6 @@
+// The room catalog/: pg_catalog and information_schema, and the functions that look things up in them. May use the rooms
+// before it.
+//
 // The system catalogs: pg_catalog and information_schema as read-only relations, made when they are asked for from what the
 // transaction sees. They are not stored anywhere.
 //

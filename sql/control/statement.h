@@ -1,3 +1,6 @@
+// The room control/: the statements of ours, VIRTUAL CLUSTER and its kind: their grammar, and what runs them on tenant/.
+// May use value/, stored/ and tenant/.
+//
 // The statements of ours that PostgreSQL's grammar does not have, from text to one of these shapes. A shape holds what was
 // written, checked as far as one can without knowing the cluster. The grammar is in grammar.cc; what is true of a
 // statement whatever its operands are, such as its name and privilege, in statement_info.h.

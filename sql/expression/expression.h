@@ -1,3 +1,6 @@
+// The room expression/: bound expressions, their evaluation, and the functions that need no catalog. May use the rooms
+// before it.
+//
 // Bound expressions and their evaluation: types are known, names are positions, three-valued logic.
 #pragma once
 

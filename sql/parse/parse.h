@@ -1,3 +1,5 @@
+// The room parse/: from a query string to statements, ours or PostgreSQL's, without a catalog. May use the rooms before it.
+//
 // From a query string to statements: PostgreSQL's by its own grammar, ours by the grammar of sql/control/statement.h.
 //
 // The text is split by PostgreSQL's scanner. AS OF SYSTEM TIME and FROM [SHOW ...], which its parser does not know, are cut

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "sql/query/ordered_path.h"
 #include "sql/query/relation_node.h"
 #include "sql/query/row_node.h"
 
@@ -82,7 +83,7 @@ class JoinPlanner {
   Planned PlanOnly(FromItem& item, Conditions conditions, bool* ordered) {
     if (item.is_join() || !item.table || order_.slots.empty()) return Plan(item, std::move(conditions));
     AccessPath path = ChoosePath(*item.table, Pointers(conditions), item.slots.begin);
-    *ordered = FindOrder(item, Pointers(conditions), &path);
+    *ordered = FindOrderedPath(*item.table, item.slots.begin, Pointers(conditions), order_, &path);
     return PlanTable(item, path, std::move(conditions));
   }
 
@@ -145,39 +146,6 @@ class JoinPlanner {
   }
   static void Mark(Slots slots, SlotSet* set) {
     for (int i = slots.begin; i < slots.end; ++i) (*set)[i] = true;
-  }
-
-  // Whether rows by `path`, or by another key that restricts as much, come in the order wanted.
-  bool FindOrder(const FromItem& item, const std::vector<const Expression*>& conditions, AccessPath* path) const {
-    if (GivesOrder(item, *path)) return path->ordered = true;
-    if (path->used_columns > path->equal_columns && !order_.limited) return false;
-    AccessPath other = PathBy(*item.table, nullptr, conditions, item.slots.begin);
-    if (other.equal_columns >= path->equal_columns && GivesOrder(item, other)) {
-      *path = other;
-      return path->ordered = true;
-    }
-    for (const Index& index : item.table->indexes) {
-      other = PathBy(*item.table, &index, conditions, item.slots.begin);
-      const bool as_good = other.equal_columns >= path->equal_columns;
-      // A whole table by an index means a look-up for each row: only worth it for the first few.
-      if (!as_good || (other.used_columns == 0 && !order_.limited) || !GivesOrder(item, other)) continue;
-      *path = other;
-      return path->ordered = true;
-    }
-    return false;
-  }
-
-  // Key columns with one value each do not matter for the order. Nulls are last in a key as in ascending order.
-  bool GivesOrder(const FromItem& item, const AccessPath& path) const {
-    const std::vector<int>& key = path.Columns(*item.table);
-    size_t next = 0;
-    for (const int slot : order_.slots) {
-      const auto is_next = [&] { return next < key.size() && item.slots.begin + key[next] == slot; };
-      while (next < path.equal_columns && !is_next()) ++next;
-      if (!is_next()) return false;
-      ++next;
-    }
-    return true;
   }
 
   Planned PlanTable(FromItem& item, const AccessPath& path, Conditions conditions) const {

@@ -5,19 +5,14 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "sql/query/ordered_path.h"
 #include "sql/query/relation.h"
 
 namespace anabranch {
 
-// The order that would save a sort: ascending by these slots. Empty: none is asked for.
-struct WantedOrder {
-  std::vector<int> slots;
-  bool limited = false;  // LIMIT: only the first rows are wanted
-};
-
 struct JoinedPlan {
   PlanRef root;
-  bool ordered = false;  // as was wanted
+  bool ordered = false;  // the rows come in the order wanted
 };
 
 // `used`: by slot, whether the query uses it. `condition`: WHERE, null: none.

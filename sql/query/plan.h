@@ -1,3 +1,6 @@
+// The room query/: names, types and conversions settled (bind*), plans, and the nodes that make rows. May use the rooms
+// before it.
+//
 // Plans: a tree of operators, each a source of rows.
 //
 // Below the target list of a query every node gives rows of one layout, that of the query's FROM: each relation in FROM has

@@ -1,10 +1,9 @@
-#include "sql/session/session.h"
+#include "sql/session/session_impl.h"
 
 #include <algorithm>
 
 #include "base/status.h"
 #include "base/system_time.h"
-#include "sql/catalog/relation.h"
 #include "sql/control/executor.h"
 #include "sql/control/statement.h"
 #include "sql/control/statement_info.h"
@@ -13,18 +12,10 @@
 #include "sql/parse/tree.h"
 #include "sql/schema/ddl.h"
 #include "sql/schema/user_statement.h"
-#include "sql/session/bound_statement.h"
 #include "sql/session/copy_in.h"
-#include "sql/session/cursor.h"
 #include "sql/session/prepare.h"
-#include "sql/session/prepared_statement.h"
 #include "sql/session/reset.h"
-#include "sql/session/savepoint.h"
-#include "sql/session/set_statement.h"
-#include "sql/session/statement_cache.h"
-#include "sql/session/transaction_block.h"
 #include "sql/stored/privilege.h"
-#include "sql/stored/sequence.h"
 #include "sql/value/error_field.h"
 #include "sql/value/settings.h"
 
@@ -32,6 +23,13 @@ namespace anabranch {
 namespace {
 
 using Node = pg_query::Node;
+
+bool RunsOutsideData(const Node& tree) {
+  return tree.has_variable_set_stmt() || tree.has_variable_show_stmt() || tree.has_prepare_stmt() ||
+         tree.has_deallocate_stmt() || IsResetStatement(tree);
+}
+
+}  // namespace
 
 absl::Status InFailedTransaction() {
   return SqlError(sqlstate::kInFailedSqlTransaction,
@@ -42,518 +40,259 @@ std::vector<ColumnDescription> CommitTimestampColumns() {
   return {{.name = "commit_timestamp", .type = SqlType::kNumeric}};
 }
 
-class Session final : public SqlSession {
- public:
-  explicit Session(SessionContext context)
-      : context_(std::move(context)),
-        settings_(context_.user, context_.admin ? UserKind::kAdmin : UserKind::kOrdinary,
-                  context_.transaction.follows ? ServerKind::kStandby : ServerKind::kPrimary),
-        block_(context_.transaction) {}
+absl::StatusOr<std::vector<StatementRef>> SessionImpl::Parse(std::string_view text) {
+  absl::StatusOr<std::vector<StatementRef>> statements = ParseStatements(text);
+  if (!statements.ok()) FailBlock();
+  return statements;
+}
 
-  const SessionContext& context() const override { return context_; }
-
-  absl::StatusOr<std::vector<StatementRef>> Parse(std::string_view text) override {
-    absl::StatusOr<std::vector<StatementRef>> statements = ParseStatements(text);
-    if (!statements.ok()) FailBlock();
-    return statements;
-  }
-
-  absl::StatusOr<std::vector<Command>> ParseCommands(std::string_view text) override {
-    if (std::optional<Command> known = cache_.Find(text, settings_.current().zone()))
+absl::StatusOr<std::vector<Command>> SessionImpl::ParseCommands(std::string_view text) {
+  if (std::optional<Command> known = cache_.Find(text, settings_.current().zone()))
+    return std::vector<Command>{*std::move(known)};
+  ASSIGN_OR_RETURN(std::vector<StatementRef> statements, Parse(text));
+  if (statements.size() == 1) {
+    const auto prepare = [this](const StatementRef& statement, const std::vector<SqlType>& hints) {
+      return block_.failed() ? InFailedTransaction() : PrepareStatement(statement, hints);
+    };
+    if (std::optional<Command> known = cache_.Add(text, statements[0], settings_.current().zone(), prepare)) {
       return std::vector<Command>{*std::move(known)};
-    ASSIGN_OR_RETURN(std::vector<StatementRef> statements, Parse(text));
-    if (statements.size() == 1) {
-      const auto prepare = [this](const StatementRef& statement, const std::vector<SqlType>& hints) {
-        return block_.failed() ? InFailedTransaction() : PrepareStatement(statement, hints);
-      };
-      if (std::optional<Command> known = cache_.Add(text, statements[0], settings_.current().zone(), prepare)) {
-        return std::vector<Command>{*std::move(known)};
-      }
-    }
-    std::vector<Command> commands;
-    for (StatementRef& statement : statements) commands.push_back({std::move(statement)});
-    return commands;
-  }
-
-  absl::StatusOr<PreparedRef> Prepare(std::string_view text, const std::vector<SqlType>& hints) override {
-    ASSIGN_OR_RETURN(PreparedRef known, KnownPrepared(text, hints));
-    if (known) return known;
-    ASSIGN_OR_RETURN(const std::vector<StatementRef> statements, Parse(text));
-    if (statements.empty()) return std::make_shared<PreparedStatement>(nullptr, StatementDescription());
-    if (statements.size() > 1) {
-      FailBlock();
-      return SqlError(sqlstate::kSyntaxError, "cannot insert multiple commands into a prepared statement");
-    }
-    const StatementRef& statement = statements[0];
-    if (block_.failed() && !RunsInFailedBlock(*statement)) return InFailedTransaction();
-    absl::StatusOr<PreparedRef> prepared = PrepareStatement(statement, hints);
-    if (!prepared.ok()) {
-      FailBlock();
-      return WithPosition(prepared.status(), *statement);
-    }
-    cache_.AddPrepared(text, hints, settings_.current().zone(), *prepared);
-    return prepared;
-  }
-
-  PreparedStatements& prepared() override { return prepared_; }
-
-  absl::StatusOr<std::string> Execute(const Command& command, ResultSink& sink, std::stop_token stop) override {
-    const Statement& statement = *command.statement;
-    if (block_.failed() && !RunsInFailedBlock(statement)) return InFailedTransaction();
-    absl::StatusOr<std::string> tag = Execute({command, sink, std::move(stop)});
-    if (block_.kind() == TransactionBlock::Kind::kNone) tag.ok() ? settings_.Commit() : settings_.Rollback();
-    if (tag.ok()) return tag;
-    // Of a statement with parameters in the place of literals, places are not the client's.
-    return command.text.empty() ? WithPosition(tag.status(), statement) : WithoutLocation(tag.status());
-  }
-
-  absl::StatusOr<std::unique_ptr<Cursor>> OpenCursor(const Command& command, std::stop_token stop) override {
-    if (block_.failed()) return InFailedTransaction();
-    absl::StatusOr<std::unique_ptr<Cursor>> cursor = [&]() -> absl::StatusOr<std::unique_ptr<Cursor>> {
-      ASSIGN_OR_RETURN(Transaction* const transaction, TransactionForStatement(stop));
-      RETURN_IF_ERROR(BeginStatement(*command.statement->tree, *transaction, stop));
-      RETURN_IF_ERROR(Refresh(*command.prepared, *transaction));
-      return QueryCursor::Open(&block_, command.prepared->plan(), command.parameters,
-                               MakeExecution(*transaction, std::move(stop)));
-    }();
-    if (!cursor.ok()) return WithPosition(block_.Finish(std::move(cursor).status()), *command.statement);
-    return cursor;
-  }
-
-  void BeginImplicitBlock() override { block_.BeginImplicit(); }
-  absl::Status EndImplicitBlock(bool commit) override {
-    if (block_.kind() != TransactionBlock::Kind::kImplicit) return absl::OkStatus();
-    if (!commit) {
-      block_.Rollback();
-      settings_.Rollback();
-      return absl::OkStatus();
-    }
-    return EndBlock().status();
-  }
-
-  absl::StatusOr<std::unique_ptr<CopyIn>> BeginCopy(const StatementRef& statement, std::stop_token stop) override;
-
-  TransactionStatus status() const override { return block_.status(); }
-  uint64_t commits() const override { return block_.commits(); }
-  absl::StatusOr<std::string> Setting(const std::string& name) const override { return settings_.Show(name, block_); }
-  absl::Status SetSettingAtStart(const std::string& name, const std::string& value) override {
-    return settings_.current().SetAtStart(name, value);
-  }
-  const TimeZone& zone() const override { return *settings_.current().zone(); }
-  const Timeouts& timeouts() const override { return settings_.current().timeouts(); }
-  std::vector<std::pair<std::string, std::string>> TakeReportedSettings() override { return settings_.TakeReported(); }
-
- private:
-  struct Call {
-    const Command& command;
-    ResultSink& sink;
-    std::stop_token stop;
-
-    const Statement& statement() const { return *command.statement; }
-  };
-
-  absl::StatusOr<std::string> Execute(const Call& call) {
-    if (call.statement().kind == Statement::Kind::kPostgres) {
-      const Node& tree = *call.statement().tree;
-      if (tree.has_transaction_stmt()) return ExecuteTransaction(call);
-      if (!RunsOutsideData(tree)) return ExecuteOnData(call);
-    }
-    absl::StatusOr<std::string> tag = ExecuteOutsideData(call);
-    if (!tag.ok()) FailBlock();
-    return tag;
-  }
-
-  static bool RunsOutsideData(const Node& tree) {
-    return tree.has_variable_set_stmt() || tree.has_variable_show_stmt() || tree.has_prepare_stmt() ||
-           tree.has_deallocate_stmt() || IsResetStatement(tree);
-  }
-
-  void FailBlock() {
-    if (block_.explicit_block()) block_.Finish(absl::UnknownError("")).IgnoreError();
-  }
-
-  BlockOptions DefaultOptions() const {
-    return {.isolation = settings_.current().default_isolation(),
-            .read_only = settings_.current().default_read_only(),
-            .as_of = std::nullopt};
-  }
-
-  // --- BEGIN, COMMIT, ROLLBACK, savepoints ---
-  absl::StatusOr<std::string> ExecuteTransaction(const Call& call) {
-    const pg_query::TransactionStmt& transaction = call.statement().tree->transaction_stmt();
-    switch (transaction.kind()) {
-      case pg_query::TRANS_STMT_BEGIN:
-      case pg_query::TRANS_STMT_START:
-        RETURN_IF_ERROR(BeginBlock(call, transaction));
-        return std::string(transaction.kind() == pg_query::TRANS_STMT_BEGIN ? "BEGIN" : "START TRANSACTION");
-      case pg_query::TRANS_STMT_COMMIT:
-      case pg_query::TRANS_STMT_ROLLBACK:
-        return EndTransaction(call, transaction);
-      default: {
-        absl::StatusOr<std::string> tag = RunSavepointStatement(transaction, &block_, &settings_);
-        if (!tag.ok()) FailBlock();
-        return tag;
-      }
     }
   }
+  std::vector<Command> commands;
+  for (StatementRef& statement : statements) commands.push_back({std::move(statement)});
+  return commands;
+}
 
-  absl::StatusOr<std::string> EndTransaction(const Call& call, const pg_query::TransactionStmt& end) {
-    const bool commits = end.kind() == pg_query::TRANS_STMT_COMMIT;
-    if (!block_.explicit_block()) {
-      if (end.chain()) {
-        return SqlError(
-            sqlstate::kNoActiveSqlTransaction,
-            fmt::format("{} AND CHAIN can only be used in transaction blocks", commits ? "COMMIT" : "ROLLBACK"));
-      }
-      WarnNoTransaction(call.sink);
-    }
-    const BlockOptions options = block_.options();
-    bool committed = false;
-    if (commits) {
-      ASSIGN_OR_RETURN(committed, EndBlock());
-    } else {
-      block_.Rollback();
-      settings_.Rollback();
-    }
-    if (end.chain()) {
-      RETURN_IF_ERROR(block_.Begin(options));
-      settings_.BeginTransaction();
-    }
-    return std::string(committed ? "COMMIT" : "ROLLBACK");
+absl::StatusOr<std::string> SessionImpl::Execute(const Command& command, ResultSink& sink, std::stop_token stop) {
+  const Statement& statement = *command.statement;
+  if (block_.failed() && !RunsInFailedBlock(statement)) return InFailedTransaction();
+  absl::StatusOr<std::string> tag = Execute({command, sink, std::move(stop)});
+  if (block_.kind() == TransactionBlock::Kind::kNone) tag.ok() ? settings_.Commit() : settings_.Rollback();
+  if (tag.ok()) return tag;
+  // Of a statement with parameters in the place of literals, places are not the client's.
+  return command.text.empty() ? WithPosition(tag.status(), statement) : WithoutLocation(tag.status());
+}
+
+absl::StatusOr<std::string> SessionImpl::Execute(const Call& call) {
+  if (call.statement().kind == Statement::Kind::kPostgres) {
+    const Node& tree = *call.statement().tree;
+    if (tree.has_transaction_stmt()) return ExecuteTransaction(call);
+    if (!RunsOutsideData(tree)) return ExecuteOnData(call);
   }
+  absl::StatusOr<std::string> tag = ExecuteOutsideData(call);
+  if (!tag.ok()) FailBlock();
+  return tag;
+}
 
-  static void WarnNoTransaction(ResultSink& sink) {
-    sink.Notice(sqlstate::kNoActiveSqlTransaction, "there is no transaction in progress");
-  }
+absl::StatusOr<std::unique_ptr<Cursor>> SessionImpl::OpenCursor(const Command& command, std::stop_token stop) {
+  if (block_.failed()) return InFailedTransaction();
+  absl::StatusOr<std::unique_ptr<Cursor>> cursor = [&]() -> absl::StatusOr<std::unique_ptr<Cursor>> {
+    ASSIGN_OR_RETURN(Transaction* const transaction, TransactionForStatement(stop));
+    RETURN_IF_ERROR(BeginStatement(*command.statement->tree, *transaction, stop));
+    RETURN_IF_ERROR(Refresh(*command.prepared, *transaction));
+    return QueryCursor::Open(&block_, command.prepared->plan(), command.parameters,
+                             MakeExecution(*transaction, std::move(stop)));
+  }();
+  if (!cursor.ok()) return WithPosition(block_.Finish(std::move(cursor).status()), *command.statement);
+  return cursor;
+}
 
-  absl::Status BeginBlock(const Call& call, const pg_query::TransactionStmt& begin) {
-    if (block_.explicit_block()) {
-      call.sink.Notice(sqlstate::kActiveSqlTransaction, "there is already a transaction in progress");
-      return absl::OkStatus();
-    }
-    BlockOptions options = DefaultOptions();
-    RETURN_IF_ERROR(CheckModesAllowed(begin.options(), block_));
-    RETURN_IF_ERROR(ApplyTransactionModes(begin.options(), &options));
-    if (call.statement().as_of) {
-      if (block_.transaction() != nullptr) return UnsupportedError("BEGIN AS OF SYSTEM TIME after other statements");
-      ASSIGN_OR_RETURN(options.as_of, ResolveAsOf(*call.statement().as_of, call.stop));
-    }
-    RETURN_IF_ERROR(block_.Begin(options));
-    settings_.BeginTransaction();
+absl::Status SessionImpl::EndImplicitBlock(bool commit) {
+  if (block_.kind() != TransactionBlock::Kind::kImplicit) return absl::OkStatus();
+  if (!commit) {
+    block_.Rollback();
+    settings_.Rollback();
     return absl::OkStatus();
   }
+  return EndBlock().status();
+}
 
-  absl::StatusOr<bool> EndBlock() {
-    absl::StatusOr<bool> committed = block_.Commit();
-    if (committed.ok() && *committed) {
-      settings_.Commit();
-    } else {
-      settings_.Rollback();
-    }
-    return committed;
-  }
+void SessionImpl::FailBlock() {
+  if (block_.explicit_block()) block_.Finish(absl::UnknownError("")).IgnoreError();
+}
 
-  // --- What reads or writes no table ---
-  absl::StatusOr<std::string> ExecuteOutsideData(const Call& call) {
-    switch (call.statement().kind) {
-      case Statement::Kind::kSystem:
-        return ExecuteSystem(call);
-      case Statement::Kind::kShowCommitTimestamp: {
-        if (block_.last_commit().IsZero()) {
-          return SqlError(sqlstate::kNoActiveSqlTransaction, "no transaction of this session has committed yet");
-        }
-        RETURN_IF_ERROR(call.sink.Columns(CommitTimestampColumns()));
-        RETURN_IF_ERROR(call.sink.AddRow({HlcNumeric(block_.last_commit())}));
-        return std::string("SHOW");
+absl::StatusOr<std::string> SessionImpl::ExecuteOutsideData(const Call& call) {
+  switch (call.statement().kind) {
+    case Statement::Kind::kSystem:
+      return ExecuteSystem(call);
+    case Statement::Kind::kShowCommitTimestamp: {
+      if (block_.last_commit().IsZero()) {
+        return SqlError(sqlstate::kNoActiveSqlTransaction, "no transaction of this session has committed yet");
       }
-      case Statement::Kind::kPostgres:
-        break;
+      RETURN_IF_ERROR(call.sink.Columns(CommitTimestampColumns()));
+      RETURN_IF_ERROR(call.sink.AddRow({HlcNumeric(block_.last_commit())}));
+      return std::string("SHOW");
     }
-    const Node& tree = *call.statement().tree;
-    if (tree.has_prepare_stmt()) return PrepareNamed(tree.prepare_stmt());
-    if (tree.has_deallocate_stmt()) return Deallocate(tree.deallocate_stmt(), &prepared_);
-    if (IsResetStatement(tree)) return RunResetStatement(tree, block_, &settings_, &sequences_, &prepared_);
-    if (tree.has_variable_set_stmt()) return settings_.ExecuteSet(tree.variable_set_stmt(), &block_, call.sink);
-    const std::string& name = tree.variable_show_stmt().name();
-    ASSIGN_OR_RETURN(const std::string value, settings_.Show(name, block_));
-    ASSIGN_OR_RETURN(const std::string column, settings_.ColumnName(name));
-    RETURN_IF_ERROR(call.sink.Columns({{.name = column, .type = SqlType::kText}}));
-    RETURN_IF_ERROR(call.sink.AddRow({value}));
-    return std::string("SHOW");
+    case Statement::Kind::kPostgres:
+      break;
   }
+  const Node& tree = *call.statement().tree;
+  if (tree.has_prepare_stmt()) return PrepareNamed(tree.prepare_stmt());
+  if (tree.has_deallocate_stmt()) return Deallocate(tree.deallocate_stmt(), &prepared_);
+  if (IsResetStatement(tree)) return RunResetStatement(tree, block_, &settings_, &sequences_, &prepared_);
+  if (tree.has_variable_set_stmt()) return settings_.ExecuteSet(tree.variable_set_stmt(), &block_, call.sink);
+  const std::string& name = tree.variable_show_stmt().name();
+  ASSIGN_OR_RETURN(const std::string value, settings_.Show(name, block_));
+  ASSIGN_OR_RETURN(const std::string column, settings_.ColumnName(name));
+  RETURN_IF_ERROR(call.sink.Columns({{.name = column, .type = SqlType::kText}}));
+  RETURN_IF_ERROR(call.sink.AddRow({value}));
+  return std::string("SHOW");
+}
 
-  absl::StatusOr<std::string> ExecuteSystem(const Call& call) {
-    if (context_.system == nullptr) return NotInSystem();
-    const StatementInfo info = InfoOf(*call.statement().system);
-    const bool begun = block_.explicit_block() || block_.transaction() != nullptr;
-    const bool read_only = begun ? block_.read_only() : settings_.current().default_read_only();
-    if (!info.reads_only && read_only) {
-      return SqlError(sqlstate::kReadOnlySqlTransaction,
-                      fmt::format("cannot execute {} in a read-only transaction", info.command));
+absl::StatusOr<std::string> SessionImpl::ExecuteSystem(const Call& call) {
+  if (context_.system == nullptr) return NotInSystem();
+  const StatementInfo info = InfoOf(*call.statement().system);
+  const bool begun = block_.explicit_block() || block_.transaction() != nullptr;
+  const bool read_only = begun ? block_.read_only() : settings_.current().default_read_only();
+  if (!info.reads_only && read_only) {
+    return SqlError(sqlstate::kReadOnlySqlTransaction,
+                    fmt::format("cannot execute {} in a read-only transaction", info.command));
+  }
+  if (!info.reads_only && block_.explicit_block()) {
+    return SqlError(sqlstate::kActiveSqlTransaction, fmt::format("{} cannot run inside a transaction block", info.command));
+  }
+  return context_.system->Run(*call.statement().system, context_, call.sink, call.stop);
+}
+
+absl::StatusOr<Transaction*> SessionImpl::TransactionForStatement(const std::stop_token& stop) {
+  ASSIGN_OR_RETURN(Transaction* const transaction, block_.ForStatement(DefaultOptions()));
+  transaction->SetLockTimeout(std::chrono::milliseconds(timeouts().lock_ms));
+  RETURN_IF_ERROR(block_.HoldCursors(stop));
+  return transaction;
+}
+
+absl::StatusOr<std::string> SessionImpl::ExecuteOnData(const Call& call) {
+  if (call.statement().as_of) return ExecuteAsOf(call);
+  absl::StatusOr<Transaction*> transaction = TransactionForStatement(call.stop);
+  if (!transaction.ok()) return block_.Finish(std::move(transaction).status());
+  absl::StatusOr<std::string> tag = RunOnData(call, **transaction);
+  RETURN_IF_ERROR(block_.Finish(tag.status()));
+  return tag;
+}
+
+absl::StatusOr<std::string> SessionImpl::ExecuteAsOf(const Call& call) {
+  absl::StatusOr<std::string> tag = [&]() -> absl::StatusOr<std::string> {
+    if (!call.statement().tree->has_select_stmt()) {
+      return UnsupportedError(fmt::format("AS OF SYSTEM TIME in {}", CommandName(*call.statement().tree)));
     }
-    if (!info.reads_only && block_.explicit_block()) {
-      return SqlError(sqlstate::kActiveSqlTransaction,
-                      fmt::format("{} cannot run inside a transaction block", info.command));
+    if (block_.explicit_block()) {
+      return SqlError(sqlstate::kFeatureNotSupported, "AS OF SYSTEM TIME inside a transaction block is not supported",
+                      "Use BEGIN AS OF SYSTEM TIME.");
     }
-    return context_.system->Run(*call.statement().system, context_, call.sink, call.stop);
-  }
+    ASSIGN_OR_RETURN(const Timestamp at, ResolveAsOf(*call.statement().as_of, call.stop));
+    ASSIGN_OR_RETURN(const auto transaction, Transaction::BeginAsOf(context_.transaction, at));
+    return RunOnData(call, *transaction);
+  }();
+  if (!tag.ok() && block_.kind() != TransactionBlock::Kind::kNone) return block_.Finish(std::move(tag).status());
+  return tag;
+}
 
-  // --- What reads or writes tables ---
-  absl::StatusOr<Transaction*> TransactionForStatement(const std::stop_token& stop) {
-    ASSIGN_OR_RETURN(Transaction* const transaction, block_.ForStatement(DefaultOptions()));
-    transaction->SetLockTimeout(std::chrono::milliseconds(timeouts().lock_ms));
-    RETURN_IF_ERROR(block_.HoldCursors(stop));
-    return transaction;
-  }
-
-  absl::StatusOr<std::string> ExecuteOnData(const Call& call) {
-    if (call.statement().as_of) return ExecuteAsOf(call);
-    absl::StatusOr<Transaction*> transaction = TransactionForStatement(call.stop);
-    if (!transaction.ok()) return block_.Finish(std::move(transaction).status());
-    absl::StatusOr<std::string> tag = RunOnData(call, **transaction);
-    RETURN_IF_ERROR(block_.Finish(tag.status()));
-    return tag;
-  }
-
-  absl::StatusOr<std::string> ExecuteAsOf(const Call& call) {
-    absl::StatusOr<std::string> tag = [&]() -> absl::StatusOr<std::string> {
-      if (!call.statement().tree->has_select_stmt()) {
-        return UnsupportedError(fmt::format("AS OF SYSTEM TIME in {}", CommandName(*call.statement().tree)));
-      }
-      if (block_.explicit_block()) {
-        return SqlError(sqlstate::kFeatureNotSupported, "AS OF SYSTEM TIME inside a transaction block is not supported",
-                        "Use BEGIN AS OF SYSTEM TIME.");
-      }
-      ASSIGN_OR_RETURN(const Timestamp at, ResolveAsOf(*call.statement().as_of, call.stop));
-      ASSIGN_OR_RETURN(const auto transaction, Transaction::BeginAsOf(context_.transaction, at));
-      return RunOnData(call, *transaction);
-    }();
-    if (!tag.ok() && block_.kind() != TransactionBlock::Kind::kNone) return block_.Finish(std::move(tag).status());
-    return tag;
-  }
-
-  absl::StatusOr<std::string> RunOnData(const Call& call, Transaction& transaction) {
-    const Node& tree = *call.statement().tree;
-    if (tree.has_execute_stmt()) {
-      RETURN_IF_ERROR(transaction.BeginStatement());
-      ASSIGN_OR_RETURN(const Command command,
-                       ExecutedCommand(tree.execute_stmt(), prepared_, MakeExecution(transaction, call.stop).evaluation));
-      absl::StatusOr<std::string> tag = RunOnData({command, call.sink, call.stop}, transaction);
-      if (!tag.ok()) return WithoutLocation(std::move(tag).status());  // a place in the text of PREPARE
-      return tag;
-    }
-    const bool only_reads = (tree.has_select_stmt() && !LocksRows(tree)) ||
-                            (tree.has_explain_stmt() && WrittenTable(tree) == nullptr) ||
-                            (tree.has_copy_stmt() && !tree.copy_stmt().is_from()) || tree.has_check_point_stmt();
-    if (!only_reads && (block_.read_only() || transaction.read_only())) {
-      return SqlError(sqlstate::kReadOnlySqlTransaction,
-                      fmt::format("cannot execute {} in a read-only transaction", CommandName(tree)));
-    }
-    Execution execution = MakeExecution(transaction, call.stop);
-    // DDL locks by itself before it begins the statement.
-    if (IsDefinition(tree)) {
-      if (tree.vacuum_stmt().is_vacuumcmd() && block_.kind() != TransactionBlock::Kind::kNone) {
-        return SqlError(sqlstate::kActiveSqlTransaction, "VACUUM cannot run inside a transaction block");
-      }
-      return RunDefinition(tree, execution, &tables_, call.sink);
-    }
-    if (IsUserStatement(tree)) return RunUserStatement(tree, execution, call.sink);
-    if (tree.has_copy_stmt()) {
-      if (!tree.copy_stmt().is_from()) return RunCopyOut(call, execution);
-      return SqlError(sqlstate::kProtocolViolation, "COPY FROM STDIN needs the copy protocol");
-    }
-    RETURN_IF_ERROR(BeginStatement(tree, transaction, call.stop));
-    Row parameters;
-    ASSIGN_OR_RETURN(const BoundStatementRef bound, PlanOf(call.command, transaction, &parameters));
-    execution.evaluation.parameters = &parameters;
-    execution.evaluation.snapshot = transaction.snapshot();
-    return RunBound(*bound, execution, call.sink);
-  }
-
-  absl::StatusOr<std::string> RunCopyOut(const Call& call, Execution& execution) {
-    ASSIGN_OR_RETURN(const CopyFormat format, ReadCopyFormat(call.statement().tree->copy_stmt()));
-    RETURN_IF_ERROR(execution.transaction->BeginStatement());
-    execution.evaluation.snapshot = execution.transaction->snapshot();
-    Binder binder({});
-    binder.set_zone(zone());
-    const Planning planning{
-        .transaction = execution.transaction, .tables = &tables_, .binder = &binder, .system = context_.system};
-    ASSIGN_OR_RETURN(const pg_query::SelectStmt query, CopiedQuery(call.statement().tree->copy_stmt()));
-    ASSIGN_OR_RETURN(const SelectPlan plan, PlanSelect(query, call.statement().bracket.get(), nullptr, planning));
-    RETURN_IF_ERROR(Authorization(&context_.user, execution.transaction, nullptr).CheckReads(plan.tables));
-    ASSIGN_OR_RETURN(const uint64_t rows, CopyOut(plan, format, execution, call.sink));
-    return fmt::format("COPY {}", rows);
-  }
-
-  Execution MakeExecution(Transaction& transaction, std::stop_token stop) {
-    const bool in_block = block_.transaction() == &transaction;
-    catalog_.BeginStatement(&transaction);
-    sequences_.BeginStatement(&transaction, &context_, stop);
-    const TimestampTz now{static_cast<int64_t>(context_.transaction.store->clock()->WallNs() / 1000)};
-    return {.transaction = &transaction,
-            .evaluation = {.parameters = nullptr,
-                           .snapshot = transaction.snapshot(),
-                           .transaction_time = in_block ? block_.time() : now,
-                           .statement_time = now,
-                           .session = &context_,
-                           .settings = &settings_.current(),
-                           .config = &settings_,
-                           .catalog = &catalog_,
-                           .sequences = &sequences_,
-                           .stop = stop},
-            .stop = std::move(stop),
-            .unpublished = in_block ? block_.unpublished() : nullptr};
-  }
-
-  // A writer first locks the table against DDL, then takes its snapshot: so it sees the table as it is.
-  absl::Status BeginStatement(const Node& tree, Transaction& transaction, const std::stop_token& stop) {
-    const pg_query::RangeVar* written = WrittenTable(tree);
-    if (written == nullptr) return transaction.BeginStatement();
-    ASSIGN_OR_RETURN(const std::string name, RelationName(*written));
-    RETURN_IF_ERROR(transaction.Lock(DescriptorKey(name), LockMode::kShared, stop));
+absl::StatusOr<std::string> SessionImpl::RunOnData(const Call& call, Transaction& transaction) {
+  const Node& tree = *call.statement().tree;
+  if (tree.has_execute_stmt()) {
     RETURN_IF_ERROR(transaction.BeginStatement());
-    if (block_.options().isolation == IsolationLevel::kReadCommitted) return absl::OkStatus();
-    return CheckTableIsCurrent(name, transaction);
+    ASSIGN_OR_RETURN(const Command command,
+                     ExecutedCommand(tree.execute_stmt(), prepared_, MakeExecution(transaction, call.stop).evaluation));
+    absl::StatusOr<std::string> tag = RunOnData({command, call.sink, call.stop}, transaction);
+    if (!tag.ok()) return WithoutLocation(std::move(tag).status());  // a place in the text of PREPARE
+    return tag;
   }
-
-  // The snapshot may be older than the lock: then a table changed since cannot be written.
-  absl::Status CheckTableIsCurrent(const std::string& name, Transaction& transaction) {
-    ASSIGN_OR_RETURN(const TableRef seen, tables_.Find(transaction, name));
-    const std::unique_ptr<Transaction> fresh = Transaction::Begin(context_.transaction, IsolationLevel::kReadCommitted);
-    RETURN_IF_ERROR(fresh->BeginStatement());
-    ASSIGN_OR_RETURN(const std::optional<ReadVersion> newest, fresh->Get(DescriptorKey(name)));
-    ASSIGN_OR_RETURN(const std::optional<ReadVersion> own, transaction.Get(DescriptorKey(name)));
-    const bool own_write = own && own->timestamp.IsZero();
-    if (own_write || newest.has_value() == own.has_value()) {
-      if (own_write || !own || newest->timestamp == own->timestamp) return absl::OkStatus();
+  const bool only_reads = (tree.has_select_stmt() && !LocksRows(tree)) ||
+                          (tree.has_explain_stmt() && WrittenTable(tree) == nullptr) ||
+                          (tree.has_copy_stmt() && !tree.copy_stmt().is_from()) || tree.has_check_point_stmt();
+  if (!only_reads && (block_.read_only() || transaction.read_only())) {
+    return SqlError(sqlstate::kReadOnlySqlTransaction,
+                    fmt::format("cannot execute {} in a read-only transaction", CommandName(tree)));
+  }
+  Execution execution = MakeExecution(transaction, call.stop);
+  // DDL locks by itself before it begins the statement.
+  if (IsDefinition(tree)) {
+    if (tree.vacuum_stmt().is_vacuumcmd() && block_.kind() != TransactionBlock::Kind::kNone) {
+      return SqlError(sqlstate::kActiveSqlTransaction, "VACUUM cannot run inside a transaction block");
     }
-    return SqlError(sqlstate::kSerializationFailure,
-                    fmt::format("could not serialize access: table \"{}\" changed since the transaction began", name));
+    return RunDefinition(tree, execution, &tables_, call.sink);
   }
-
-  absl::StatusOr<BoundStatementRef> Bind(const StatementRef& statement, const std::vector<SqlType>& hints,
-                                         NewParameters new_parameters, Transaction& transaction) {
-    return BindStatement(statement, hints, new_parameters, transaction, &tables_, context_, zone());
+  if (IsUserStatement(tree)) return RunUserStatement(tree, execution, call.sink);
+  if (tree.has_copy_stmt()) {
+    if (!tree.copy_stmt().is_from()) return RunCopyOut(call, execution);
+    return SqlError(sqlstate::kProtocolViolation, "COPY FROM STDIN needs the copy protocol");
   }
+  RETURN_IF_ERROR(BeginStatement(tree, transaction, call.stop));
+  Row parameters;
+  ASSIGN_OR_RETURN(const BoundStatementRef bound, PlanOf(call.command, transaction, &parameters));
+  execution.evaluation.parameters = &parameters;
+  execution.evaluation.snapshot = transaction.snapshot();
+  return RunBound(*bound, execution, call.sink);
+}
 
-  absl::Status Refresh(PreparedStatement& prepared, Transaction& transaction) {
-    return prepared.Refresh(transaction, [&](const StatementRef& statement, const std::vector<SqlType>& types) {
-      return Bind(statement, types, NewParameters::kRefused, transaction);
-    });
+absl::StatusOr<std::string> SessionImpl::RunCopyOut(const Call& call, Execution& execution) {
+  ASSIGN_OR_RETURN(const CopyFormat format, ReadCopyFormat(call.statement().tree->copy_stmt()));
+  RETURN_IF_ERROR(execution.transaction->BeginStatement());
+  execution.evaluation.snapshot = execution.transaction->snapshot();
+  Binder binder({});
+  binder.set_zone(zone());
+  const Planning planning{
+      .transaction = execution.transaction, .tables = &tables_, .binder = &binder, .system = context_.system};
+  ASSIGN_OR_RETURN(const pg_query::SelectStmt query, CopiedQuery(call.statement().tree->copy_stmt()));
+  ASSIGN_OR_RETURN(const SelectPlan plan, PlanSelect(query, call.statement().bracket.get(), nullptr, planning));
+  RETURN_IF_ERROR(Authorization(&context_.user, execution.transaction, nullptr).CheckReads(plan.tables));
+  ASSIGN_OR_RETURN(const uint64_t rows, CopyOut(plan, format, execution, call.sink));
+  return fmt::format("COPY {}", rows);
+}
+
+Execution SessionImpl::MakeExecution(Transaction& transaction, std::stop_token stop) {
+  const bool in_block = block_.transaction() == &transaction;
+  catalog_.BeginStatement(&transaction);
+  sequences_.BeginStatement(&transaction, &context_, stop);
+  const TimestampTz now{static_cast<int64_t>(context_.transaction.store->clock()->WallNs() / 1000)};
+  return {.transaction = &transaction,
+          .evaluation = {.parameters = nullptr,
+                         .snapshot = transaction.snapshot(),
+                         .transaction_time = in_block ? block_.time() : now,
+                         .statement_time = now,
+                         .session = &context_,
+                         .settings = &settings_.current(),
+                         .config = &settings_,
+                         .catalog = &catalog_,
+                         .sequences = &sequences_,
+                         .stop = stop},
+          .stop = std::move(stop),
+          .unpublished = in_block ? block_.unpublished() : nullptr};
+}
+
+absl::Status SessionImpl::BeginStatement(const Node& tree, Transaction& transaction, const std::stop_token& stop) {
+  const pg_query::RangeVar* written = WrittenTable(tree);
+  if (written == nullptr) return transaction.BeginStatement();
+  ASSIGN_OR_RETURN(const std::string name, RelationName(*written));
+  RETURN_IF_ERROR(transaction.Lock(DescriptorKey(name), LockMode::kShared, stop));
+  RETURN_IF_ERROR(transaction.BeginStatement());
+  if (block_.options().isolation == IsolationLevel::kReadCommitted) return absl::OkStatus();
+  return CheckTableIsCurrent(name, transaction);
+}
+
+absl::Status SessionImpl::CheckTableIsCurrent(const std::string& name, Transaction& transaction) {
+  ASSIGN_OR_RETURN(const TableRef seen, tables_.Find(transaction, name));
+  const std::unique_ptr<Transaction> fresh = Transaction::Begin(context_.transaction, IsolationLevel::kReadCommitted);
+  RETURN_IF_ERROR(fresh->BeginStatement());
+  ASSIGN_OR_RETURN(const std::optional<ReadVersion> newest, fresh->Get(DescriptorKey(name)));
+  ASSIGN_OR_RETURN(const std::optional<ReadVersion> own, transaction.Get(DescriptorKey(name)));
+  const bool own_write = own && own->timestamp.IsZero();
+  if (own_write || newest.has_value() == own.has_value()) {
+    if (own_write || !own || newest->timestamp == own->timestamp) return absl::OkStatus();
   }
+  return SqlError(sqlstate::kSerializationFailure,
+                  fmt::format("could not serialize access: table \"{}\" changed since the transaction began", name));
+}
 
-  // What is to run, and the values of its parameters.
-  absl::StatusOr<BoundStatementRef> PlanOf(const Command& command, Transaction& transaction, Row* parameters) {
-    if (!command.prepared) return Bind(command.statement, {}, NewParameters::kRefused, transaction);
-    if (!command.text.empty()) {
-      ASSIGN_OR_RETURN(const bool current, command.prepared->IsCurrent(transaction));
-      if (!current) {  // its literals may be of other types now
-        cache_.Clear();
-        ASSIGN_OR_RETURN(const std::vector<StatementRef> statements, ParseStatements(command.text));
-        absl::StatusOr<BoundStatementRef> bound = Bind(statements[0], {}, NewParameters::kRefused, transaction);
-        if (!bound.ok()) return WithPosition(bound.status(), *statements[0]);
-        return bound;
-      }
-    } else {
-      RETURN_IF_ERROR(Refresh(*command.prepared, transaction));
-    }
-    const size_t wanted = command.prepared->plan()->parameters.size();
-    if (command.parameters.size() != wanted) {
-      return SqlError(sqlstate::kProtocolViolation,
-                      fmt::format("{} parameters are given, but the prepared statement requires {}",
-                                  command.parameters.size(), wanted));
-    }
-    *parameters = command.parameters;
-    return command.prepared->plan();
-  }
+absl::StatusOr<Timestamp> SessionImpl::ResolveAsOf(const std::string& expression, const std::stop_token& stop) {
+  Store* store = context_.transaction.store;
+  ASSIGN_OR_RETURN(const Timestamp at, ResolveSystemTime(expression, ReadableUpto(context_.transaction)));
+  if (block_.on_standby()) return at;  // what has not come is refused, and not waited for
+  RETURN_IF_ERROR(WithContext(store->WaitVisible(at, stop), "AS OF SYSTEM TIME"));
+  return at;
+}
 
-  // null: it must be prepared.
-  absl::StatusOr<PreparedRef> KnownPrepared(std::string_view text, const std::vector<SqlType>& hints) {
-    if (block_.failed()) return nullptr;
-    PreparedRef known = cache_.FindPrepared(text, hints, settings_.current().zone());
-    if (!known || !known->plan()) return known;
-    std::unique_ptr<Transaction> own;
-    ASSIGN_OR_RETURN(Transaction* const transaction, TransactionToPrepareIn(&own));
-    ASSIGN_OR_RETURN(const bool current, known->IsCurrent(*transaction));
-    return current ? known : nullptr;
-  }
-
-  // Its statement has begun.
-  absl::StatusOr<Transaction*> TransactionToPrepareIn(std::unique_ptr<Transaction>* own) {
-    Transaction* transaction = block_.transaction();
-    if (transaction == nullptr) {
-      *own = Transaction::Begin(context_.transaction, IsolationLevel::kReadCommitted);
-      transaction = own->get();
-    } else {
-      RETURN_IF_ERROR(block_.HoldCursors({}));
-    }
-    RETURN_IF_ERROR(transaction->BeginStatement());
-    return transaction;
-  }
-
-  absl::StatusOr<PreparedRef> PrepareStatement(const StatementRef& statement, const std::vector<SqlType>& hints) {
-    if (!IsBindable(*statement)) {
-      ASSIGN_OR_RETURN(std::vector<ColumnDescription> columns, ColumnsOutsideData(*statement));
-      return std::make_shared<PreparedStatement>(statement, StatementDescription{{}, std::move(columns)});
-    }
-    std::unique_ptr<Transaction> own;
-    Transaction* transaction = nullptr;
-    if (statement->as_of) {
-      ASSIGN_OR_RETURN(const Timestamp at, ResolveAsOf(*statement->as_of, {}));
-      ASSIGN_OR_RETURN(own, Transaction::BeginAsOf(context_.transaction, at));
-      transaction = own.get();
-      RETURN_IF_ERROR(transaction->BeginStatement());
-    } else {
-      ASSIGN_OR_RETURN(transaction, TransactionToPrepareIn(&own));
-    }
-    ASSIGN_OR_RETURN(BoundStatementRef plan, Bind(statement, hints, NewParameters::kAllowed, *transaction));
-    return std::make_shared<PreparedStatement>(std::move(plan), *transaction);
-  }
-
-  absl::StatusOr<std::vector<ColumnDescription>> ColumnsOutsideData(const Statement& statement) {
-    if (statement.kind == Statement::Kind::kShowCommitTimestamp) return CommitTimestampColumns();
-    if (statement.kind == Statement::Kind::kSystem) {
-      if (context_.system == nullptr) return NotInSystem();
-      return context_.system->Describe(*statement.system);
-    }
-    if (statement.tree->has_variable_show_stmt()) {
-      ASSIGN_OR_RETURN(const std::string column, settings_.ColumnName(statement.tree->variable_show_stmt().name()));
-      return std::vector<ColumnDescription>{{.name = column, .type = SqlType::kText}};
-    }
-    if (statement.tree->has_execute_stmt()) {
-      ASSIGN_OR_RETURN(const PreparedRef prepared, prepared_.Find(statement.tree->execute_stmt().name()));
-      return prepared->description().columns;
-    }
-    return std::vector<ColumnDescription>();
-  }
-
-  absl::StatusOr<std::string> PrepareNamed(const pg_query::PrepareStmt& prepare) {
-    ASSIGN_OR_RETURN(const std::vector<SqlType> types, DeclaredTypes(prepare));
-    ASSIGN_OR_RETURN(PreparedRef prepared, PrepareStatement(PreparedQuery(prepare), types));
-    RETURN_IF_ERROR(prepared_.Add(prepare.name(), std::move(prepared)));
-    return std::string("PREPARE");
-  }
-
-  // Relative times are relative to what this keyspace can be read at.
-  absl::StatusOr<Timestamp> ResolveAsOf(const std::string& expression, const std::stop_token& stop) {
-    Store* store = context_.transaction.store;
-    ASSIGN_OR_RETURN(const Timestamp at, ResolveSystemTime(expression, ReadableUpto(context_.transaction)));
-    if (block_.on_standby()) return at;  // what has not come is refused, and not waited for
-    RETURN_IF_ERROR(WithContext(store->WaitVisible(at, stop), "AS OF SYSTEM TIME"));
-    return at;
-  }
-
-  const SessionContext context_;
-  SessionSettings settings_;
-  Catalog catalog_{&context_, &settings_.current()};
-  TransactionBlock block_;
-  TableReader tables_;
-  SequenceSession sequences_;
-  PreparedStatements prepared_;
-  StatementCache cache_;
-};
-
-absl::StatusOr<std::unique_ptr<CopyIn>> Session::BeginCopy(const StatementRef& statement, std::stop_token stop) {
+absl::StatusOr<std::unique_ptr<CopyIn>> SessionImpl::BeginCopy(const StatementRef& statement, std::stop_token stop) {
   if (block_.failed()) return InFailedTransaction();
   absl::StatusOr<std::unique_ptr<CopyIn>> copy = [&]() -> absl::StatusOr<std::unique_ptr<CopyIn>> {
     ASSIGN_OR_RETURN(Transaction* const transaction, TransactionForStatement(stop));
@@ -577,10 +316,8 @@ absl::StatusOr<std::unique_ptr<CopyIn>> Session::BeginCopy(const StatementRef& s
   return copy;
 }
 
-}  // namespace
-
 std::unique_ptr<SqlSession> SqlSession::Create(SessionContext context) {
-  return std::make_unique<Session>(std::move(context));
+  return std::make_unique<SessionImpl>(std::move(context));
 }
 
 bool SqlSession::IsQuery(const PreparedStatement& prepared) {

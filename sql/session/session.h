@@ -1,3 +1,6 @@
+// The room session/: a session: transactions, prepared statements, cursors, settings, and who else is there. May use the
+// rooms before it.
+//
 // One SQL session in one virtual cluster: transaction state, prepared statements' meaning, execution. Knows nothing of
 // sockets or of the wire format; the pgwire server drives it.
 //

@@ -1,3 +1,6 @@
+// The room stored/: what a keyspace keeps: descriptors of tables, indexes, sequences, users; rows and index entries as keys
+// and values; who a session is. May use value/.
+//
 // Tables, indexes and sequences as the executor sees them, and where a keyspace keeps them.
 //
 // System tables of a keyspace, below the ids of users' tables:

@@ -1,3 +1,6 @@
+// The room value/: SQL values: types, text forms, arithmetic, conversions, time zones; what errors and results are made of.
+// Knows no keyspace, no statement. May use nothing of sql/.
+//
 // SQL values and types.
 #pragma once
 

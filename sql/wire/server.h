@@ -1,3 +1,5 @@
+// The room wire/: PostgreSQL's protocol v3 on sockets. May use all of sql/.
+//
 // The SQL port: PostgreSQL's protocol v3, one thread per session.
 //
 // Threads, not coroutines: lock waits, commits and reads of the executor block, so coroutines would need the whole executor

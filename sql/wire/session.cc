@@ -72,9 +72,9 @@ class StreamingSink : public ResultSink {
   std::vector<ColumnDescription> columns_;
 };
 
-class Session {
+class WireSession {
  public:
-  Session(int fd, SessionControl& control, const ServerEnvironment& environment)
+  WireSession(int fd, SessionControl& control, const ServerEnvironment& environment)
       : control_(control), environment_(environment), connection_(fd, control.end_now(), environment.clock) {}
 
   void Serve() {
@@ -293,7 +293,7 @@ class Session {
 }  // namespace
 
 void ServeSession(int fd, SessionControl& control, const ServerEnvironment& environment) {
-  Session(fd, control, environment).Serve();
+  WireSession(fd, control, environment).Serve();
 }
 
 absl::Status TooLarge() {

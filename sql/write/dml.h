@@ -1,3 +1,6 @@
+// The room write/: what changes rows: INSERT, UPDATE, DELETE, COPY, and the rules of tables; EXPLAIN, which prints what
+// they would do. May use the rooms before it.
+//
 // INSERT, UPDATE, DELETE. READ COMMITTED as PostgreSQL does it: rows are found in the statement's snapshot, locked, and
 // judged again if they changed since.
 #pragma once
