@@ -4,14 +4,13 @@
 #include <stop_token>
 
 #include "absl/status/status.h"
-#include "base/status.h"
 
 namespace anabranch {
 
-// 57014 once `stop` is requested. Who knows why it was says so in the place of this text.
+// Cancelled (57014) once `stop` is requested. Why it was is known to who requested it, and told to the client there
+// (sql/wire/session.cc).
 inline absl::Status CheckStop(const std::stop_token& stop) {
-  if (!stop.stop_requested()) return absl::OkStatus();
-  return SqlError(sqlstate::kQueryCanceled, "canceling statement due to user request");
+  return stop.stop_requested() ? absl::CancelledError("stopped") : absl::OkStatus();
 }
 
 }  // namespace anabranch

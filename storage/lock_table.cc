@@ -182,7 +182,7 @@ class Table final : public LockTable {
     return status;
   }
 
-  static absl::Status Cancelled() { return SqlError(sqlstate::kQueryCanceled, "canceling statement due to user request"); }
+  static absl::Status Cancelled() { return absl::CancelledError("stopped while waiting for a lock"); }
   static absl::Status TimedOut() {
     return SqlError(sqlstate::kLockNotAvailable, "canceling statement due to lock timeout");
   }

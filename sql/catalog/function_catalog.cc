@@ -70,7 +70,7 @@ Result SerialSequence(const Datum* a, const Context& context) {
   ASSIGN_OR_RETURN(const Snapshot snapshot, context.catalog->Snapshot());
   ASSIGN_OR_RETURN(const ObjectName relation, GetObject(SqlType::kRegclass, Text(a[0]), *snapshot));
   const Table* table = FindTable(*snapshot, relation.oid);
-  if (table == nullptr) return SqlError("42809", fmt::format("\"{}\" is not a table", Text(a[0])));
+  if (table == nullptr) return SqlError(sqlstate::kWrongObjectType, fmt::format("\"{}\" is not a table", Text(a[0])));
   const std::optional<int> column = table->FindColumn(Text(a[1]));
   if (!column) {
     return SqlError(sqlstate::kUndefinedColumn,

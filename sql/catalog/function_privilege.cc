@@ -97,7 +97,7 @@ Result OnRelation(const Identity& identity, int64_t oid, const std::string& priv
   const std::optional<Owned> owned = FindOwned(snapshot, oid);
   if (!owned) return Datum(Null());
   if (sequence && !owned->is_sequence) {
-    return SqlError("42809", fmt::format("\"{}\" is not a sequence", FindRelation(snapshot, oid)->name));
+    return SqlError(sqlstate::kWrongObjectType, fmt::format("\"{}\" is not a sequence", FindRelation(snapshot, oid)->name));
   }
   const bool has_all = identity.admin || identity.Has(owned->owner);
   return HasOneOf(privileges, {.known = NamesOf(all),

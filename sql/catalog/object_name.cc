@@ -76,7 +76,7 @@ absl::Status NoObject(SqlType type, const std::string& text) {
     case SqlType::kRegproc:
       return SqlError(sqlstate::kUndefinedFunction, fmt::format("function \"{}\" does not exist", text));
     case SqlType::kRegnamespace:
-      return SqlError("3F000", fmt::format("schema \"{}\" does not exist", text));
+      return SqlError(sqlstate::kInvalidSchemaName, fmt::format("schema \"{}\" does not exist", text));
     case SqlType::kRegrole:
       return SqlError(sqlstate::kUndefinedObject, fmt::format("role \"{}\" does not exist", text));
     default:
@@ -100,7 +100,7 @@ absl::StatusOr<std::optional<ObjectName>> FindObject(SqlType type, const std::st
     return found == nullptr ? std::nullopt : std::optional(TypeValue(found->oid));
   }
   const std::optional<Parts> parts = SplitName(text);
-  if (!parts) return SqlError("42602", "invalid name syntax");
+  if (!parts) return SqlError(sqlstate::kInvalidName, "invalid name syntax");
   const size_t parts_max = type == SqlType::kRegclass || type == SqlType::kRegproc ? 2 : 1;
   if (parts->size() > parts_max) {
     return SqlError(sqlstate::kFeatureNotSupported, fmt::format("a name of {} parts", parts->size()));

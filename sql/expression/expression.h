@@ -68,10 +68,10 @@ inline constexpr int kArgumentsMax = 7;
 using FunctionBody = absl::StatusOr<Datum> (*)(const Datum* arguments, const EvaluationContext& context);
 
 enum class Volatility {
-  kImmutable,
-  kStable,
-  kVolatile
-};  // always, within a statement, never the same result for the same arguments
+  kImmutable,  // the same result for the same arguments always
+  kStable,     // within a statement
+  kVolatile,   // never to be relied on
+};
 
 // A function or an operator on values ("+").
 struct ScalarFunction {

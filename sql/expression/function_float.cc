@@ -103,12 +103,13 @@ Result ArcTangent2(const Datum* a, const Context&) { return Datum(std::atan2(Dou
 Result Pi(const Datum*, const Context&) { return Datum(std::numbers::pi); }
 
 Result SquareRoot(const Datum* a, const Context&) {
-  if (DoubleOf(a[0]) < 0) return SqlError("2201F", "cannot take square root of a negative number");
+  if (DoubleOf(a[0]) < 0)
+    return SqlError(sqlstate::kInvalidArgumentForPowerFunction, "cannot take square root of a negative number");
   return Datum(std::sqrt(DoubleOf(a[0])));
 }
 absl::Status CheckLogarithm(double value) {
-  if (value == 0) return SqlError("2201E", "cannot take logarithm of zero");
-  if (value < 0) return SqlError("2201E", "cannot take logarithm of a negative number");
+  if (value == 0) return SqlError(sqlstate::kInvalidArgumentForLogarithm, "cannot take logarithm of zero");
+  if (value < 0) return SqlError(sqlstate::kInvalidArgumentForLogarithm, "cannot take logarithm of a negative number");
   return absl::OkStatus();
 }
 Result NaturalLogarithm(const Datum* a, const Context&) {
@@ -125,9 +126,11 @@ Result Exponential(const Datum* a, const Context&) {
 Result Power(const Datum* a, const Context&) {
   const double base = DoubleOf(a[0]);
   const double exponent = DoubleOf(a[1]);
-  if (base == 0 && exponent < 0) return SqlError("2201F", "zero raised to a negative power is undefined");
+  if (base == 0 && exponent < 0)
+    return SqlError(sqlstate::kInvalidArgumentForPowerFunction, "zero raised to a negative power is undefined");
   if (base < 0 && std::isfinite(base) && std::isfinite(exponent) && std::floor(exponent) != exponent) {
-    return SqlError("2201F", "a negative number raised to a non-integer power yields a complex result");
+    return SqlError(sqlstate::kInvalidArgumentForPowerFunction,
+                    "a negative number raised to a non-integer power yields a complex result");
   }
   const bool infinite = std::isinf(base) || std::isinf(exponent);
   return Checked(std::pow(base, exponent), infinite, infinite || base == 0);
@@ -143,10 +146,12 @@ Result NumericPower(const Datum* a, const Context&) {
   ASSIGN_OR_RETURN(const Numeric whole, Round(exponent, 0));
   const bool negative = whole.unscaled < 0;
   constexpr int kExponentMax = 4096;
-  if (base.unscaled == 0 && negative) return SqlError("2201F", "zero raised to a negative power is undefined");
+  if (base.unscaled == 0 && negative)
+    return SqlError(sqlstate::kInvalidArgumentForPowerFunction, "zero raised to a negative power is undefined");
   if (!(whole == exponent) || abs(whole.unscaled) > kExponentMax) {
     if (base.unscaled < 0 && !(whole == exponent)) {
-      return SqlError("2201F", "a negative number raised to a non-integer power yields a complex result");
+      return SqlError(sqlstate::kInvalidArgumentForPowerFunction,
+                      "a negative number raised to a non-integer power yields a complex result");
     }
     return SqlError(sqlstate::kFeatureNotSupported, "this power of a numeric is not supported",
                     "Cast to double precision.");
@@ -172,7 +177,8 @@ Result NumericPower(const Datum* a, const Context&) {
 
 Result NumericSquareRoot(const Datum* a, const Context&) {
   const Numeric& value = NumericOf(a[0]);
-  if (value.unscaled < 0) return SqlError("2201F", "cannot take square root of a negative number");
+  if (value.unscaled < 0)
+    return SqlError(sqlstate::kInvalidArgumentForPowerFunction, "cannot take square root of a negative number");
   const int digits = static_cast<int>(value.unscaled.str().size()) - value.scale;  // before the point
   // As PostgreSQL reckons the weight of the root, in groups of four digits.
   const int groups = digits > 0 ? (digits + 3) / 4 - 1 : -((-digits + 4) / 4);

@@ -25,7 +25,7 @@ absl::StatusOr<bool> MatchesLike(std::string_view text, std::string_view pattern
     if (p == pattern.size()) {
       if (t == text.size()) return true;
     } else if (pattern[p] == '\\' && p + 1 == pattern.size()) {
-      return SqlError("22025", "LIKE pattern must not end with escape character");
+      return SqlError(sqlstate::kInvalidEscapeSequence, "LIKE pattern must not end with escape character");
     } else if (t < text.size() && pattern[p] == '_') {
       t += CharacterBytes(text, t);
       ++p;
@@ -59,7 +59,8 @@ Result LikeEscape(const Datum* a, const Context&) {
   const std::string& pattern = TextOf(a[0]);
   const std::string& escape = TextOf(a[1]);
   if (CharacterCount(escape) > 1) {
-    return SqlError("22019", "invalid escape string", "Escape string must be empty or one character.");
+    return SqlError(sqlstate::kInvalidEscapeCharacter, "invalid escape string",
+                    "Escape string must be empty or one character.");
   }
   std::string result;
   for (size_t at = 0; at < pattern.size();) {
@@ -145,9 +146,11 @@ struct Compiled {
 };
 
 absl::Status InvalidRegex(std::string_view why) {
-  return SqlError("2201B", fmt::format("invalid regular expression: {}", why));
+  return SqlError(sqlstate::kInvalidRegularExpression, fmt::format("invalid regular expression: {}", why));
 }
-absl::Status TooComplex() { return SqlError("54001", "the regular expression is too complex for this text"); }
+absl::Status TooComplex() {
+  return SqlError(sqlstate::kStatementTooComplex, "the regular expression is too complex for this text");
+}
 
 // The last one used by this thread is kept: the same pattern is asked row after row.
 absl::StatusOr<const boost::wregex*> Compile(const std::string& pattern, bool ignore_case) {

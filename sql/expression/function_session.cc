@@ -37,7 +37,7 @@ Result CurrentSettingOrNull(const Datum* a, const Context& context) {
 }
 
 Result SetConfig(const Datum* a, const Context& context) {
-  if (IsNull(a[0])) return SqlError("22004", "SET requires parameter name");
+  if (IsNull(a[0])) return SqlError(sqlstate::kNullValueNotAllowed, "SET requires parameter name");
   const std::optional<std::string> value = IsNull(a[1]) ? std::nullopt : std::optional(TextOf(a[1]));
   const bool local = !IsNull(a[2]) && std::get<bool>(a[2]);
   ASSIGN_OR_RETURN(std::string now, context.config->SetConfig(TextOf(a[0]), value, local));

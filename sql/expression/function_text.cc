@@ -39,7 +39,8 @@ Result ConcatenateBytes(const Datum* a, const Context&) {
 // The 1-based range [start, start + length) cut to what there is; 22011 for a negative length.
 absl::StatusOr<std::pair<int64_t, int64_t>> Range(int64_t start, const Datum* length) {
   const int64_t end = length == nullptr ? INT32_MAX : start + IntOf(*length);
-  if (length != nullptr && IntOf(*length) < 0) return SqlError("22011", "negative substring length not allowed");
+  if (length != nullptr && IntOf(*length) < 0)
+    return SqlError(sqlstate::kSubstringError, "negative substring length not allowed");
   return std::pair{std::max<int64_t>(start, 1), std::max<int64_t>(end, 1)};
 }
 Result SubText(const Datum* a, const Datum* length) {
@@ -77,7 +78,7 @@ Result StartsWith(const Datum* a, const Context&) { return Datum(TextOf(a[0]).st
 Result Overlay(const Datum* a, int64_t length) {
   const std::string& text = TextOf(a[0]);
   const int64_t start = IntOf(a[2]);
-  if (start <= 0) return SqlError("22011", "negative substring length not allowed");
+  if (start <= 0) return SqlError(sqlstate::kSubstringError, "negative substring length not allowed");
   const size_t begin = OffsetOf(text, start - 1);
   const size_t rest = OffsetOf(text, std::max<int64_t>(start - 1 + length, 0));
   return Datum(text.substr(0, begin) + TextOf(a[1]) + text.substr(rest));

@@ -87,7 +87,7 @@ absl::StatusOr<Directive> TakeDirective(std::string_view* in) {
 absl::StatusOr<std::string> Formatted(const Directive& directive, const Datum& value, const TimeZone& zone) {
   if (IsNull(value)) {
     if (directive.type == 'I') {
-      return SqlError("22004", "null values cannot be formatted as an SQL identifier");
+      return SqlError(sqlstate::kNullValueNotAllowed, "null values cannot be formatted as an SQL identifier");
     }
     return std::string(directive.type == 'L' ? "NULL" : "");
   }

@@ -49,7 +49,8 @@ Result DatePlusDays(const Datum* a, const Context&) { return AddDays(DateOf(a[0]
 Result DaysPlusDate(const Datum* a, const Context&) { return AddDays(DateOf(a[1]), IntOf(a[0])); }
 Result DateMinusDays(const Datum* a, const Context&) { return AddDays(DateOf(a[0]), -IntOf(a[1])); }
 Result DateMinusDate(const Datum* a, const Context&) {
-  if (IsInfinite(DateOf(a[0])) || IsInfinite(DateOf(a[1]))) return SqlError("22008", "cannot subtract infinite dates");
+  if (IsInfinite(DateOf(a[0])) || IsInfinite(DateOf(a[1])))
+    return SqlError(sqlstate::kDatetimeFieldOverflow, "cannot subtract infinite dates");
   return Datum(int64_t{DateOf(a[0]).days} - DateOf(a[1]).days);
 }
 Result DateAnd(Date date, const Interval& interval) {
@@ -85,7 +86,7 @@ Result TimeMinusInterval(const Datum* a, const Context& context) {
 template <typename Time>
 Result TimeMinusTime(const Datum* a, const Context&) {
   if (IsInfinite(UsOf<Time>(a[0])) || IsInfinite(UsOf<Time>(a[1]))) {
-    return SqlError("22008", "cannot subtract infinite timestamps");
+    return SqlError(sqlstate::kDatetimeFieldOverflow, "cannot subtract infinite timestamps");
   }
   return Datum(SubtractTimes(UsOf<Time>(a[0]), UsOf<Time>(a[1])));
 }
@@ -96,7 +97,7 @@ absl::StatusOr<int64_t> LocalUs(TimestampTz at, const Context& context) {
 }
 template <typename Time>
 Result AgeBetween(Time a, Time b, const Context& context) {
-  if (IsInfinite(a.us) || IsInfinite(b.us)) return SqlError("22008", "timestamp out of range");
+  if (IsInfinite(a.us) || IsInfinite(b.us)) return SqlError(sqlstate::kDatetimeFieldOverflow, "timestamp out of range");
   ASSIGN_OR_RETURN(const int64_t a_us, LocalUs(a, context));
   ASSIGN_OR_RETURN(const int64_t b_us, LocalUs(b, context));
   return Datum(Age(a_us, b_us, a < b));
@@ -162,11 +163,11 @@ Result DatePart(const Datum* a, const Context& context) {
 
 Result ToTimestamp(const Datum* a, const Context&) {
   const double seconds = DoubleOf(a[0]);
-  if (std::isnan(seconds)) return SqlError("22008", "timestamp cannot be NaN");
+  if (std::isnan(seconds)) return SqlError(sqlstate::kDatetimeFieldOverflow, "timestamp cannot be NaN");
   if (std::isinf(seconds)) return Datum(TimestampTz{seconds > 0 ? kInfiniteUs : kMinusInfiniteUs});
   const double us = std::rint(seconds * kSecondUs);
   if (!(us >= static_cast<double>(kTimestampUsMin) && us < 9.2233720368547e18)) {
-    return SqlError("22008", fmt::format("timestamp out of range: \"{:g}\"", seconds));
+    return SqlError(sqlstate::kDatetimeFieldOverflow, fmt::format("timestamp out of range: \"{:g}\"", seconds));
   }
   return Datum(TimestampTz{static_cast<int64_t>(us)});
 }
@@ -195,7 +196,8 @@ absl::StatusOr<Date> DateOfParts(const Datum* a) {
   const bool valid = date.year != 0 && date.month >= 1 && date.month <= kMonthsPerYear && date.day >= 1 &&
                      date.day <= DaysInMonth(date.year < 0 ? date.year + 1 : date.year, date.month);
   if (!valid) {
-    return SqlError("22008", fmt::format("date field value out of range: {}-{:02}-{:02}", date.year, date.month, date.day));
+    return SqlError(sqlstate::kDatetimeFieldOverflow,
+                    fmt::format("date field value out of range: {}-{:02}-{:02}", date.year, date.month, date.day));
   }
   return DateFrom(DaysFromCivil({date.year < 0 ? date.year + 1 : date.year, date.month, date.day}));
 }
@@ -208,7 +210,8 @@ absl::StatusOr<LocalTimestamp> TimeOfParts(const Datum* a) {
   const int64_t hour = IntOf(a[3]), minute = IntOf(a[4]);
   const double second = DoubleOf(a[5]);
   if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || !(second >= 0 && second <= 60)) {
-    return SqlError("22008", fmt::format("time field value out of range: {}:{:02}:{:02}", hour, minute, second));
+    return SqlError(sqlstate::kDatetimeFieldOverflow,
+                    fmt::format("time field value out of range: {}:{:02}:{:02}", hour, minute, second));
   }
   const int64_t us = hour * kHourUs + minute * kMinuteUs + std::llrint(second * kSecondUs);
   ASSIGN_OR_RETURN(const int64_t at, TimestampUsFrom(static_cast<__int128>(date.days) * kDayUs + us));

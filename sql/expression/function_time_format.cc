@@ -435,7 +435,8 @@ absl::StatusOr<Reading> Read(const std::string& text, const std::string& pattern
   const bool valid = date.year > 0 && date.month >= 1 && date.month <= kMonthsPerYear && date.day >= 1 &&
                      date.day <= DaysInMonth(date.year, date.month) && reading.hour < 24 && reading.minute < 60 &&
                      reading.second < 60;
-  if (!valid) return SqlError("22008", fmt::format("date/time field value out of range: \"{}\"", text));
+  if (!valid)
+    return SqlError(sqlstate::kDatetimeFieldOverflow, fmt::format("date/time field value out of range: \"{}\"", text));
   return reading;
 }
 Result ReadDate(const Datum* a, const Context&) {

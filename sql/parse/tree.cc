@@ -395,7 +395,7 @@ absl::StatusOr<std::string> RelationName(const pg_query::RangeVar& relation) {
                     fmt::format("permission denied: \"{}\" is a system catalog", relation.relname()));
   }
   if (!relation.schemaname().empty() && relation.schemaname() != "public") {
-    return SqlError("3F000", fmt::format("schema \"{}\" does not exist", relation.schemaname()));
+    return SqlError(sqlstate::kInvalidSchemaName, fmt::format("schema \"{}\" does not exist", relation.schemaname()));
   }
   return relation.relname();
 }

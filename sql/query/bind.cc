@@ -244,7 +244,7 @@ absl::StatusOr<ExpressionRef> Binder::BindParameter(const pg_query::ParamRef& pa
   const bool given = static_cast<size_t>(parameter.number()) <= parameters_.size();
   const bool allowed = given || new_parameters_ == NewParameters::kAllowed;
   if (parameter.number() < 1 || parameter.number() > kParametersMax || !allowed) {
-    return SqlError("42P02", fmt::format("there is no parameter ${}", parameter.number()));
+    return SqlError(sqlstate::kUndefinedParameter, fmt::format("there is no parameter ${}", parameter.number()));
   }
   if (!given) parameters_.resize(parameter.number(), SqlType::kUnknown);
   const int index = parameter.number() - 1;
@@ -259,7 +259,7 @@ absl::StatusOr<ExpressionRef> Binder::BindCast(const pg_query::TypeCast& node) {
   const SqlType from = expression->type;
   ASSIGN_OR_RETURN(expression, Convert(std::move(expression), to, Conversion::kExplicit));
   if (!expression) {
-    return SqlError("42846", fmt::format("cannot cast type {} to {}", TypeName(from), TypeName(to.type)));
+    return SqlError(sqlstate::kCannotCoerce, fmt::format("cannot cast type {} to {}", TypeName(from), TypeName(to.type)));
   }
   return expression;
 }

@@ -45,11 +45,12 @@ absl::Status NoFunction(std::string_view name, const std::vector<ExpressionRef>&
 
 absl::Status NotUnique(std::string_view name, const std::vector<ExpressionRef>& arguments, bool is_operator) {
   if (!is_operator) {
-    return SqlError("42725", fmt::format("function {}({}) is not unique", name, TypeList(arguments)),
+    return SqlError(sqlstate::kAmbiguousFunction, fmt::format("function {}({}) is not unique", name, TypeList(arguments)),
                     "Could not choose a best candidate function. You might need to add explicit type casts.");
   }
   const std::string left = arguments.size() == 1 ? "" : fmt::format("{} ", TypeName(arguments[0]->type));
-  return SqlError("42725", fmt::format("operator is not unique: {}{} {}", left, name, TypeName(arguments.back()->type)),
+  return SqlError(sqlstate::kAmbiguousFunction,
+                  fmt::format("operator is not unique: {}{} {}", left, name, TypeName(arguments.back()->type)),
                   "Could not choose a best candidate operator. You might need to add explicit type casts.");
 }
 
@@ -220,7 +221,7 @@ absl::StatusOr<ExpressionRef> Binder::BindFunction(const pg_query::FuncCall& nod
   const std::string& name = StringOf(node.funcname(node.funcname_size() - 1));
   if (const std::string& schema = StringOf(node.funcname(0)); node.funcname_size() > 1 && schema != "pg_catalog") {
     const bool known = schema == "public" || IsCatalogSchema(schema);
-    if (!known) return SqlError("3F000", fmt::format("schema \"{}\" does not exist", schema));
+    if (!known) return SqlError(sqlstate::kInvalidSchemaName, fmt::format("schema \"{}\" does not exist", schema));
     const bool is_there = schema == "information_schema" && name == SetFunctionName(SetFunction::kExpandArray);
     if (!is_there) {
       ASSIGN_OR_RETURN(const std::vector<ExpressionRef> arguments, BindArguments(node));
@@ -234,7 +235,8 @@ absl::StatusOr<ExpressionRef> Binder::BindFunction(const pg_query::FuncCall& nod
     return SqlError(sqlstate::kFeatureNotSupported, "set-returning functions are not supported in this place");
   }
   if (node.agg_star()) {
-    return SqlError("42809", fmt::format("{}(*) specified, but {} is not an aggregate function", name, name));
+    return SqlError(sqlstate::kWrongObjectType,
+                    fmt::format("{}(*) specified, but {} is not an aggregate function", name, name));
   }
   ASSIGN_OR_RETURN(std::vector<ExpressionRef> arguments, BindArguments(node));
   if (name == kIdentityFunction) return NoFunction(name, arguments, false);

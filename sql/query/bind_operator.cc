@@ -40,10 +40,10 @@ absl::StatusOr<SqlType> Binder::Unify(std::vector<ExpressionRef*> expressions, s
   SqlType common = SqlType::kUnknown;
   const auto mismatch = [&](SqlType type, int location) {
     if (TypeCategory(common) == TypeCategory(type)) {
-      return WithLocation(
-          SqlError("42846", fmt::format("{} could not convert type {} to {}", what == "CASE" ? "CASE/WHEN" : what,
-                                        TypeName(type), TypeName(common))),
-          location);
+      return WithLocation(SqlError(sqlstate::kCannotCoerce,
+                                   fmt::format("{} could not convert type {} to {}", what == "CASE" ? "CASE/WHEN" : what,
+                                               TypeName(type), TypeName(common))),
+                          location);
     }
     return WithLocation(SqlError(sqlstate::kDatatypeMismatch, fmt::format("{} types {} and {} cannot be matched", what,
                                                                           TypeName(common), TypeName(type))),
@@ -213,7 +213,7 @@ absl::StatusOr<ExpressionRef> Binder::BindItems(const pg_query::A_Expr& node) {
     ASSIGN_OR_RETURN(array, Convert(std::move(array), type, Conversion::kImplicit));
   }
   if (!IsArray(array->type)) {
-    return SqlError("42809", fmt::format("op ANY/ALL (array) requires array on right side"));
+    return SqlError(sqlstate::kWrongObjectType, fmt::format("op ANY/ALL (array) requires array on right side"));
   }
   // `= ANY (ARRAY[...])` is IN, which can be looked up by key.
   if (any && *compare == CompareOperator::kEqual && array->kind == ExpressionKind::kArray) {
@@ -349,7 +349,7 @@ absl::StatusOr<ExpressionRef> Binder::BindArray(const pg_query::A_ArrayExpr& nod
     array->arguments.push_back(std::move(value));
   }
   if (array->arguments.empty()) {
-    return SqlError("42P18", "cannot determine type of empty array",
+    return SqlError(sqlstate::kIndeterminateDatatype, "cannot determine type of empty array",
                     "Explicitly cast to the desired type, for example ARRAY[]::integer[].");
   }
   std::vector<ExpressionRef*> all;

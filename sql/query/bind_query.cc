@@ -28,7 +28,7 @@ SqlType TypeOfUnknown(AggregateKind kind) {
 }
 
 absl::Status NotUnique(std::string_view aggregate) {
-  return SqlError("42725", fmt::format("function {}(unknown) is not unique", aggregate),
+  return SqlError(sqlstate::kAmbiguousFunction, fmt::format("function {}(unknown) is not unique", aggregate),
                   "Could not choose a best candidate function. You might need to add explicit type casts.");
 }
 
@@ -116,7 +116,8 @@ absl::Status Binder::BindAggregateOrder(const pg_query::FuncCall& node, Expressi
     ASSIGN_OR_RETURN(keys.emplace_back(), BindKnown(item.sort_by().node()));
     order.push_back(DirectionOf(item.sort_by()));
     if (!aggregate->distinct || *keys.back() == *aggregate->arguments.front()) continue;
-    return SqlError("42P10", "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list");
+    return SqlError(sqlstate::kInvalidColumnReference,
+                    "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list");
   }
   if (!KeepsValues(aggregate->aggregate->kind) || aggregate->arguments.empty()) return absl::OkStatus();
   if (aggregate->distinct && keys.empty()) {

@@ -139,8 +139,9 @@ absl::StatusOr<ExpressionRef> Binder::BindIndirection(const pg_query::A_Indirect
 // Records come from _pg_expandarray alone.
 absl::StatusOr<ExpressionRef> Binder::BindField(ExpressionRef record, const std::string& name) {
   if (record->type != SqlType::kRecord) {
-    return SqlError("42809", fmt::format("column notation .{} applied to type {}, which is not a composite type", name,
-                                         TypeName(record->type)));
+    return SqlError(
+        sqlstate::kWrongObjectType,
+        fmt::format("column notation .{} applied to type {}, which is not a composite type", name, TypeName(record->type)));
   }
   if (name != kExpandedItem && name != kExpandedNumber) {
     return SqlError(sqlstate::kUndefinedColumn, fmt::format("could not identify column \"{}\" in record data type", name));

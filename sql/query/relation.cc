@@ -308,12 +308,13 @@ absl::Status FromClause::AddColumns(const pg_query::Alias& alias, const std::str
   const bool known = std::any_of(scope_.columns.begin(), scope_.columns.end(),
                                  [&](const ScopeColumn& column) { return column.relation == item->alias; });
   if (known && !item->alias.empty()) {
-    return SqlError("42712", fmt::format("table name \"{}\" specified more than once", item->alias));
+    return SqlError(sqlstate::kDuplicateAlias, fmt::format("table name \"{}\" specified more than once", item->alias));
   }
   const auto visible = std::count_if(columns.begin(), columns.end(), [](const ScopeColumn& c) { return !c.hidden; });
   if (alias.colnames_size() > visible) {
-    return SqlError("42P10", fmt::format("table \"{}\" has {} columns available but {} columns specified", item->alias,
-                                         visible, alias.colnames_size()));
+    return SqlError(sqlstate::kInvalidColumnReference,
+                    fmt::format("table \"{}\" has {} columns available but {} columns specified", item->alias, visible,
+                                alias.colnames_size()));
   }
   item->slots.begin = width_;
   int renamed = 0;

@@ -109,8 +109,9 @@ absl::Status QueryPlanner::SettleUnknownTargets() {
     ASSIGN_OR_RETURN(target, binder_.Convert(std::move(target), SqlType::kText, Conversion::kImplicit));
     // A parameter that a condition has made something else since.
     if (!target) {
-      return WithLocation(SqlError("42P08", fmt::format("inconsistent types deduced for parameter ${}", index + 1)),
-                          location);
+      return WithLocation(
+          SqlError(sqlstate::kAmbiguousParameter, fmt::format("inconsistent types deduced for parameter ${}", index + 1)),
+          location);
     }
   }
   return absl::OkStatus();
@@ -150,7 +151,8 @@ absl::Status QueryPlanner::BindDistinct() {
   if (select_.distinct_clause(0).node_case() == Node::NODE_NOT_SET) {
     for (const OrderKey& key : order_) {
       if (key.target >= 0) continue;
-      return SqlError("42P10", "for SELECT DISTINCT, ORDER BY expressions must appear in select list");
+      return SqlError(sqlstate::kInvalidColumnReference,
+                      "for SELECT DISTINCT, ORDER BY expressions must appear in select list");
     }
     return absl::OkStatus();
   }
@@ -165,7 +167,8 @@ absl::Status QueryPlanner::BindDistinct() {
   for (size_t i = 0; i < std::min(order_.size(), distinct_on_.size()); ++i) {
     const auto same = [&](const OrderKey& on) { return *ValueOf(on) == *ValueOf(order_[i]); };
     if (std::any_of(distinct_on_.begin(), distinct_on_.end(), same)) continue;
-    return SqlError("42P10", "SELECT DISTINCT ON expressions must match initial ORDER BY expressions");
+    return SqlError(sqlstate::kInvalidColumnReference,
+                    "SELECT DISTINCT ON expressions must match initial ORDER BY expressions");
   }
   return absl::OkStatus();
 }

@@ -87,14 +87,16 @@ absl::Status QueryPlanner::PlanWith() {
   for (const Node& node : with.ctes()) {
     const pg_query::CommonTableExpr& expression = node.common_table_expr();
     if (level_.common_tables.contains(expression.ctename())) {
-      return SqlError("42712", fmt::format("WITH query name \"{}\" specified more than once", expression.ctename()));
+      return SqlError(sqlstate::kDuplicateAlias,
+                      fmt::format("WITH query name \"{}\" specified more than once", expression.ctename()));
     }
     if (!expression.ctequery().has_select_stmt()) return UnsupportedError("a data-modifying statement in WITH");
     ASSIGN_OR_RETURN(Query query,
                      PlanQuery(expression.ctequery().select_stmt(), nullptr, UnknownColumns::kAsText, planning_));
     if (expression.aliascolnames_size() > static_cast<int>(query.columns.size())) {
-      return SqlError("42P10", fmt::format("WITH query \"{}\" has {} columns available but {} columns specified",
-                                           expression.ctename(), query.columns.size(), expression.aliascolnames_size()));
+      return SqlError(sqlstate::kInvalidColumnReference,
+                      fmt::format("WITH query \"{}\" has {} columns available but {} columns specified",
+                                  expression.ctename(), query.columns.size(), expression.aliascolnames_size()));
     }
     for (int i = 0; i < expression.aliascolnames_size(); ++i) {
       query.columns[i].name = StringOf(expression.aliascolnames(i));
@@ -240,8 +242,9 @@ absl::StatusOr<int> QueryPlanner::Ordinal(const Node& node, std::string_view cla
   }
   const int ordinal = node.a_const().ival().ival();
   if (ordinal < 1 || ordinal > static_cast<int>(query_.columns.size())) {
-    return WithLocation(SqlError("42P10", fmt::format("{} position {} is not in select list", clause, ordinal)),
-                        LocationOf(node));
+    return WithLocation(
+        SqlError(sqlstate::kInvalidColumnReference, fmt::format("{} position {} is not in select list", clause, ordinal)),
+        LocationOf(node));
   }
   return ordinal - 1;
 }

@@ -92,7 +92,7 @@ absl::StatusOr<Datum> StatementRun::RunOnce(const Subquery& subquery, const Row&
       Datum value = std::move(row[0]);
       ASSIGN_OR_RETURN(const bool more, source->Next(&row));
       if (!more) return value;
-      return SqlError("21000", "more than one row returned by a subquery used as an expression");
+      return SqlError(sqlstate::kCardinalityViolation, "more than one row returned by a subquery used as an expression");
     }
     case Subquery::Kind::kArray:
       return ReadArray(source.get());

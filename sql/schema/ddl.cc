@@ -113,7 +113,8 @@ absl::Status DropSequence(const std::string& name, pg_query::DropBehavior behavi
                                    [&](const Column& c) { return c.id == sequence->owner_column; });
   if (column != table.columns.end()) {
     if (behavior != pg_query::DROP_CASCADE) {
-      return SqlError("2BP01", fmt::format("cannot drop sequence {} because other objects depend on it", name),
+      return SqlError(sqlstate::kDependentObjectsStillExist,
+                      fmt::format("cannot drop sequence {} because other objects depend on it", name),
                       "Use DROP ... CASCADE to drop the dependent objects too.");
     }
     column->default_expression.clear();

@@ -34,7 +34,7 @@ absl::StatusOr<uint32_t> PrivilegesOf(const pg_query::GrantStmt& grant, const Ta
     if ((bit & AllOf(target)) == 0) {
       std::string upper = access.priv_name();
       for (char& c : upper) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
-      return SqlError("0LP01",
+      return SqlError(sqlstate::kInvalidGrantOperation,
                       fmt::format("invalid privilege type {} for {}", upper, target.sequence ? "sequence" : "table"));
     }
     privileges |= bit;
@@ -92,7 +92,7 @@ class Granter {
     } else {
       for (const Node& schema : grant_.objects()) {
         if (StringOf(schema) != "public") {
-          return SqlError("3F000", fmt::format("schema \"{}\" does not exist", StringOf(schema)));
+          return SqlError(sqlstate::kInvalidSchemaName, fmt::format("schema \"{}\" does not exist", StringOf(schema)));
         }
       }
       RETURN_IF_ERROR(transaction_.BeginStatement());
@@ -114,7 +114,7 @@ class Granter {
     for (const std::string& grantee : grantees_) {
       if (grantee.empty()) {
         if (grant_.is_grant() && grant_.grant_option()) {
-          return SqlError("0LP01", "grant options can only be granted to roles");
+          return SqlError(sqlstate::kInvalidGrantOperation, "grant options can only be granted to roles");
         }
         continue;
       }
@@ -132,7 +132,8 @@ class Granter {
     }
     ASSIGN_OR_RETURN(const Descriptor descriptor, DecodeDescriptor(locked.row->value));
     if (const auto* table = std::get_if<TableRef>(&descriptor)) {
-      if (target.sequence) return SqlError("42809", fmt::format("\"{}\" is not a sequence", target.name));
+      if (target.sequence)
+        return SqlError(sqlstate::kWrongObjectType, fmt::format("\"{}\" is not a sequence", target.name));
       Table changed = **table;
       RETURN_IF_ERROR(Change(target, changed.owner, &changed.grants));
       return transaction_.Put(DescriptorKey(target.name), EncodeTable(changed));
@@ -143,7 +144,7 @@ class Granter {
       RETURN_IF_ERROR(Change({target.name, true}, changed.owner, &changed.grants));
       return transaction_.Put(DescriptorKey(target.name), EncodeSequence(changed));
     }
-    return SqlError("42809", fmt::format("\"{}\" is an index", target.name));
+    return SqlError(sqlstate::kWrongObjectType, fmt::format("\"{}\" is an index", target.name));
   }
 
   absl::Status Change(const Target& target, const std::string& owner, std::vector<Grant>* grants) {
@@ -195,7 +196,8 @@ class Granter {
         const uint32_t lost = grant.privileges & ~GrantableBy(*grants, {.user = grant.grantor, .roles = {grant.grantor}});
         if (lost == 0) continue;
         if (grant_.behavior() != pg_query::DROP_CASCADE) {
-          return SqlError("2BP01", "dependent privileges exist", "Use CASCADE to revoke them too.");
+          return SqlError(sqlstate::kDependentObjectsStillExist, "dependent privileges exist",
+                          "Use CASCADE to revoke them too.");
         }
         grant.privileges &= ~lost;
         grant.grantable &= ~lost;

@@ -28,7 +28,7 @@ absl::StatusOr<std::vector<int>> IndexColumns(const pg_query::IndexStmt& create,
     columns.push_back(*position);
   }
   if (columns.size() <= kIndexColumnsMax) return columns;
-  return SqlError("54011", fmt::format("cannot use more than {} columns in an index", kIndexColumnsMax));
+  return SqlError(sqlstate::kTooManyColumns, fmt::format("cannot use more than {} columns in an index", kIndexColumnsMax));
 }
 
 }  // namespace
@@ -63,7 +63,7 @@ absl::Status CreateIndex(const pg_query::IndexStmt& create, const Execution& exe
 absl::Status DropIndex(const std::string& name, bool missing_ok, SchemaChange* change, ResultSink& sink) {
   ASSIGN_OR_RETURN(std::optional<Descriptor> found, change->Find(name));
   const IndexOf* of = found ? std::get_if<IndexOf>(&*found) : nullptr;
-  if (found && of == nullptr) return SqlError("42809", fmt::format("\"{}\" is not an index", name));
+  if (found && of == nullptr) return SqlError(sqlstate::kWrongObjectType, fmt::format("\"{}\" is not an index", name));
   if (of == nullptr) {
     if (!missing_ok) return SqlError(sqlstate::kUndefinedObject, fmt::format("index \"{}\" does not exist", name));
     sink.Notice("00000", fmt::format("index \"{}\" does not exist, skipping", name));
@@ -75,7 +75,8 @@ absl::Status DropIndex(const std::string& name, bool missing_ok, SchemaChange* c
                                   [&](const Index& candidate) { return candidate.name == name; });
   if (index == table.indexes.end() || index->constraint) {
     return SqlError(
-        "2BP01", fmt::format("cannot drop index {} because constraint {} on table {} requires it", name, name, table.name),
+        sqlstate::kDependentObjectsStillExist,
+        fmt::format("cannot drop index {} because constraint {} on table {} requires it", name, name, table.name),
         fmt::format("You can drop constraint {} on table {} instead.", name, table.name));
   }
   RETURN_IF_ERROR(change->Discard(index->id));

@@ -29,7 +29,7 @@ class Renaming {
       case pg_query::OBJECT_TABCONSTRAINT:
         return RenameConstraint(std::move(table));
       default:
-        return SqlError("42809", fmt::format("\"{}\" is not of that kind", table.name));
+        return SqlError(sqlstate::kWrongObjectType, fmt::format("\"{}\" is not of that kind", table.name));
     }
   }
 

@@ -83,7 +83,7 @@ absl::Status TableBuilder::AddColumn(const pg_query::ColumnDef& definition) {
                     "column name \"crdb_internal_mvcc_timestamp\" conflicts with a system column name");
   }
   if (table_.columns.size() == kColumnsMax) {
-    return SqlError("54011", fmt::format("tables can have at most {} columns", kColumnsMax));
+    return SqlError(sqlstate::kTooManyColumns, fmt::format("tables can have at most {} columns", kColumnsMax));
   }
   const std::optional<SqlType> serial = SerialType(definition.type_name());
   ColumnType type;

@@ -185,7 +185,8 @@ class Rewrite {
       ASSIGN_OR_RETURN(const Datum holds, Evaluate(*condition, row, execution_.evaluation));
       if (IsNull(holds) || std::get<bool>(holds)) continue;
       return SqlError(
-          "23514", fmt::format("check constraint \"{}\" of relation \"{}\" is violated by some row", name, after_->name));
+          sqlstate::kCheckViolation,
+          fmt::format("check constraint \"{}\" of relation \"{}\" is violated by some row", name, after_->name));
     }
     return absl::OkStatus();
   }

@@ -47,7 +47,7 @@ absl::StatusOr<std::vector<std::string>> RoleNames(const Specs& specs, const Exe
   std::vector<std::string> names;
   for (const Node& spec : specs) {
     ASSIGN_OR_RETURN(std::string name, RoleName(spec.role_spec(), execution));
-    if (name.empty()) return SqlError("42939", "role name \"public\" is reserved");
+    if (name.empty()) return SqlError(sqlstate::kReservedName, "role name \"public\" is reserved");
     names.push_back(std::move(name));
   }
   return names;
@@ -134,7 +134,7 @@ absl::StatusOr<bool> IsMember(const std::string& role, const std::string& name, 
 
 absl::Status CheckName(const std::string& name) {
   if (name.starts_with("pg_") || name == "public" || name == "none") {
-    return SqlError("42939", fmt::format("role name \"{}\" is reserved", name));
+    return SqlError(sqlstate::kReservedName, fmt::format("role name \"{}\" is reserved", name));
   }
   return absl::OkStatus();
 }
@@ -259,13 +259,14 @@ absl::Status DropUsers(const pg_query::DropRoleStmt& drop, const Execution& exec
     }
     if (name == identity.user) return SqlError(sqlstate::kObjectInUse, "current user cannot be dropped");
     if (BuiltInUser(name) != nullptr) {
-      return SqlError("2BP01", fmt::format("cannot drop role {} because it is required by the database system", name));
+      return SqlError(sqlstate::kDependentObjectsStillExist,
+                      fmt::format("cannot drop role {} because it is required by the database system", name));
     }
     ASSIGN_OR_RETURN(const bool powerful, IsPowerful(name, execution));
     if (powerful && !identity.admin) return MustBeSuperuser("drop superusers");
     ASSIGN_OR_RETURN(const std::string dependent, WhatDependsOn(name, execution));
     if (!dependent.empty()) {
-      return SqlError("2BP01",
+      return SqlError(sqlstate::kDependentObjectsStillExist,
                       fmt::format("role \"{}\" cannot be dropped because some objects depend on it: {}", name, dependent),
                       "Drop what it owns, or REVOKE what it was granted.");
     }
@@ -298,7 +299,9 @@ absl::Status GrantRoles(const pg_query::GrantRoleStmt& grant, const Execution& e
       const bool already = member->FindRole(role) != nullptr;
       if (grant.is_grant()) {
         ASSIGN_OR_RETURN(const bool circle, IsMember(role, name, execution));
-        if (circle) return SqlError("0LP01", fmt::format("role \"{}\" is a member of role \"{}\"", role, name));
+        if (circle)
+          return SqlError(sqlstate::kInvalidGrantOperation,
+                          fmt::format("role \"{}\" is a member of role \"{}\"", role, name));
         if (already && (!grant.admin_opt() || member->FindRole(role)->admin_option)) {
           sink.Notice("00000", fmt::format("role \"{}\" is already a member of role \"{}\"", name, role));
           continue;

@@ -212,13 +212,13 @@ absl::StatusOr<Descriptor> DecodeDescriptor(std::string_view bytes) {
 absl::StatusOr<TableRef> DecodeTable(std::string_view name, std::string_view bytes) {
   ASSIGN_OR_RETURN(const Descriptor descriptor, DecodeDescriptor(bytes));
   if (const TableRef* table = std::get_if<TableRef>(&descriptor)) return *table;
-  return SqlError("42809", fmt::format("\"{}\" is not a table", name));
+  return SqlError(sqlstate::kWrongObjectType, fmt::format("\"{}\" is not a table", name));
 }
 
 absl::StatusOr<SequenceRef> DecodeSequence(std::string_view name, std::string_view bytes) {
   ASSIGN_OR_RETURN(const Descriptor descriptor, DecodeDescriptor(bytes));
   if (const SequenceRef* sequence = std::get_if<SequenceRef>(&descriptor)) return *sequence;
-  return SqlError("42809", fmt::format("\"{}\" is not a sequence", name));
+  return SqlError(sqlstate::kWrongObjectType, fmt::format("\"{}\" is not a sequence", name));
 }
 
 std::string DescriptorKey(std::string_view name) {

@@ -20,8 +20,9 @@ absl::Status Corrupt(const Sequence& sequence) {
 
 absl::Status UsedUp(const Sequence& sequence) {
   const bool ascends = sequence.increment > 0;
-  return SqlError("2200H", fmt::format("nextval: reached {} value of sequence \"{}\" ({})", ascends ? "maximum" : "minimum",
-                                       sequence.name, ascends ? sequence.max : sequence.min));
+  return SqlError(sqlstate::kSequenceGeneratorLimitExceeded,
+                  fmt::format("nextval: reached {} value of sequence \"{}\" ({})", ascends ? "maximum" : "minimum",
+                              sequence.name, ascends ? sequence.max : sequence.min));
 }
 
 // zigzag value | is_called

@@ -128,9 +128,9 @@ TEST_F(SequenceTest, AWaitForAnotherSessionsBlockCanBeCancelled) {
   EXPECT_EQ(second.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
   EXPECT_EQ(NewSession()->Run("SELECT last_value IS NULL FROM pg_sequences"), "t");
   cancel_second.request_stop();
-  EXPECT_EQ(second.get(), "57014: canceling statement due to user request");
+  EXPECT_EQ(second.get(), "57014: stopped");
   cancel_first.request_stop();
-  EXPECT_EQ(first.get(), "57014: canceling statement due to user request");
+  EXPECT_EQ(first.get(), "57014: stopped");
   session_->Run("ROLLBACK");
   EXPECT_EQ(session_->Run("SELECT nextval('s')"), "1");
 }

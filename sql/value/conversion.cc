@@ -162,7 +162,7 @@ absl::StatusOr<Datum> TimeFrom(const Datum& value, T to, const TimeZone& zone) {
       local.us = date->days == kInfiniteDays ? kInfiniteUs : kMinusInfiniteUs;
     } else {
       const absl::StatusOr<int64_t> midnight = TimestampUsFrom(static_cast<__int128>(date->days) * kDayUs);
-      if (!midnight.ok()) return SqlError("22008", "date out of range for timestamp");
+      if (!midnight.ok()) return SqlError(sqlstate::kDatetimeFieldOverflow, "date out of range for timestamp");
       local.us = *midnight;
     }
   } else {
@@ -214,7 +214,7 @@ absl::StatusOr<int> FitText(std::string* text, ColumnType type, Conversion conve
   const Measure measure = MeasureText(*text, limit);
   if (measure.characters <= limit) return measure.characters;
   if (conversion != Conversion::kExplicit && text->find_first_not_of(' ', measure.limit_end) != std::string::npos) {
-    return SqlError("22001", fmt::format("value too long for type {}", FormatType(type)));
+    return SqlError(sqlstate::kStringDataRightTruncation, fmt::format("value too long for type {}", FormatType(type)));
   }
   text->resize(measure.limit_end);
   return limit;

@@ -49,7 +49,9 @@ void AppendDateAndTime(const CivilTime& time, std::string* out) {
   AppendFraction(time.us, out);
 }
 
-absl::Status OutOfRange(std::string_view what) { return SqlError("22008", fmt::format("{} out of range", what)); }
+absl::Status OutOfRange(std::string_view what) {
+  return SqlError(sqlstate::kDatetimeFieldOverflow, fmt::format("{} out of range", what));
+}
 
 // A sum of products as an interval, if its parts fit.
 absl::StatusOr<Interval> IntervalFrom(__int128 months, __int128 days, __int128 us) {

@@ -361,9 +361,10 @@ absl::StatusOr<Fields> ParseFields(std::string_view text, std::string_view type)
     case Problem::kSyntax:
       break;
     case Problem::kRange:
-      return SqlError("22008", fmt::format("date/time field value out of range: \"{}\"", text));
+      return SqlError(sqlstate::kDatetimeFieldOverflow, fmt::format("date/time field value out of range: \"{}\"", text));
     case Problem::kZoneRange:
-      return SqlError("22009", fmt::format("time zone displacement out of range: \"{}\"", text));
+      return SqlError(sqlstate::kInvalidTimeZoneDisplacement,
+                      fmt::format("time zone displacement out of range: \"{}\"", text));
     case Problem::kZoneName:
       return ZoneName::Find(parser.unknown_zone()).status();
     case Problem::kRelativeToNow:
@@ -388,7 +389,7 @@ absl::StatusOr<int64_t> UsOf(const Fields& fields, std::string_view text, int64_
   }
   absl::StatusOr<int64_t> us =
       TimestampUsFrom(static_cast<__int128>(DaysOf(fields)) * kDayUs + fields.time_us.value_or(0) - offset_us);
-  if (!us.ok()) return SqlError("22008", fmt::format("timestamp out of range: \"{}\"", text));
+  if (!us.ok()) return SqlError(sqlstate::kDatetimeFieldOverflow, fmt::format("timestamp out of range: \"{}\"", text));
   return us;
 }
 
@@ -407,7 +408,7 @@ absl::StatusOr<Date> ParseDate(std::string_view text) {
       break;
   }
   absl::StatusOr<Date> date = DateFrom(DaysOf(fields));
-  if (!date.ok()) return SqlError("22008", fmt::format("date out of range: \"{}\"", text));
+  if (!date.ok()) return SqlError(sqlstate::kDatetimeFieldOverflow, fmt::format("date out of range: \"{}\"", text));
   return date;
 }
 

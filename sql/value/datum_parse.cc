@@ -88,8 +88,9 @@ absl::StatusOr<std::string> ParseText(std::string_view text) {
   for (std::string_view rest = text; !rest.empty();) {
     const size_t length = Utf8SequenceLength(rest);
     if (length == 0) {
-      return SqlError("22021", fmt::format("invalid byte sequence for encoding \"UTF8\": 0x{:02x}",
-                                           static_cast<uint8_t>(rest.front())));
+      return SqlError(
+          sqlstate::kCharacterNotInRepertoire,
+          fmt::format("invalid byte sequence for encoding \"UTF8\": 0x{:02x}", static_cast<uint8_t>(rest.front())));
     }
     rest.remove_prefix(length);
   }

@@ -305,7 +305,7 @@ absl::StatusOr<Interval> ParseInterval(std::string_view text) {
   }
   const std::optional<Interval> interval = parser.result();
   if (outcome == IntervalParser::Outcome::kRange || !interval) {
-    return SqlError("22015", fmt::format("interval field value out of range: \"{}\"", text));
+    return SqlError(sqlstate::kIntervalFieldOverflow, fmt::format("interval field value out of range: \"{}\"", text));
   }
   return *interval;
 }

@@ -53,7 +53,7 @@ class JsonParser {
   }
 
   absl::StatusOr<JsonValue> Value(int depth) {
-    if (depth > kJsonDepthMax) return SqlError("54001", "stack depth limit exceeded");
+    if (depth > kJsonDepthMax) return SqlError(sqlstate::kStatementTooComplex, "stack depth limit exceeded");
     SkipSpace();
     if (in_.empty()) return BadJson();
     const char* begin = in_.data();
@@ -149,7 +149,7 @@ class JsonParser {
   absl::Status Unicode(std::string* out) {
     ASSIGN_OR_RETURN(uint32_t code, Hex4());
     if (!decode_) return absl::OkStatus();
-    if (code == 0) return SqlError("22P05", "unsupported Unicode escape sequence");
+    if (code == 0) return SqlError(sqlstate::kUntranslatableCharacter, "unsupported Unicode escape sequence");
     if (code >= 0xDC00 && code < 0xE000) return BadJson();
     if (code >= 0xD800 && code < 0xDC00) {
       if (!in_.starts_with("\\u")) return BadJson();

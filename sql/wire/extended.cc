@@ -123,7 +123,7 @@ absl::Status ExtendedProtocol::Bind(BindMessage bind) {
   if (bind.portal.empty()) {
     portals_.erase("");
   } else if (portals_.contains(bind.portal)) {
-    return SqlError("42P03", Quoted(bind.portal) + " already exists");
+    return SqlError(sqlstate::kDuplicateCursor, Quoted(bind.portal) + " already exists");
   } else if (portals_.size() >= kPortalsMax) {
     return SqlError(sqlstate::kProgramLimitExceeded, fmt::format("more than {} portals in one session", kPortalsMax));
   }

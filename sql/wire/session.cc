@@ -1,7 +1,5 @@
 #include "sql/wire/session.h"
 
-#include <array>
-
 #include "base/log.h"
 #include "base/serving_thread.h"
 #include "base/status.h"
@@ -14,23 +12,6 @@
 
 namespace anabranch {
 namespace {
-
-// The settings that a client is told at the start; those that the session does not have are left out.
-constexpr std::array kReportedSettings = {
-    "server_version",
-    "server_encoding",
-    "client_encoding",
-    "application_name",
-    "DateStyle",
-    "IntervalStyle",
-    "TimeZone",
-    "integer_datetimes",
-    "is_superuser",
-    "in_hot_standby",
-    "session_authorization",
-    "default_transaction_read_only",
-    "standard_conforming_strings",
-};
 
 // Sends rows as they are made.
 class StreamingSink : public ResultSink {
@@ -135,11 +116,7 @@ class WireSession {
       AppendNegotiateProtocolVersion(out, startup.unknown_protocol_options);
     }
     AppendAuthenticationOk(out);
-    sql_->TakeReportedSettings();
-    for (const char* name : kReportedSettings) {
-      const absl::StatusOr<std::string> value = sql_->Setting(name);
-      if (value.ok()) AppendParameterStatus(out, name, *value);
-    }
+    for (const auto& [name, value] : sql_->TakeReportedSettings()) AppendParameterStatus(out, name, value);
     AppendBackendKeyData(out, control_.process_id(), control_.secret());
     AppendReadyForQuery(out, sql_->status());
     asked_ = true;
@@ -274,6 +251,7 @@ class WireSession {
     if (connection_.gone()) return status;
     RETURN_IF_ERROR(control_.end_reason());
     if (SqlStateOf(status) == sqlstate::kAdminShutdown) return status;
+    // What was stopped says only that; why is known where the stop was asked for.
     const absl::Status stopped = absl::IsCancelled(status) ? control_.stop_reason() : absl::OkStatus();
     AppendError(connection_.out(), Severity::kError, stopped.ok() ? status : stopped);
     return connection_.FlushIfFull();

@@ -137,7 +137,8 @@ struct BinaryWriter {
 };
 
 absl::Status BadBinary(SqlType type) {
-  return SqlError("22P03", fmt::format("incorrect binary data format for type {}", TypeName(type)));
+  return SqlError(sqlstate::kInvalidBinaryRepresentation,
+                  fmt::format("incorrect binary data format for type {}", TypeName(type)));
 }
 
 // Takes big-endian values off the front; fails once and for all when there is too little.

@@ -125,8 +125,9 @@ absl::Status UniqueViolation(const Table& table, const std::string& constraint, 
 }
 
 absl::Status CheckViolation(const Table& table, const std::string& constraint, const Row& row, const TimeZone& zone) {
-  absl::Status status = SqlError(
-      "23514", fmt::format("new row for relation \"{}\" violates check constraint \"{}\"", table.name, constraint));
+  absl::Status status =
+      SqlError(sqlstate::kCheckViolation,
+               fmt::format("new row for relation \"{}\" violates check constraint \"{}\"", table.name, constraint));
   status = WithField(InTable(std::move(status), table), ErrorField::kConstraint, constraint);
   return WithDetail(std::move(status), FailingRow(table, row, zone));
 }

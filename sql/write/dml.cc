@@ -89,7 +89,8 @@ absl::StatusOr<std::vector<std::pair<int, ExpressionRef>>> PlanAssignments(
     ExpressionRef value;
     if (!target.val().has_set_to_default()) {
       if (column.identity == 'a') {
-        return SqlError("428C9", fmt::format("column \"{}\" can only be updated to DEFAULT", column.name));
+        return SqlError(sqlstate::kGeneratedAlways,
+                        fmt::format("column \"{}\" can only be updated to DEFAULT", column.name));
       }
       ASSIGN_OR_RETURN(value, planning.binder->BindAssignment(target.val(), column, "UPDATE"));
     }

@@ -15,7 +15,8 @@ namespace {
 constexpr std::string_view kExcluded = "excluded";
 
 absl::Status NoArbiter() {
-  return SqlError("42P10", "there is no unique or exclusion constraint matching the ON CONFLICT specification");
+  return SqlError(sqlstate::kInvalidColumnReference,
+                  "there is no unique or exclusion constraint matching the ON CONFLICT specification");
 }
 
 absl::StatusOr<Arbiters> ArbitersNamed(const Table& table, const std::string& constraint) {
@@ -137,7 +138,7 @@ absl::Status ConflictResolver::Touch(std::string key) {
 absl::StatusOr<ConflictResolver::Outcome> ConflictResolver::Update(const std::string& key, Row* row) {
   if (touched_.contains(key)) {
     return SqlError(
-        "21000", "ON CONFLICT DO UPDATE command cannot affect row a second time",
+        sqlstate::kCardinalityViolation, "ON CONFLICT DO UPDATE command cannot affect row a second time",
         "Ensure that no rows proposed for insertion within the same command have duplicate constrained values.");
   }
   ASSIGN_OR_RETURN(const LockedRow locked, execution_.transaction->LockRow(key, execution_.stop));

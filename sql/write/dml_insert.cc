@@ -14,8 +14,9 @@ using Node = pg_query::Node;
 // What a column takes from an INSERT that gives it a value. 428C9 for one that is always generated.
 absl::Status CheckGiven(const pg_query::InsertStmt& insert, const Column& column) {
   if (column.identity != 'a' || insert.override() == pg_query::OVERRIDING_SYSTEM_VALUE) return absl::OkStatus();
-  absl::Status status = SqlError("428C9", fmt::format("cannot insert a non-DEFAULT value into column \"{}\"", column.name),
-                                 "Use OVERRIDING SYSTEM VALUE to override.");
+  absl::Status status =
+      SqlError(sqlstate::kGeneratedAlways, fmt::format("cannot insert a non-DEFAULT value into column \"{}\"", column.name),
+               "Use OVERRIDING SYSTEM VALUE to override.");
   return WithDetail(std::move(status),
                     fmt::format("Column \"{}\" is an identity column defined as GENERATED ALWAYS.", column.name));
 }
