@@ -37,7 +37,7 @@ using Epoch = NamedType<uint64_t, struct EpochTag>;
 using ClusterId = NamedType<std::string, struct ClusterIdTag>;
 // One keyspace on one node: 16 hex digits, random. Names its column families.
 using IncarnationId = NamedType<std::string, struct IncarnationIdTag>;
-// One line of history of a virtual cluster: 32 hex digits, random. See tenant/lineage.h.
+// One line of history of a virtual cluster: 32 hex digits, random. See stream/lineage.h.
 using BranchId = NamedType<std::string, struct BranchIdTag>;
 
 }  // namespace anabranch

@@ -7,8 +7,7 @@
 
 namespace anabranch {
 
-// Cancelled (57014) once `stop` is requested. Why it was is known to who requested it, and told to the client there
-// (sql/wire/session.cc).
+// Cancelled (57014) once `stop` is requested. Whoever requested it knows why, and tells the client (sql/wire/session.cc).
 inline absl::Status CheckStop(const std::stop_token& stop) {
   return stop.stop_requested() ? absl::CancelledError("stopped") : absl::OkStatus();
 }

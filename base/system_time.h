@@ -13,8 +13,8 @@ namespace anabranch {
 absl::StatusOr<int64_t> ParseIntervalNs(std::string_view text);
 
 // Nanoseconds since 1970, from PostgreSQL's and ISO 8601's forms of a timestamp with or without zone ("2026-11-23
-// 09:46:00.5+02", "2026-11-23T09:46:00Z", "2026-11-23"; no zone means UTC). 22007 if it is none, 22008-like range errors as
-// 22007.
+// 09:46:00.5+02", "2026-11-23T09:46:00Z", "2026-11-23"; no zone means UTC). 22007 if it is none, or out of
+// range (where PostgreSQL has 22008).
 absl::StatusOr<int64_t> ParseTimestampTzNs(std::string_view text);
 
 // What `text` (the contents of a string, or a number as written) names, relative to `now`: an interval (before or after

@@ -3,8 +3,8 @@
 //
 // Commit pipeline. Callers hand requests to the writer thread and block. It takes what is waiting as a group (bounded by
 // kGroupBytesMax), checks each request's epoch, assigns increasing timestamps, writes one batch (data, changes, meta),
-// syncs the write-ahead log once, then publishes: advances `visible`, updates keyspace states, wakes the callers, hands the
-// group to the observer. So a snapshot at `visible` is always complete and what was acknowledged can be read. A request
+// syncs the write-ahead log once, then publishes (storage/published_state.h has the order), gives the locks back, wakes the
+// callers and hands the group to the observer. So a snapshot at `visible` is always complete and what was acknowledged can be read. A request
 // that fails its own check fails alone; a failed write or sync fails the whole group, and the store refuses every later
 // write (58030). On a full disk (53100) nothing is left of the group, and the store takes writes again once there is room.
 //

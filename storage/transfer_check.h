@@ -1,4 +1,5 @@
-// Internal to storage/: what an adopted keyspace is checked for before anyone relies on it (R9).
+// Internal to storage/: what an adopted keyspace is checked for before anyone relies on it (R9): every version has its
+// entry in the change index. The files themselves are checked before that, in transfer.cc.
 #pragma once
 
 #include "absl/status/status.h"

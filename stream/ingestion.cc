@@ -14,7 +14,8 @@
 namespace anabranch {
 namespace {
 
-constexpr size_t kDrainBytesMax = 4 << 20;  // so much of what has arrived is taken in one go: saves syncs, bounds memory
+// So much of what has arrived, as it was sent, is taken in one go: saves syncs. Unpacked it is larger.
+constexpr size_t kDrainBytesMax = 4 << 20;
 
 std::vector<std::vector<Span>> SpansOf(const wire::OpenResponse& stream) {
   std::vector<std::vector<Span>> partitions;

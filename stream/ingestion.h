@@ -22,7 +22,8 @@ struct IngestionOptions {
   std::string uri;
   wire::OpenResponse stream;  // all of its partitions are subscribed to, from `after`
   Timestamp after;            // the keyspace's frontier, or start_at before the first checkpoint
-  Timestamp first_frontier;   // no frontier below this is made durable: E of the initial copy; zero otherwise
+  Timestamp
+      first_frontier;  // no frontier below this is made durable: E of the initial copy (tenant/failover.h); zero otherwise
   bool copy_finished = false;
   // The oldest failover target when the frontier is `frontier`; goes into acknowledgements.
   std::function<Timestamp(Timestamp frontier)> retained;

@@ -2,7 +2,8 @@
 //
 // The timestamps of a replication, all in the source's time (ARCHITECTURE.md has the picture). In catalog.Replication:
 //   start_at        S of the initial copy or P of a failback: nothing older can be failed over to. 0: not opened yet
-//   first_frontier  E of the initial copy: below it the files hold some versions and lack others. 0: not adopted yet, or a failback
+//   first_frontier  E of the initial copy: below it the files hold some versions and lack others. 0: not adopted yet, or
+// a failback
 //   diverged_at     P of a failback, where the histories parted. 0: not a failback
 //   cutover         the pending target. 0: none
 // In the keyspace: the frontier, up to which everything is there and durable. From these follow, and are kept nowhere:

@@ -3,7 +3,7 @@
 //
 //   CREATE                          -> ready
 //   CREATE FROM REPLICATION         -> initializing -> replicating <-> paused
-//   replicating, paused, error      -> pending failover -> failing over -> ready      (COMPLETE REPLICATION)
+//   replicating, paused, error      -> [pending failover ->] ready                      (COMPLETE REPLICATION)
 //   ready, service none             -> initializing (reverting) -> replicating          (START REPLICATION OF)
 //   the same, until it replicates   -> ready                                            (CANCEL REPLICATION)
 //   ready, promoted a moment ago    -> paused                                           (UNDO COMPLETE REPLICATION)

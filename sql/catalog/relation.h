@@ -4,7 +4,7 @@
 // The system catalogs: pg_catalog and information_schema as read-only relations, made when they are asked for from what the
 // transaction sees. They are not stored anywhere.
 //
-// Each family of relations has a file of its own (catalog_class.cc, catalog_type.cc ...) with a table of them: PostgreSQL's
+// Each family of relations has a file of its own (class.cc, type.cc ...) with a table of them: PostgreSQL's
 // columns, and the function that makes the rows. Rows are small and few: they are made whole, once per statement.
 #pragma once
 

@@ -1,4 +1,4 @@
-// Runs the statements of ours.
+// Hands each statement of ours to what runs it (run_*.cc).
 #pragma once
 
 #include <memory>

@@ -1,4 +1,5 @@
-// Internal to query/: plans one query of a statement. WITH, set operations and VALUES are in select_planner.cc, the clauses of a SELECT in
+// Internal to query/: plans one query of a statement. WITH, set operations and VALUES are in select_planner.cc, the
+// clauses of a SELECT in
 // select_list.cc, the nodes made of them in select_build.cc.
 #pragma once
 

@@ -1,7 +1,8 @@
 // The room schema/: what changes the schema: tables, indexes, sequences, users, grants. May use the rooms before it.
 //
 // Statements that change the schema: one entry for all of them, and the files they are in (ddl.cc, index.cc,
-// alter_table.cc, rename.cc, sequence_ddl.cc). How they lock is in sql/schema/schema_change.h.
+// alter_table.cc, rename.cc, sequence_ddl.cc); users and grants are in
+// user_statement.h. How they lock is in sql/schema/schema_change.h.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
-// What connection pools send to make a session as good as new: DISCARD, CLOSE ALL, UNLISTEN *. There are no cursors,
-// notifications, temporary tables or advisory locks, so that to get rid of all of them is to do nothing.
+// What connection pools send to make a session as good as new: DISCARD, CLOSE ALL, UNLISTEN *. No statement makes
+// cursors (DECLARE), notifications, temporary tables or advisory locks, so that to get rid of all of them is to do nothing.
 #pragma once
 
 #include <string>

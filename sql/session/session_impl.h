@@ -1,4 +1,5 @@
-// Internal to session/: the one implementation of SqlSession. What BEGIN to ROLLBACK do is in transaction_statement.cc, the way from a
+// Internal to session/: the one implementation of SqlSession. What BEGIN to ROLLBACK do is in transaction_statement.cc,
+// the way from a
 // statement to its plan in statement_plan.cc, everything else in session.cc.
 #pragma once
 

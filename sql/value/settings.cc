@@ -144,7 +144,7 @@ absl::StatusOr<std::string> Settings::Get(std::string_view name) const {
 absl::Status Settings::CheckFixed(std::string_view name, const std::string& value) const {
   ASSIGN_OR_RETURN(const std::string fixed, Get(name));
   if (Lower(value) == Lower(fixed)) return absl::OkStatus();
-  return SqlError("55P02", fmt::format("parameter \"{}\" cannot be changed", name));
+  return SqlError(sqlstate::kCantChangeRuntimeParameter, fmt::format("parameter \"{}\" cannot be changed", name));
 }
 
 // A session acts as the user that it logged in as, from its beginning to its end.
