@@ -25,7 +25,7 @@ absl::Status VirtualClustersImpl::DropExternalConnection(const std::string& name
       const bool used = IsReplicating(StateOf(record)) && record.replication().uri() == address;
       if (!used) continue;
       return SqlError(
-          "2BP01",
+          sqlstate::kDependentObjectsStillExist,
           fmt::format("cannot drop external connection \"{}\": tenant \"{}\" replicates through it", name, record.name()),
           fmt::format("Give that stream another one first: ALTER VIRTUAL CLUSTER {} SET REPLICATION SOURCE = "
                       "'...'.",
