@@ -62,7 +62,7 @@ absl::StatusOr<PublishedClone> PublishClone(Store* store, const catalog::TenantR
   const absl::Status status = store->UpdateMeta([&](MetaUpdate& update) -> absl::Status {
     ASSIGN_OR_RETURN(const catalog::TenantRecord now, LoadTenant(update, TenantId(original.id())));
     RETURN_IF_ERROR(CheckSame(original, now));
-    clone.record.set_gc_ttl_seconds(now.gc_ttl_seconds());
+    RETURN_IF_ERROR(CopyTraits(update, TenantId(now.id()), &clone.record));
     ToWire(Fork(FromWire(now.ancestry()), branch, at), clone.record.mutable_ancestry());  // R10
     RETURN_IF_ERROR(AddTenant(update, &clone.record));
     update.Stage(clone.keyspace).Publish();

@@ -179,7 +179,7 @@ TEST_F(JobsTest, AnOrphanIsSeenAndGivenUp) {
   request.set_source_tenant("main");
   request.set_destination_cluster_id("gone");
   request.set_destination_tenant("orphan");
-  const auto opened = a_->OpenStream(request, {});
+  const auto opened = a_->OpenStream(request, kRoot, {});
   ASSERT_TRUE(opened.ok()) << opened.status();
   EXPECT_EQ(Stream(a_).state, "copying");
   EXPECT_EQ(Stream(a_).standby_name, "orphan");

@@ -1,10 +1,9 @@
 // What the source tells of its streams, and how one that nobody will come back to is given up.
-#include <algorithm>
-
 #include "base/log.h"
 #include "base/status.h"
 #include "tenant/jobs.h"
 #include "tenant/stream_source.h"
+#include "tenant/stream_state.h"
 
 namespace anabranch {
 
@@ -32,14 +31,23 @@ ReplicationStreamInfo StreamSource::InfoOf(const catalog::StreamRecord& record, 
   info.expires_at_ns = record.expires_at_ns();
   const std::optional<StreamRegistry::Connection> connection = registry_.Find(stream);
   const bool subscribed = connection && connection->purpose == StreamRegistry::Purpose::kSubscription;
-  const auto& promised = tenant.promised_streams();
-  const bool is_promised = std::find(promised.begin(), promised.end(), record.stream_id()) != promised.end();
-  info.state = record.finished()       ? "finished"
-               : record.exporting()    ? "exporting"
-               : subscribed            ? "streaming"
-               : record.has_manifest() ? "copying"
-               : is_promised           ? "failback agreed"
-                                       : "disconnected";
+  switch (StateOf(record, tenant)) {
+    case StreamState::kExporting:
+      info.state = "exporting";
+      break;
+    case StreamState::kCopying:
+      info.state = subscribed ? "streaming" : "copying";
+      break;
+    case StreamState::kPromised:
+      info.state = subscribed ? "streaming" : "failback agreed";
+      break;
+    case StreamState::kStanding:
+      info.state = subscribed ? "streaming" : "disconnected";
+      break;
+    case StreamState::kFinished:
+      info.state = "finished";
+      break;
+  }
   if (!connection) return info;
   info.standby_address = connection->peer_address;
   info.connected_since_ns = connection->since_ns;
@@ -66,7 +74,7 @@ absl::StatusOr<std::vector<ReplicationStreamInfo>> StreamSource::Streams() {
 
 absl::Status StreamSource::Release(StreamId stream) {
   ASSIGN_OR_RETURN(const catalog::StreamRecord record, LoadStream(store_, stream));
-  if (const auto connection = registry_.Find(stream); connection || record.exporting()) {
+  if (const auto connection = registry_.Find(stream); connection || StateOf(record) == StreamState::kExporting) {
     return SqlError(sqlstate::kObjectInUse,
                     fmt::format("replication stream {} is in use by its standby, tenant \"{}\" of cluster {}{}",
                                 StreamText(stream), record.destination_tenant(), record.destination_cluster_id(),

@@ -15,6 +15,7 @@
 #include "tenant/limits.h"
 #include "tenant/paths.h"
 #include "tenant/reader.h"
+#include "tenant/stream_state.h"
 #include "tenant/undo_failover.h"
 
 namespace anabranch {
@@ -170,9 +171,10 @@ absl::Status StreamSource::Recover() {
   ASSIGN_OR_RETURN(const std::vector<catalog::StreamRecord> streams, LoadStreams(store_));
   std::set<std::string> exports;
   for (const catalog::StreamRecord& record : streams) {
-    if (record.exporting()) {
+    const StreamState state = StateOf(record);
+    if (state == StreamState::kExporting) {
       RETURN_IF_ERROR(Forget(StreamId(record.stream_id())));
-    } else if (record.has_manifest()) {
+    } else if (state == StreamState::kCopying) {
       exports.insert(StreamText(StreamId(record.stream_id())));
     }
   }
@@ -187,7 +189,7 @@ absl::Status StreamSource::ExpireSilent() {
   ASSIGN_OR_RETURN(const std::vector<catalog::StreamRecord> streams, LoadStreams(store_));
   const uint64_t now_ns = store_->clock()->WallNs();
   for (const catalog::StreamRecord& record : streams) {
-    if (record.exporting() || record.expires_at_ns() > now_ns) continue;
+    if (!CanExpire(StateOf(record)) || record.expires_at_ns() > now_ns) continue;
     Log(LogLevel::kWarning, "stream.expired", "stream={} destination={}", StreamText(StreamId(record.stream_id())),
         record.destination_tenant());
     RETURN_IF_ERROR(Forget(StreamId(record.stream_id())));
@@ -409,7 +411,7 @@ absl::StatusOr<wire::OpenResponse> StreamSource::OpenAgain(const Source& source,
   const StreamId stream(request.stream_id());
   ASSIGN_OR_RETURN(const catalog::StreamRecord record, LoadStream(store_, stream));
   const bool same_destination = record.destination_cluster_id() == request.destination_cluster_id();
-  if (!same_destination || record.exporting() || record.finished()) {
+  if (!same_destination || !IsOpen(StateOf(record))) {
     return SqlError(sqlstate::kObjectNotInPrerequisiteState,
                     fmt::format("replication stream {} is not a running stream of tenant \"{}\" to this standby",
                                 StreamText(stream), source.tenant.name()));
@@ -423,7 +425,7 @@ absl::StatusOr<wire::OpenResponse> StreamSource::OpenAgain(const Source& source,
   RETURN_IF_ERROR(CheckSettled(source.tenant));
   const Ancestry ancestry = FromWire(source.tenant.ancestry());
   if (request.ancestry().empty()) {
-    if (!record.has_manifest()) {
+    if (StateOf(record) != StreamState::kCopying) {
       return SqlError(sqlstate::kObjectNotInPrerequisiteState,
                       fmt::format("stream {} has ended its initial copy", StreamText(stream)),
                       "Drop the standby and create it again.");
@@ -510,7 +512,7 @@ absl::Status StreamSource::CheckCurrent(const catalog::StreamRecord& record) {
   const auto live = live_.find(StreamId(record.stream_id()));
   const bool opened = live != live_.end() && live->second.branch == tenant.ancestry().rbegin()->branch_id();
   const bool closed = closed_.contains(TenantId(record.tenant_id()));
-  if (opened && !closed && !record.finished() && !record.exporting()) return absl::OkStatus();
+  if (opened && !closed && IsOpen(StateOf(record))) return absl::OkStatus();
   return SqlError(sqlstate::kObjectInUse,
                   fmt::format("stream {} must be opened again", StreamText(StreamId(record.stream_id()))));
 }
@@ -535,7 +537,7 @@ absl::Status StreamSource::ServeSubscription(const wire::SubscribeRequest& reque
   ASSIGN_OR_RETURN(const catalog::StreamRecord record, LoadStream(store_, stream));
   RETURN_IF_ERROR(CheckOwner(record, user, request.destination_cluster_id()));
   RETURN_IF_ERROR(CheckCurrent(record));
-  if (request.copy_finished() && record.has_manifest()) RETURN_IF_ERROR(FinishExport(stream));
+  if (request.copy_finished() && StateOf(record) == StreamState::kCopying) RETURN_IF_ERROR(FinishExport(stream));
   SubscriptionOptions options;
   options.store = store_;
   options.feed = options_.feed;
