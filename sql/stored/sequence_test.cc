@@ -130,7 +130,7 @@ TEST_F(SequenceTest, AWaitForAnotherSessionsBlockCanBeCancelled) {
   cancel_second.request_stop();
   EXPECT_EQ(second.get(), "57014: stopped");
   cancel_first.request_stop();
-  EXPECT_EQ(first.get(), "57014: stopped");
+  EXPECT_EQ(first.get(), "57014: stopped while waiting for a lock");
   session_->Run("ROLLBACK");
   EXPECT_EQ(session_->Run("SELECT nextval('s')"), "1");
 }
