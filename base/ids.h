@@ -31,7 +31,7 @@ class NamedType {
 using TenantId = NamedType<uint64_t, struct TenantIdTag>;
 // A replication stream, minted by the source. Random and non-zero.
 using StreamId = NamedType<uint64_t, struct StreamIdTag>;
-// Ownership of a keyspace. Grows by one with each change of owner; see storage/keyspace.h.
+// Ownership of a keyspace. Grows by one with each change of owner; see storage/api/keyspace.h.
 using Epoch = NamedType<uint64_t, struct EpochTag>;
 // A physical cluster: 32 hex digits, minted when its store is created.
 using ClusterId = NamedType<std::string, struct ClusterIdTag>;

@@ -3,11 +3,11 @@
 
 #include "bench/paired.h"
 #include "bench/storage_world.h"
-#include "storage/change_index.h"
 #include "storage/gc.h"
-#include "storage/mvcc_reader.h"
+#include "storage/mvcc/change_index.h"
+#include "storage/mvcc/reader.h"
 #include "storage/revert.h"
-#include "storage/rocks_keyspace.h"
+#include "storage/rocks/keyspace.h"
 
 namespace anabranch {
 namespace {

@@ -9,8 +9,8 @@
 #include "bench/paired.h"
 #include "bench/storage_world.h"
 #include "fmt/format.h"
-#include "storage/change_index.h"
-#include "storage/mvcc_reader.h"
+#include "storage/mvcc/change_index.h"
+#include "storage/mvcc/reader.h"
 
 namespace anabranch {
 namespace {

@@ -1,9 +1,9 @@
 // Reads at a timestamp of a keyspace with one version per key.
 #include "bench/paired.h"
 #include "bench/storage_world.h"
-#include "storage/fingerprint.h"
-#include "storage/mvcc_reader.h"
-#include "storage/rocks_keyspace.h"
+#include "storage/mvcc/fingerprint.h"
+#include "storage/mvcc/reader.h"
+#include "storage/rocks/keyspace.h"
 
 namespace anabranch {
 namespace {

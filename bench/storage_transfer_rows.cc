@@ -9,7 +9,7 @@
 #include "fmt/format.h"
 #include "rocksdb/metadata.h"
 #include "rocksdb/utilities/checkpoint.h"
-#include "storage/rocks_keyspace.h"
+#include "storage/rocks/keyspace.h"
 #include "storage/transfer.h"
 
 namespace anabranch {

@@ -6,8 +6,8 @@
 #include <filesystem>
 
 #include "fmt/format.h"
-#include "storage/mvcc_reader.h"
-#include "storage/rocks_keyspace.h"
+#include "storage/mvcc/reader.h"
+#include "storage/rocks/keyspace.h"
 
 namespace anabranch {
 namespace {

@@ -11,8 +11,8 @@
 #include "base/check.h"
 #include "base/random.h"
 #include "rocksdb/db.h"
-#include "storage/rocks_options.h"
-#include "storage/store.h"
+#include "storage/api/store.h"
+#include "storage/rocks/options.h"
 
 namespace anabranch {
 

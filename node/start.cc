@@ -17,7 +17,7 @@
 #include "node/sql_url_file.h"
 #include "sql/control/executor.h"
 #include "sql/wire/server.h"
-#include "storage/store.h"
+#include "storage/api/store.h"
 #include "stream/live_feed.h"
 #include "tenant/virtual_clusters.h"
 

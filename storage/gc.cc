@@ -10,10 +10,10 @@
 #include "base/failpoint.h"
 #include "base/status.h"
 #include "rocksdb/convenience.h"
-#include "storage/change_index.h"
-#include "storage/keyspace_iterator.h"
-#include "storage/meta_format.h"
-#include "storage/mvcc_reader.h"
+#include "storage/mvcc/change_index.h"
+#include "storage/mvcc/keyspace_iterator.h"
+#include "storage/mvcc/reader.h"
+#include "storage/rocks/meta_format.h"
 
 namespace anabranch {
 namespace {

@@ -5,8 +5,8 @@
 #include <set>
 
 #include "storage/gc.h"
-#include "storage/rocks_keyspace.h"
-#include "storage/test_store.h"
+#include "storage/rocks/keyspace.h"
+#include "storage/testing/test_store.h"
 
 namespace anabranch {
 namespace {

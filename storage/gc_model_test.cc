@@ -4,9 +4,9 @@
 #include <set>
 #include <vector>
 
-#include "storage/gc_fixture.h"
 #include "storage/protection.h"
 #include "storage/revert.h"
+#include "storage/testing/gc_fixture.h"
 
 namespace anabranch {
 namespace {

@@ -2,12 +2,12 @@
 
 #include <set>
 
-#include "storage/fingerprint.h"
-#include "storage/gc_fixture.h"
-#include "storage/lock_table.h"
+#include "storage/mvcc/fingerprint.h"
+#include "storage/mvcc/lock_table.h"
+#include "storage/mvcc/transaction.h"
 #include "storage/protection.h"
 #include "storage/revert.h"
-#include "storage/transaction.h"
+#include "storage/testing/gc_fixture.h"
 #include "storage/transfer.h"
 
 namespace anabranch {

@@ -6,9 +6,9 @@
 #include "base/coding.h"
 #include "base/crc32c.h"
 #include "base/status.h"
-#include "storage/change_index.h"
-#include "storage/rocks_files.h"
-#include "storage/rocks_store.h"
+#include "storage/mvcc/change_index.h"
+#include "storage/rocks/files.h"
+#include "storage/store_impl.h"
 
 namespace anabranch {
 namespace {

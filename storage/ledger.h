@@ -9,8 +9,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "storage/keyspace.h"
-#include "storage/store.h"
+#include "storage/api/keyspace.h"
+#include "storage/api/store.h"
 
 namespace anabranch {
 

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "base/status.h"
-#include "storage/meta_format.h"
+#include "storage/rocks/meta_format.h"
 
 namespace anabranch {
 namespace {

@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
-#include "storage/keyspace.h"
-#include "storage/store.h"
+#include "storage/api/keyspace.h"
+#include "storage/api/store.h"
 
 namespace anabranch {
 

@@ -5,8 +5,8 @@
 
 #include "base/failpoint.h"
 #include "base/status.h"
-#include "storage/change_index.h"
-#include "storage/mvcc_reader.h"
+#include "storage/mvcc/change_index.h"
+#include "storage/mvcc/reader.h"
 
 namespace anabranch {
 namespace {

@@ -11,9 +11,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "storage/keyspace.h"
-#include "storage/pacer.h"
-#include "storage/store.h"
+#include "storage/api/keyspace.h"
+#include "storage/api/pacer.h"
+#include "storage/api/store.h"
 
 namespace anabranch {
 

@@ -3,9 +3,9 @@
 #include <filesystem>
 
 #include "base/coding.h"
-#include "storage/change_index.h"
 #include "storage/ledger.h"
-#include "storage/test_store.h"
+#include "storage/mvcc/change_index.h"
+#include "storage/testing/test_store.h"
 
 namespace anabranch {
 namespace {

@@ -1,11 +1,11 @@
-#include "storage/store.h"
+#include "storage/api/store.h"
 
 #include <algorithm>
 #include "base/check.h"
 #include "base/log.h"
 #include "base/status.h"
-#include "storage/rocks_files.h"
-#include "storage/rocks_store.h"
+#include "storage/rocks/files.h"
+#include "storage/store_impl.h"
 
 namespace anabranch {
 namespace {
@@ -176,7 +176,7 @@ absl::Status RocksStore::Erase(EraseRequest request) {
 }
 
 Timestamp RocksStore::Resolved(const Keyspace& keyspace) const {
-  // In this order, as storage/published_state.h says.
+  // In this order, as storage/rocks/published_state.h says.
   const Timestamp visible = writer_->visible();
   return AsRocks(keyspace).published().resolves_at().value_or(visible);
 }

@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "rocksdb/metadata.h"
-#include "storage/hybrid_clock.h"
-#include "storage/rocks_keyspace.h"
-#include "storage/rocks_options.h"
-#include "storage/store.h"
-#include "storage/writer.h"
+#include "storage/api/store.h"
+#include "storage/commit/hybrid_clock.h"
+#include "storage/commit/writer.h"
+#include "storage/rocks/keyspace.h"
+#include "storage/rocks/options.h"
 
 namespace anabranch {
 

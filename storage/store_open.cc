@@ -13,10 +13,10 @@
 #include "base/status.h"
 #include "rocksdb/env.h"
 #include "rocksdb/listener.h"
-#include "storage/log_check.h"
-#include "storage/meta_format.h"
-#include "storage/rocks_files.h"
-#include "storage/rocks_store.h"
+#include "storage/rocks/files.h"
+#include "storage/rocks/log_check.h"
+#include "storage/rocks/meta_format.h"
+#include "storage/store_impl.h"
 
 namespace anabranch {
 namespace {
@@ -27,7 +27,7 @@ constexpr char kMetaFamily[] = "meta";
 constexpr int kFileOpeningThreads = 1;
 
 // After an error that stops all writing, RocksDB would look every five seconds whether a full disk has room again, and not
-// let itself be resumed meanwhile. The writer does that (storage/writer.h), when it gives up the reserve, for one.
+// let itself be resumed meanwhile. The writer does that (storage/commit/writer.h), when it gives up the reserve, for one.
 class ResumeByHand final : public rocksdb::EventListener {
  public:
   void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status error, bool* by_itself) override {

@@ -1,4 +1,4 @@
-#include "storage/store.h"
+#include "storage/api/store.h"
 
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -11,9 +11,9 @@
 #include <fstream>
 #include <thread>
 
-#include "storage/change_index.h"
+#include "storage/mvcc/change_index.h"
 #include "storage/protection.h"
-#include "storage/test_store.h"
+#include "storage/testing/test_store.h"
 
 namespace anabranch {
 namespace {

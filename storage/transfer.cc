@@ -11,8 +11,8 @@
 #include "rocksdb/comparator.h"
 #include "rocksdb/sst_file_reader.h"
 #include "rocksdb/utilities/checkpoint.h"
-#include "storage/rocks_files.h"
-#include "storage/rocks_store.h"
+#include "storage/rocks/files.h"
+#include "storage/store_impl.h"
 #include "storage/transfer_check.h"
 
 namespace anabranch {

@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "base/status.h"
-#include "storage/change_index.h"
-#include "storage/meta_format.h"
-#include "storage/mvcc_reader.h"
-#include "storage/rocks_keyspace.h"
+#include "storage/mvcc/change_index.h"
+#include "storage/mvcc/reader.h"
+#include "storage/rocks/keyspace.h"
+#include "storage/rocks/meta_format.h"
 
 #define XXH_INLINE_ALL
 #include "xxhash.h"

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "absl/status/status.h"
-#include "storage/keyspace.h"
+#include "storage/api/keyspace.h"
 
 namespace anabranch {
 

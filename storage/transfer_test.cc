@@ -4,10 +4,10 @@
 #include <fstream>
 #include <thread>
 
-#include "storage/change_index.h"
-#include "storage/fingerprint.h"
+#include "storage/mvcc/change_index.h"
+#include "storage/mvcc/fingerprint.h"
 #include "storage/revert.h"
-#include "storage/test_store.h"
+#include "storage/testing/test_store.h"
 
 namespace anabranch {
 namespace {

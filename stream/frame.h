@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "storage/types.h"
+#include "storage/api/types.h"
 #include "stream/wire.pb.h"
 
 namespace anabranch {

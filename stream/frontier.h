@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "storage/types.h"
+#include "storage/api/types.h"
 
 namespace anabranch {
 

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "storage/store.h"
+#include "storage/api/store.h"
 #include "storage/transfer.h"
 #include "stream/wire.pb.h"
 
@@ -23,7 +23,7 @@ struct IngestionOptions {
   wire::OpenResponse stream;  // all of its partitions are subscribed to, from `after`
   Timestamp after;            // the keyspace's frontier, or start_at before the first checkpoint
   Timestamp
-      first_frontier;  // no frontier below this is made durable: E of the initial copy (tenant/failover.h); zero otherwise
+      first_frontier;  // no frontier below this is made durable: E of the initial copy (tenant/replication/failover.h); zero otherwise
   bool copy_finished = false;
   // The oldest failover target when the frontier is `frontier`; goes into acknowledgements.
   std::function<Timestamp(Timestamp frontier)> retained;

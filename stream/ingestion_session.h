@@ -24,7 +24,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "storage/store.h"
+#include "storage/api/store.h"
 #include "stream/frame.h"
 #include "stream/session_time.h"
 

@@ -8,7 +8,7 @@
 
 #include "base/ids.h"
 #include "base/wake_event.h"
-#include "storage/store.h"
+#include "storage/api/store.h"
 
 namespace anabranch {
 

@@ -4,7 +4,7 @@
 
 #include <thread>
 
-#include "storage/test_store.h"
+#include "storage/testing/test_store.h"
 
 namespace anabranch {
 namespace {

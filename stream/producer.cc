@@ -8,7 +8,7 @@
 
 #include "base/failpoint.h"
 #include "base/status.h"
-#include "storage/change_index.h"
+#include "storage/mvcc/change_index.h"
 #include "stream/frame.h"
 #include "stream/producer_session.h"
 

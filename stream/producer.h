@@ -8,7 +8,7 @@
 #include <stop_token>
 
 #include "absl/status/status.h"
-#include "storage/store.h"
+#include "storage/api/store.h"
 #include "storage/transfer.h"
 #include "stream/frame.h"
 #include "stream/live_feed.h"

@@ -23,8 +23,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "storage/span_set.h"
-#include "storage/types.h"
+#include "storage/api/types.h"
+#include "storage/commit/span_set.h"
 #include "stream/frame.h"
 #include "stream/live_feed.h"
 #include "stream/session_time.h"

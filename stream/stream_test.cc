@@ -4,8 +4,8 @@
 
 #include "base/coding.h"
 #include "base/crc32c.h"
-#include "storage/fingerprint.h"
-#include "storage/test_store.h"
+#include "storage/mvcc/fingerprint.h"
+#include "storage/testing/test_store.h"
 #include "storage/transfer.h"
 #include "stream/file_name.h"
 #include "stream/frame.h"

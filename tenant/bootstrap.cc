@@ -2,9 +2,9 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "storage/protection.h"
-#include "tenant/limits.h"
-#include "tenant/lost_writes.h"
-#include "tenant/reader.h"
+#include "tenant/catalog/limits.h"
+#include "tenant/replication/lost_writes.h"
+#include "tenant/replication/reader.h"
 #include "tenant/virtual_clusters_impl.h"
 
 namespace anabranch {

@@ -1,7 +1,8 @@
 // GRANT and REVOKE of capabilities, and who has one.
 #include "base/log.h"
+#include "base/quote.h"
 #include "base/status.h"
-#include "tenant/capability.h"
+#include "tenant/catalog/capability.h"
 #include "tenant/virtual_clusters_impl.h"
 
 namespace anabranch {
@@ -71,7 +72,7 @@ absl::Status VirtualClustersImpl::CheckCapability(TenantId id, Capability capabi
   if (TextOf(record, info) == kTrue) return absl::OkStatus();
   return SqlError(sqlstate::kInsufficientPrivilege, fmt::format("client tenant does not have capability \"{}\"", info.name),
                   fmt::format("In the system virtual cluster: ALTER VIRTUAL CLUSTER {} GRANT CAPABILITY {}.",
-                              QuoteName(record.name()), info.name));
+                              QuotedIdentifier(record.name()), info.name));
 }
 
 }  // namespace anabranch

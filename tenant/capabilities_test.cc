@@ -1,11 +1,11 @@
 // Capabilities: what is kept of them, and for how long.
-#include "tenant/capability.h"
+#include "tenant/catalog/capability.h"
 
 #include <algorithm>
 
 #include "base/status.h"
 #include "gtest/gtest.h"
-#include "tenant/replication_fixture.h"
+#include "tenant/testing/replication_fixture.h"
 
 namespace anabranch {
 namespace {

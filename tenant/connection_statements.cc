@@ -1,5 +1,6 @@
 // CREATE, ALTER, DROP and SHOW EXTERNAL CONNECTION.
 #include "base/log.h"
+#include "base/quote.h"
 #include "base/status.h"
 #include "tenant/virtual_clusters_impl.h"
 
@@ -24,12 +25,12 @@ absl::Status VirtualClustersImpl::DropExternalConnection(const std::string& name
     for (const catalog::TenantRecord& record : records) {
       const bool used = IsReplicating(StateOf(record)) && record.replication().uri() == address;
       if (!used) continue;
-      return SqlError(
-          sqlstate::kDependentObjectsStillExist,
-          fmt::format("cannot drop external connection \"{}\": tenant \"{}\" replicates through it", name, record.name()),
-          fmt::format("Give that stream another one first: ALTER VIRTUAL CLUSTER {} SET REPLICATION SOURCE = "
-                      "'...'.",
-                      QuoteName(record.name())));
+      return SqlError(sqlstate::kDependentObjectsStillExist,
+                      fmt::format("cannot drop external connection \"{}\": virtual cluster \"{}\" replicates through it",
+                                  name, record.name()),
+                      fmt::format("Give that stream another one first: ALTER VIRTUAL CLUSTER {} SET REPLICATION SOURCE = "
+                                  "'...'.",
+                                  QuotedIdentifier(record.name())));
     }
     return absl::OkStatus();
   };

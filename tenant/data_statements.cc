@@ -1,9 +1,9 @@
 // The statements that make or change whole histories in this store: FROM CLONE OF, RESET DATA.
 #include "base/status.h"
 #include "base/system_time.h"
-#include "tenant/clone.h"
-#include "tenant/reader.h"
-#include "tenant/reset.h"
+#include "tenant/replication/clone.h"
+#include "tenant/replication/reader.h"
+#include "tenant/replication/reset.h"
 #include "tenant/virtual_clusters_impl.h"
 
 namespace anabranch {

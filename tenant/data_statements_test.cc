@@ -5,10 +5,10 @@
 #include "gtest/gtest.h"
 #include "storage/protection.h"
 #include "storage/transfer.h"
-#include "tenant/clone.h"
-#include "tenant/failover.h"
-#include "tenant/replication_fixture.h"
-#include "tenant/reset.h"
+#include "tenant/replication/clone.h"
+#include "tenant/replication/failover.h"
+#include "tenant/replication/reset.h"
+#include "tenant/testing/replication_fixture.h"
 
 namespace anabranch {
 namespace {
@@ -105,7 +105,7 @@ TEST_F(ResetDataTest, RefusalsNameTheWindowAndChangeNothing) {
   ExpectRefused(reset(FormatHlc(at)), RecordOf(a_, "main"), "55000", "ALTER VIRTUAL CLUSTER main STOP SERVICE");
   ASSERT_TRUE(a_->StopService("main").ok());
   const catalog::TenantRecord before = RecordOf(a_, "main");
-  ExpectRefused(reset("+1h"), before, "22023", "tenant \"main\"");
+  ExpectRefused(reset("+1h"), before, "22023", "virtual cluster \"main\"");
   EXPECT_EQ(a_->ExplainReset("main", "+1h", {})->front().second.find("refused: cannot reset data"), 0u);
   ExpectRefused(reset("soon"), before, "22023", "neither timestamp");
   RaiseFloor(a_, KeyspaceOf(a_, "main"), at);
@@ -116,7 +116,7 @@ TEST_F(ResetDataTest, RefusalsNameTheWindowAndChangeNothing) {
   ASSERT_TRUE(Replicate(a_, b_).ok());
   const absl::Status standby = b_->ResetData("main", FormatHlc(at), "root", {}).status();
   EXPECT_EQ(SqlStateOf(standby), "55000");
-  EXPECT_NE(MessageOf(standby).find("tenant \"main\" in state "), std::string::npos) << standby;
+  EXPECT_NE(MessageOf(standby).find("virtual cluster \"main\" in state "), std::string::npos) << standby;
 }
 
 TEST_F(ResetDataTest, AStandbyBehindFollowsAndOneAheadIsRefusedAndFailsBack) {
@@ -179,7 +179,7 @@ TEST_F(ResetDataTest, EndsTheReaderThatAFailoverLeft) {
   ASSERT_TRUE(CaughtUp(a_, b_));
   const absl::Status cloned = b_->CreateFromClone("copy", {}, "main-readonly", std::nullopt, {});
   EXPECT_EQ(SqlStateOf(cloned), "55000");
-  EXPECT_NE(MessageOf(cloned).find("it only reads tenant \"main\""), std::string::npos) << cloned;
+  EXPECT_NE(MessageOf(cloned).find("it only reads virtual cluster \"main\""), std::string::npos) << cloned;
   EXPECT_EQ(SqlStateOf(b_->ResetData("main-readonly", FormatHlc(at), "anna", {}).status()), "55000");
   ASSERT_TRUE(b_->CompleteReplication("main", ToLatest{}, "anna", {}).ok());
   EXPECT_EQ(b_.StateOf("main-readonly"), "ready");

@@ -4,12 +4,12 @@
 
 #include "base/status.h"
 #include "base/system_time.h"
-#include "tenant/estimate.h"
-#include "tenant/failback.h"
-#include "tenant/limits.h"
-#include "tenant/lost_writes.h"
-#include "tenant/reader.h"
-#include "tenant/reset.h"
+#include "tenant/catalog/limits.h"
+#include "tenant/replication/estimate.h"
+#include "tenant/replication/failback.h"
+#include "tenant/replication/lost_writes.h"
+#include "tenant/replication/reader.h"
+#include "tenant/replication/reset.h"
 #include "tenant/virtual_clusters_impl.h"
 
 namespace anabranch {

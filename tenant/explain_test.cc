@@ -2,9 +2,9 @@
 #include "base/status.h"
 #include "gtest/gtest.h"
 #include "storage/revert.h"
-#include "tenant/catalog.h"
-#include "tenant/estimate.h"
-#include "tenant/replication_fixture.h"
+#include "tenant/catalog/catalog.h"
+#include "tenant/replication/estimate.h"
+#include "tenant/testing/replication_fixture.h"
 
 namespace anabranch {
 namespace {

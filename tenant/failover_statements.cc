@@ -6,9 +6,9 @@
 #include "base/status.h"
 #include "base/system_time.h"
 #include "fmt/ranges.h"
-#include "tenant/limits.h"
-#include "tenant/lost_writes.h"
-#include "tenant/undo_failover.h"
+#include "tenant/catalog/limits.h"
+#include "tenant/replication/lost_writes.h"
+#include "tenant/replication/undo_failover.h"
 #include "tenant/virtual_clusters_impl.h"
 
 namespace anabranch {
@@ -108,12 +108,12 @@ absl::Status VirtualClustersImpl::WaitFailedOver(TenantRuntime& runtime, Timesta
     const std::string error = runtime.progress->last_error();
     if (StateOf(now) != DataState::kPendingFailover) {
       return SqlError(sqlstate::kObjectNotInPrerequisiteState,
-                      fmt::format("failover of tenant \"{}\" to {} did not take place: its state is {}{}{}", now.name(),
-                                  FormatHlc(target), ToString(StateOf(now)), error.empty() ? "" : ": ", error));
+                      fmt::format("failover of virtual cluster \"{}\" to {} did not take place: its state is {}{}{}",
+                                  now.name(), FormatHlc(target), ToString(StateOf(now)), error.empty() ? "" : ": ", error));
     }
     if (now.replication().cutover() != target.ns) {
       return SqlError(sqlstate::kObjectNotInPrerequisiteState,
-                      fmt::format("failover of tenant \"{}\" to {} was replaced by one to {}", now.name(),
+                      fmt::format("failover of virtual cluster \"{}\" to {} was replaced by one to {}", now.name(),
                                   FormatHlc(target), FormatHlc({now.replication().cutover()})));
     }
     runtime.failed_over.wait_for(lock, stop, std::chrono::milliseconds(kReachCheckMs), [] { return false; });

@@ -3,8 +3,8 @@
 
 #include "base/status.h"
 #include "fmt/format.h"
-#include "tenant/jobs.h"
-#include "tenant/limits.h"
+#include "tenant/catalog/jobs.h"
+#include "tenant/catalog/limits.h"
 #include "tenant/virtual_clusters_impl.h"
 
 namespace anabranch {

@@ -2,9 +2,9 @@
 #include "base/status.h"
 #include "gtest/gtest.h"
 #include "storage/protection.h"
-#include "tenant/failover.h"
-#include "tenant/replication_fixture.h"
-#include "tenant/reset.h"
+#include "tenant/replication/failover.h"
+#include "tenant/replication/reset.h"
+#include "tenant/testing/replication_fixture.h"
 
 namespace anabranch {
 namespace {

@@ -2,7 +2,7 @@
 // lineage and history follow its id, so all of them go on.
 #include "base/log.h"
 #include "base/status.h"
-#include "tenant/cluster_settings.h"
+#include "tenant/catalog/cluster_settings.h"
 #include "tenant/virtual_clusters_impl.h"
 
 namespace anabranch {
@@ -25,8 +25,7 @@ absl::Status VirtualClustersImpl::Rename(const VirtualClusterSpec& spec, const s
         record.set_name(name);
         return absl::OkStatus();
       }));
-  Log(LogLevel::kInfo, "catalog.tenant_renamed", "id={} from={} to={}", statement.record.id(), statement.record.name(),
-      name);
+  Log(LogLevel::kInfo, "catalog.renamed", "id={} from={} to={}", statement.record.id(), statement.record.name(), name);
   std::lock_guard lock(statement.runtime->mutex);
   if (statement.runtime->service) statement.runtime->service->name = name;  // for the sessions that are to come
   return absl::OkStatus();

@@ -1,6 +1,6 @@
 // Renaming at either side, while data flows.
-#include "tenant/catalog.h"
-#include "tenant/replication_fixture.h"
+#include "tenant/catalog/catalog.h"
+#include "tenant/testing/replication_fixture.h"
 
 namespace anabranch {
 namespace {

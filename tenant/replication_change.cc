@@ -3,8 +3,8 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "stream/source_client.h"
-#include "tenant/failover.h"
-#include "tenant/limits.h"
+#include "tenant/catalog/limits.h"
+#include "tenant/replication/failover.h"
 #include "tenant/virtual_clusters_impl.h"
 
 namespace anabranch {
@@ -16,11 +16,12 @@ absl::Status CheckSameSource(const catalog::TenantRecord& record, const wire::Op
   const bool same_tenant =
       replication.source_tenant_id() == 0 || replication.source_tenant_id() == response.source_tenant_id();
   if (same_tenant && replication.source_cluster_id() == response.source_cluster_id()) return absl::OkStatus();
-  return SqlError(sqlstate::kInvalidParameterValue,
-                  fmt::format("the connection string leads to virtual cluster {} of cluster {}; tenant \"{}\" replicates "
-                              "from virtual cluster {} of cluster {}",
-                              response.source_tenant_id(), response.source_cluster_id(), record.name(),
-                              replication.source_tenant_id(), replication.source_cluster_id()));
+  return SqlError(
+      sqlstate::kInvalidParameterValue,
+      fmt::format("the connection string leads to virtual cluster {} of cluster {}; virtual cluster \"{}\" replicates "
+                  "from virtual cluster {} of cluster {}",
+                  response.source_tenant_id(), response.source_cluster_id(), record.name(), replication.source_tenant_id(),
+                  replication.source_cluster_id()));
 }
 
 }  // namespace
@@ -37,19 +38,20 @@ absl::Status VirtualClustersImpl::CheckSource(const catalog::TenantRecord& recor
   const absl::StatusOr<wire::OpenResponse> response = Handshake(address, request, std::move(stop));
   const absl::Status status = response.ok() ? CheckSameSource(record, *response) : response.status();
   if (status.ok() || absl::IsCancelled(status)) return status;
-  return SqlError(SqlStateOf(status),
-                  fmt::format("cannot change the replication of tenant \"{}\": {}", record.name(), MessageOf(status)),
-                  "Nothing was changed: the stream is as it was.");
+  return SqlError(
+      SqlStateOf(status),
+      fmt::format("cannot change the replication of virtual cluster \"{}\": {}", record.name(), MessageOf(status)),
+      "Nothing was changed: the stream is as it was.");
 }
 
 // At the source: of all streams that it feeds.
 absl::Status VirtualClustersImpl::SetExpirationWindow(const catalog::TenantRecord& record, uint64_t window_ns) {
   ASSIGN_OR_RETURN(const size_t streams, source_.SetExpirationWindow(TenantId(record.id()), window_ns));
   if (streams == 0) {
-    return SqlError(
-        sqlstate::kObjectNotInPrerequisiteState,
-        fmt::format("tenant \"{}\" has no replication stream, neither to a standby nor from a source", record.name()),
-        "SET CLUSTER SETTING physical_replication.expiration_window counts for streams to come.");
+    return SqlError(sqlstate::kObjectNotInPrerequisiteState,
+                    fmt::format("virtual cluster \"{}\" has no replication stream, neither to a standby nor from a source",
+                                record.name()),
+                    "SET CLUSTER SETTING physical_replication.expiration_window counts for streams to come.");
   }
   Log(LogLevel::kInfo, "stream.expiration_window_changed", "vc={} streams={} seconds={}", record.name(), streams,
       window_ns / 1'000'000'000);

@@ -6,11 +6,11 @@
 #include "base/system_time.h"
 #include "stream/frame.h"
 #include "stream/source_client.h"
-#include "tenant/cluster_settings.h"
-#include "tenant/failback.h"
-#include "tenant/limits.h"
-#include "tenant/lost_writes.h"
-#include "tenant/reader.h"
+#include "tenant/catalog/cluster_settings.h"
+#include "tenant/catalog/limits.h"
+#include "tenant/replication/failback.h"
+#include "tenant/replication/lost_writes.h"
+#include "tenant/replication/reader.h"
 #include "tenant/virtual_clusters_impl.h"
 
 namespace anabranch {

@@ -1,8 +1,8 @@
 // START SERVICE, STOP SERVICE, and the way of sessions into a virtual cluster.
 #include "base/log.h"
 #include "base/status.h"
-#include "tenant/reader.h"
-#include "tenant/undo_failover.h"
+#include "tenant/replication/reader.h"
+#include "tenant/replication/undo_failover.h"
 #include "tenant/virtual_clusters_impl.h"
 
 namespace anabranch {

@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "base/status.h"
-#include "tenant/limits.h"
+#include "tenant/catalog/limits.h"
 #include "tenant/virtual_clusters_impl.h"
 
 namespace anabranch {

@@ -8,10 +8,10 @@
 #include "base/status.h"
 #include "base/system_time.h"
 #include "stream/source_client.h"
-#include "tenant/limits.h"
-#include "tenant/lost_writes.h"
-#include "tenant/paths.h"
-#include "tenant/reader.h"
+#include "tenant/catalog/limits.h"
+#include "tenant/catalog/paths.h"
+#include "tenant/replication/lost_writes.h"
+#include "tenant/replication/reader.h"
 #include "tenant/virtual_clusters_impl.h"
 
 namespace anabranch {
@@ -98,7 +98,7 @@ absl::Status VirtualClustersImpl::Create(const std::string& name, CreateOptions 
     (void)store_->DropKeyspace(keyspace);  // unpublished: the next start would drop it as well
     return status;
   }
-  Log(LogLevel::kInfo, "catalog.tenant_created", "vc={} id={}", name, record.id());
+  Log(LogLevel::kInfo, "catalog.created", "vc={} id={}", name, record.id());
   return absl::OkStatus();
 }
 
@@ -168,7 +168,7 @@ absl::Status VirtualClustersImpl::FinishDrop(const catalog::TenantRecord& record
     update.Delete(TenantKey(id));
     return absl::OkStatus();
   }));
-  Log(LogLevel::kInfo, "catalog.tenant_dropped", "vc={} id={}", record.name(), record.id());
+  Log(LogLevel::kInfo, "catalog.dropped", "vc={} id={}", record.name(), record.id());
   std::lock_guard lock(mutex_);
   runtimes_.erase(id);
   return absl::OkStatus();
@@ -247,10 +247,10 @@ absl::StatusOr<VirtualClusters::FingerprintRow> VirtualClustersImpl::ShowFingerp
   const auto keyspace = store_->FindKeyspace(IncarnationId(record.incarnation()));
   const Timestamp resolved = keyspace.ok() ? store_->Resolved(**keyspace) : kTimestampZero;
   if (resolved.IsZero()) {
-    return SqlError(
-        sqlstate::kObjectNotInPrerequisiteState,
-        fmt::format("tenant \"{}\" in state {} holds no complete data yet", record.name(), ToString(StateOf(record))),
-        "Wait until SHOW VIRTUAL CLUSTER ... WITH REPLICATION STATUS shows a replicated_time.");
+    return SqlError(sqlstate::kObjectNotInPrerequisiteState,
+                    fmt::format("virtual cluster \"{}\" in state {} holds no complete data yet", record.name(),
+                                ToString(StateOf(record))),
+                    "Wait until SHOW VIRTUAL CLUSTER ... WITH REPLICATION STATUS shows a replicated_time.");
   }
   const Timestamp now = SourceNow(record, *RuntimeOf(record));
   Timestamp at = resolved;

@@ -20,20 +20,21 @@
 #include "absl/status/statusor.h"
 #include "base/ids.h"
 #include "base/timestamp.h"
-#include "storage/fingerprint.h"
-#include "storage/store.h"
-#include "storage/transaction.h"
+#include "storage/api/store.h"
+#include "storage/mvcc/fingerprint.h"
+#include "storage/mvcc/transaction.h"
 #include "stream/live_feed.h"
 #include "stream/transport.h"
 #include "stream/wire.pb.h"
-#include "tenant/capability.h"
-#include "tenant/cluster_settings.h"
-#include "tenant/external_connections.h"
-#include "tenant/jobs.h"
-#include "tenant/lifecycle.h"
-#include "tenant/spec.h"
-#include "tenant/stream_info.h"
-#include "tenant/stream_user.h"
+#include "tenant/catalog/capability.h"
+#include "tenant/catalog/cluster_settings.h"
+#include "tenant/catalog/external_connections.h"
+#include "tenant/catalog/jobs.h"
+#include "tenant/catalog/lifecycle.h"
+#include "tenant/catalog/limits.h"
+#include "tenant/catalog/spec.h"
+#include "tenant/catalog/stream_info.h"
+#include "tenant/catalog/stream_user.h"
 
 namespace anabranch {
 
@@ -41,16 +42,7 @@ namespace catalog {
 class TenantRecord;
 }
 
-inline constexpr int kVirtualClustersMax = 256;
-inline constexpr uint64_t kDefaultRetentionNs = 4ull * 3600 * 1'000'000'000;
-inline constexpr uint64_t kExpirationWindowNs = 24ull * 3600 * 1'000'000'000;
-inline constexpr uint64_t kFailoverUndoWindowNs = 10ull * 60 * 1'000'000'000;
-static_assert(kFailoverUndoWindowNs < kExpirationWindowNs, "the source keeps the history for as long");
-inline constexpr uint64_t kLostWritesBytesMax = 4ull << 30;
-inline constexpr TenantId kSystemTenantId{1};
-inline constexpr std::string_view kSystemTenantName = "system";
-
-struct LostWriteVisitor;  // tenant/lost_write_visitor.h
+struct LostWriteVisitor;  // tenant/replication/lost_write_visitor.h
 
 enum class Virtualization { kUnspecified, kVirtualized, kVirtualizedEmpty };
 
@@ -64,7 +56,7 @@ struct ReplicationStatus {
   std::optional<Timestamp> failover_time;     // pending or done
   std::string last_error;
   std::string progress;         // of a copy, revert or sweep under way
-  std::string ready_by;         // WayToReady (tenant/failover.h)
+  std::string ready_by;         // WayToReady (tenant/replication/failover.h)
   uint64_t initial_copies = 0;  // how often the whole keyspace was copied for this stream: 1, and 0 after a failback
 };
 
@@ -137,7 +129,7 @@ class VirtualClusters {
   // --- Statements ---
   virtual absl::Status Create(const std::string& name, CreateOptions options) = 0;
   // A writable copy with a history of its own, `ready` and not serving, of one that is `ready` or of a standby, which goes on
-  // (tenant/clone.h). As of the newest moment that is complete there, or of `as_of`, in the standby's source's time.
+  // (tenant/replication/clone.h). As of the newest moment that is complete there, or of `as_of`, in the standby's source's time.
   virtual absl::Status CreateFromClone(const std::string& name, CreateOptions options, const VirtualClusterSpec& original,
                                        const std::optional<std::string>& as_of, std::stop_token stop) = 0;
   virtual absl::Status CreateFromReplication(const std::string& name, CreateOptions options,
@@ -148,10 +140,10 @@ class VirtualClusters {
   virtual absl::Status PauseReplication(const VirtualClusterSpec& spec) = 0;
   virtual absl::Status ResumeReplication(const VirtualClusterSpec& spec) = 0;
   // Takes back a failback from which nothing was replicated: `ready` and durable on return, as it was if nothing is undone
-  // yet, else at the point where the histories parted (tenant/failback.h). Needs neither the source nor a job. Does nothing
+  // yet, else at the point where the histories parted (tenant/replication/failback.h). Needs neither the source nor a job. Does nothing
   // if it is `ready`.
   virtual absl::Status CancelReplication(const VirtualClusterSpec& spec, const std::string& user) = 0;
-  // SET REPLICATION READ VIRTUAL CLUSTER: adds the reader `<name>-readonly` (tenant/reader.h). 55000 if nothing replicates into
+  // SET REPLICATION READ VIRTUAL CLUSTER: adds the reader `<name>-readonly` (tenant/replication/reader.h). 55000 if nothing replicates into
   // it, 42710 if the name is taken. Does nothing if it has one.
   virtual absl::Status AddReadVirtualCluster(const VirtualClusterSpec& spec) = 0;
   // The failover timestamp. `ready` and durable on return, unless the target is in the future. Waits for as long as a past
@@ -166,7 +158,7 @@ class VirtualClusters {
   }
   absl::Status CancelReplication(const VirtualClusterSpec& spec) { return CancelReplication(spec, ""); }
   // `replication paused` and durable on return, with the replicated_time from before the failover. 55000 with the condition
-  // that fails (tenant/undo_failover.h).
+  // that fails (tenant/replication/undo_failover.h).
   virtual absl::Status UndoCompleteReplication(const VirtualClusterSpec& spec, const std::string& user) = 0;
   virtual absl::StatusOr<std::vector<FailoverInfo>> ShowFailovers() = 0;  // the newest first
   // What the statement would do, decided by the same code, with nothing changed here or at a source (explain_statements.cc).
@@ -180,13 +172,13 @@ class VirtualClusters {
   virtual absl::StatusOr<Explanation> ExplainReset(const VirtualClusterSpec& spec, const std::string& expression,
                                                    std::stop_token stop) = 0;
   virtual absl::StatusOr<Explanation> ExplainDrop(const VirtualClusterSpec& spec, std::stop_token stop) = 0;
-  // What failbacks of it discarded, for as long as it is kept (tenant/lost_writes.h). 55000 while one is undoing.
+  // What failbacks of it discarded, for as long as it is kept (tenant/replication/lost_writes.h). 55000 while one is undoing.
   virtual absl::Status ReadLostWrites(const VirtualClusterSpec& spec, const LostWriteVisitor& visitor,
                                       std::stop_token stop) = 0;
   virtual absl::Status StartService(const VirtualClusterSpec& spec) = 0;
   virtual absl::Status StopService(const VirtualClusterSpec& spec) = 0;
   // Undoes everything above a past moment, in this cluster's own time; returns it. Streams that it feeds end, and each of its
-  // standbys is judged when it connects again (tenant/reset.h).
+  // standbys is judged when it connects again (tenant/replication/reset.h).
   virtual absl::StatusOr<Timestamp> ResetData(const VirtualClusterSpec& spec, const std::string& expression,
                                               const std::string& user, std::stop_token stop) = 0;
   // Of one that is `dropping` (by its name or id): does what an earlier DROP could not.
@@ -201,7 +193,7 @@ class VirtualClusters {
   virtual absl::Status SetCapabilities(const VirtualClusterSpec& spec, const std::map<Capability, std::string>& values) = 0;
   // 42501, with the statement that grants it, if the virtual cluster does not have it. `system` has all.
   virtual absl::Status CheckCapability(TenantId id, Capability capability) = 0;
-  // Names for connection strings (tenant/external_connections.h).
+  // Names for connection strings (tenant/catalog/external_connections.h).
   virtual absl::Status CreateExternalConnection(const std::string& name, const std::string& uri, bool if_not_exists) = 0;
   virtual absl::Status AlterExternalConnection(const std::string& name, const std::string& uri, bool if_exists) = 0;
   // 2BP01 naming who uses it.
@@ -214,7 +206,7 @@ class VirtualClusters {
                                   const std::optional<std::string>& value) = 0;
   virtual absl::StatusOr<std::string> ShowSetting(const VirtualClusterSpec& spec, const std::string& setting) = 0;
   virtual absl::StatusOr<std::vector<SettingInfo>> ShowSettings(const VirtualClusterSpec& spec) = 0;
-  // Settings of this physical cluster (tenant/cluster_settings.h), in force on return. No value: back to the default.
+  // Settings of this physical cluster (tenant/catalog/cluster_settings.h), in force on return. No value: back to the default.
   virtual absl::Status SetClusterSetting(const std::string& setting, const std::optional<std::string>& value) = 0;
   virtual absl::StatusOr<SettingInfo> ShowClusterSetting(const std::string& setting) = 0;
   virtual absl::StatusOr<std::vector<SettingInfo>> ShowClusterSettings() = 0;  // by name
@@ -231,7 +223,7 @@ class VirtualClusters {
                                                          std::optional<std::string> at_expression,
                                                          std::stop_token stop) = 0;
 
-  // --- Jobs (tenant/jobs.h) ---
+  // --- Jobs (tenant/catalog/jobs.h) ---
   virtual absl::StatusOr<std::vector<JobInfo>> ShowJobs() = 0;  // the oldest first
   // In the order of `ids`. 42704 if one of them is unknown.
   virtual absl::StatusOr<std::vector<JobInfo>> FindJobs(const std::vector<int64_t>& ids) = 0;
@@ -251,7 +243,7 @@ class VirtualClusters {
   virtual absl::StatusOr<ServedVirtualCluster> Connect(const std::string& name) = 0;
 
   // --- The source's side of a stream (REPLICATION_STREAM ... on a `system` session) ---
-  // 42501 for a stream of another user or another destination (tenant/stream_source.h).
+  // 42501 for a stream of another user or another destination (tenant/source/source.h).
   virtual absl::StatusOr<wire::OpenResponse> OpenStream(const wire::OpenRequest& request, const StreamUser& user,
                                                         std::stop_token stop) = 0;
   virtual absl::Status ServeSubscription(const wire::SubscribeRequest& request, const StreamUser& user,

@@ -1,11 +1,11 @@
 // Internal to tenant/: what stands behind VirtualClusters. Its methods are spread over bootstrap.cc (Open),
 // virtual_clusters.cc (create, drop, show), data_statements.cc (clone, reset), job_statements.cc, rename.cc, capabilities.cc,
-// service.cc (start, stop, connect), reader.cc, settings.cc, connection_statements.cc, replication_statements.cc, replication_change.cc and
+// service.cc (start, stop, connect), reader_statements.cc, settings.cc, connection_statements.cc, replication_statements.cc, replication_change.cc and
 // failover_statements.cc.
 //
 // Locks. TenantRuntime::statements serializes the statements on one virtual cluster and is held for as long as one takes,
 // remote requests included; SHOW, sessions, streams and the replication job never take it. Everything else is short. The
-// catalog needs no lock: see tenant/catalog.h.
+// catalog needs no lock: see tenant/catalog/catalog.h.
 #pragma once
 
 #include <condition_variable>
@@ -14,14 +14,14 @@
 #include <mutex>
 #include <thread>
 
-#include "tenant/catalog.h"
-#include "tenant/collector.h"
-#include "tenant/failover.h"
-#include "tenant/farewell.h"
-#include "tenant/receipts.h"
-#include "tenant/replication_job.h"
-#include "tenant/stream_source.h"
-#include "tenant/sweeper.h"
+#include "tenant/catalog/catalog.h"
+#include "tenant/catalog/receipts.h"
+#include "tenant/replication/collector.h"
+#include "tenant/replication/failover.h"
+#include "tenant/replication/farewell.h"
+#include "tenant/replication/job.h"
+#include "tenant/replication/sweeper.h"
+#include "tenant/source/source.h"
 #include "tenant/virtual_clusters.h"
 
 namespace anabranch {
@@ -172,7 +172,7 @@ class VirtualClustersImpl final : public VirtualClusters {
                            std::stop_token stop);
   absl::Status SetExpirationWindow(const catalog::TenantRecord& record, uint64_t window_ns);
 
-  // reader.cc
+  // reader_statements.cc
   absl::StatusOr<ServedVirtualCluster> ConnectReader(const catalog::TenantRecord& record);
   void EndReader(TenantId reader);  // its sessions and, if it is dropping, itself; zero: nothing
   ReplicationStatus ReaderStatus(const catalog::TenantRecord& reader);

@@ -3,8 +3,8 @@
 
 #include "base/status.h"
 #include "gtest/gtest.h"
-#include "tenant/catalog.h"
-#include "tenant/test_cluster.h"
+#include "tenant/catalog/catalog.h"
+#include "tenant/testing/test_cluster.h"
 
 namespace anabranch {
 namespace {

@@ -8,7 +8,7 @@
 #include "sql/stored/descriptor.h"
 #include "sql/stored/row_codec.h"
 #include "sql/value/json_text.h"
-#include "tenant/lost_write_visitor.h"
+#include "tenant/replication/lost_write_visitor.h"
 #include "tenant/virtual_clusters.h"
 
 namespace anabranch {

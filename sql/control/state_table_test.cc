@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "sql/testing/test_server.h"
-#include "tenant/catalog.h"
+#include "tenant/catalog/catalog.h"
 
 namespace anabranch {
 namespace {

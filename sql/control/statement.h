@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "tenant/capability.h"
-#include "tenant/spec.h"
+#include "tenant/catalog/capability.h"
+#include "tenant/catalog/spec.h"
 
 namespace anabranch {
 

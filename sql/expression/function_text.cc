@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "sql/expression/function_family.h"
-#include "storage/types.h"
+#include "storage/api/types.h"
 
 namespace anabranch {
 namespace {

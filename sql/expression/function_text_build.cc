@@ -7,7 +7,7 @@
 #include "absl/strings/escaping.h"
 #include "base/quote.h"
 #include "sql/expression/function_family.h"
-#include "storage/types.h"
+#include "storage/api/types.h"
 
 namespace anabranch {
 namespace {

@@ -9,7 +9,7 @@
 #include "sql/expression/expression.h"
 #include "sql/stored/session_context.h"
 #include "sql/value/memory.h"
-#include "storage/transaction.h"
+#include "storage/mvcc/transaction.h"
 
 namespace anabranch {
 

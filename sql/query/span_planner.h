@@ -7,7 +7,7 @@
 #include "absl/status/statusor.h"
 #include "sql/expression/expression.h"
 #include "sql/stored/descriptor.h"
-#include "storage/types.h"
+#include "storage/api/types.h"
 
 namespace anabranch {
 

@@ -41,7 +41,7 @@ class SessionSettings final : public SettingChanger {
   void BeginTransaction();
   void Commit();
   void Rollback();
-  // Savepoints of the transaction, as storage/transaction.h has them.
+  // Savepoints of the transaction, as storage/mvcc/transaction.h has them.
   void Savepoint();
   void RollbackTo(size_t open);
   void Release(size_t open);

@@ -27,7 +27,7 @@
 #include "absl/status/statusor.h"
 #include "sql/value/datum.h"
 #include "sql/value/type_name.h"
-#include "storage/transaction.h"
+#include "storage/mvcc/transaction.h"
 
 namespace anabranch {
 

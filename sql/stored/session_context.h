@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/ids.h"
-#include "storage/transaction.h"
+#include "storage/mvcc/transaction.h"
 
 namespace anabranch {
 

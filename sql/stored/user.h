@@ -15,7 +15,7 @@
 
 #include "absl/status/statusor.h"
 #include "sql/value/datum.h"
-#include "storage/transaction.h"
+#include "storage/mvcc/transaction.h"
 
 namespace anabranch {
 

@@ -12,7 +12,7 @@
 #include "sql/session/prepared_statement.h"
 #include "sql/session/session.h"
 #include "sql/stored/sequence.h"
-#include "storage/test_store.h"
+#include "storage/testing/test_store.h"
 
 namespace anabranch {
 

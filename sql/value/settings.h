@@ -11,7 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "sql/value/time_zone.h"
-#include "storage/transaction.h"
+#include "storage/mvcc/transaction.h"
 
 namespace anabranch {
 

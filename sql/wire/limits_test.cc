@@ -1,5 +1,5 @@
 // The limits of a session and of a query, each by its constant: accepted at its bound, refused by name beyond it, and the
-// session lives on. Those of keys, rows, transactions and savepoints are storage/transaction_test.cc's too.
+// session lives on. Those of keys, rows, transactions and savepoints are storage/mvcc/transaction_test.cc's too.
 #include <sys/resource.h>
 
 #include <fstream>

@@ -7,7 +7,7 @@
 #include "sql/stored/row_codec.h"
 #include "sql/value/error_field.h"
 #include "sql/write/constraint.h"
-#include "storage/mvcc_reader.h"
+#include "storage/mvcc/reader.h"
 
 namespace anabranch {
 namespace {

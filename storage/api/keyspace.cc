@@ -1,4 +1,4 @@
-#include "storage/keyspace.h"
+#include "storage/api/keyspace.h"
 
 #include "absl/strings/cord.h"
 #include "base/status.h"

@@ -23,7 +23,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/ids.h"
-#include "storage/types.h"
+#include "storage/api/types.h"
 
 namespace anabranch {
 

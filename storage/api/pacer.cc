@@ -1,4 +1,4 @@
-#include "storage/pacer.h"
+#include "storage/api/pacer.h"
 
 #include <algorithm>
 #include <chrono>

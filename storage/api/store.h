@@ -3,7 +3,7 @@
 //
 // Commit pipeline. Callers hand requests to the writer thread and block. It takes what is waiting as a group (bounded by
 // kGroupBytesMax), checks each request's epoch, assigns increasing timestamps, writes one batch (data, changes, meta),
-// syncs the write-ahead log once, then publishes (storage/published_state.h has the order), gives the locks back, wakes the
+// syncs the write-ahead log once, then publishes (storage/rocks/published_state.h has the order), gives the locks back, wakes the
 // callers and hands the group to the observer. So a snapshot at `visible` is always complete and what was acknowledged can be read. A request
 // that fails its own check fails alone; a failed write or sync fails the whole group, and the store refuses every later
 // write (58030). On a full disk (53100) nothing is left of the group, and the store takes writes again once there is room.
@@ -28,9 +28,9 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/random.h"
-#include "storage/keyspace.h"
-#include "storage/types.h"
-#include "storage/write_list.h"
+#include "storage/api/keyspace.h"
+#include "storage/api/types.h"
+#include "storage/api/write_list.h"
 
 namespace anabranch {
 
@@ -58,7 +58,7 @@ struct CommitRequest {
   // thread, against published state and earlier members of the own group (R3). Empty: no validation.
   std::vector<Span> validate_spans;
   Timestamp validate_after;
-  // Writes sorted files instead of going through log and memtables (storage/commit_files.h). For large loads, whose keys
+  // Writes sorted files instead of going through log and memtables (storage/commit/files.h). For large loads, whose keys
   // lie together and overlap nothing; right for any.
   bool as_files = false;
   // Called on the writer thread as soon as others can see it, before the committer wakes: locks go then (R3). Must not
@@ -134,7 +134,7 @@ class MetaUpdate {
   virtual ~MetaUpdate() = default;
 
   // --- Before this update: durable and published, and all of one moment. ---
-  // Records of the layers above, under their own key prefixes (tenant/catalog.h).
+  // Records of the layers above, under their own key prefixes (tenant/catalog/catalog.h).
   virtual absl::StatusOr<std::optional<std::string>> GetBefore(std::string_view key) = 0;
   std::shared_ptr<const KeyspaceState> Before(const KeyspaceRef& keyspace) const { return keyspace->state(); }
   // The newest timestamp below which all commits are published.

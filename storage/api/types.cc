@@ -1,4 +1,4 @@
-#include "storage/types.h"
+#include "storage/api/types.h"
 
 namespace anabranch {
 

@@ -1,4 +1,4 @@
-#include "storage/write_list.h"
+#include "storage/api/write_list.h"
 
 #include <string>
 

@@ -1,4 +1,4 @@
-#include "storage/commit_files.h"
+#include "storage/commit/files.h"
 
 #include <algorithm>
 #include <string_view>
@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "rocksdb/sst_file_writer.h"
-#include "storage/change_index.h"
-#include "storage/mvcc_reader.h"
-#include "storage/rocks_files.h"
+#include "storage/mvcc/change_index.h"
+#include "storage/mvcc/reader.h"
+#include "storage/rocks/files.h"
 
 namespace anabranch {
 namespace {

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "rocksdb/status.h"
-#include "storage/rocks_keyspace.h"
-#include "storage/write_list.h"
+#include "storage/api/write_list.h"
+#include "storage/rocks/keyspace.h"
 
 namespace anabranch {
 

@@ -1,9 +1,9 @@
-#include "storage/hybrid_clock.h"
+#include "storage/commit/hybrid_clock.h"
 
 #include <algorithm>
 
 #include "base/check.h"
-#include "storage/store.h"
+#include "storage/api/store.h"
 
 namespace anabranch {
 

@@ -1,10 +1,10 @@
-#include "storage/meta_update.h"
+#include "storage/commit/meta_update.h"
 
 #include <algorithm>
 #include <memory>
 
 #include "base/status.h"
-#include "storage/meta_format.h"
+#include "storage/rocks/meta_format.h"
 
 namespace anabranch {
 

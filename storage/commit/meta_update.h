@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "storage/write_group.h"
+#include "storage/commit/write_group.h"
 
 namespace anabranch {
 

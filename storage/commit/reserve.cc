@@ -1,12 +1,12 @@
-#include "storage/reserve.h"
+#include "storage/commit/reserve.h"
 
 #include <algorithm>
 #include <memory>
 #include <utility>
 
 #include "base/status.h"
-#include "storage/rocks_files.h"
-#include "storage/rocks_keyspace.h"
+#include "storage/rocks/files.h"
+#include "storage/rocks/keyspace.h"
 
 namespace anabranch {
 

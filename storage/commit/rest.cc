@@ -1,4 +1,4 @@
-#include "storage/rest.h"
+#include "storage/commit/rest.h"
 
 #include <utility>
 

@@ -7,8 +7,8 @@
 #include <functional>
 #include <vector>
 
-#include "storage/rocks_keyspace.h"
-#include "storage/rocks_options.h"
+#include "storage/rocks/keyspace.h"
+#include "storage/rocks/options.h"
 
 namespace anabranch {
 

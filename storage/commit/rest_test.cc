@@ -1,8 +1,8 @@
-#include "storage/rest.h"
+#include "storage/commit/rest.h"
 
 #include <atomic>
 
-#include "storage/test_store.h"
+#include "storage/testing/test_store.h"
 
 namespace anabranch {
 namespace {

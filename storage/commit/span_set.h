@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "storage/types.h"
+#include "storage/api/types.h"
 
 namespace anabranch {
 

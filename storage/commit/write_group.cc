@@ -1,4 +1,4 @@
-#include "storage/write_group.h"
+#include "storage/commit/write_group.h"
 
 #include <algorithm>
 #include <memory>
@@ -7,10 +7,10 @@
 #include "base/check.h"
 #include "base/coding.h"
 #include "base/status.h"
-#include "storage/change_index.h"
-#include "storage/meta_format.h"
-#include "storage/mvcc_reader.h"
-#include "storage/span_set.h"
+#include "storage/commit/span_set.h"
+#include "storage/mvcc/change_index.h"
+#include "storage/mvcc/reader.h"
+#include "storage/rocks/meta_format.h"
 
 namespace anabranch {
 namespace {
@@ -245,7 +245,7 @@ rocksdb::Status WriteGroup::WriteBatch() {
   return status;
 }
 
-// Steps 2 to 4 of the order of publication (storage/published_state.h).
+// Steps 2 to 4 of the order of publication (storage/rocks/published_state.h).
 void WriteGroup::Publish() {
   for (size_t i = 0; i < commits_.size(); ++i) committed_to_[i]->NoteCommit(*commits_[i].writes, commits_[i].timestamp);
   if (new_ceiling_) clock_->SetCeiling(*new_ceiling_);

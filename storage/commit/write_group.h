@@ -11,10 +11,10 @@
 
 #include "absl/functional/function_ref.h"
 #include "rocksdb/write_batch.h"
-#include "storage/commit_files.h"
-#include "storage/hybrid_clock.h"
-#include "storage/rocks_keyspace.h"
-#include "storage/store.h"
+#include "storage/api/store.h"
+#include "storage/commit/files.h"
+#include "storage/commit/hybrid_clock.h"
+#include "storage/rocks/keyspace.h"
 
 namespace anabranch {
 

@@ -1,11 +1,11 @@
-#include "storage/writer.h"
+#include "storage/commit/writer.h"
 
 #include <chrono>
 #include <utility>
 
 #include "base/log.h"
 #include "base/status.h"
-#include "storage/meta_format.h"
+#include "storage/rocks/meta_format.h"
 
 namespace anabranch {
 namespace {
@@ -264,7 +264,7 @@ absl::Status Writer::WriteCeiling(Timestamp ceiling) {
 
 // What a failed write or sync left in the log may or may not be there after a restart. So nothing is written above it, and
 // `visible` does not pass it: no reader and no standby may take for complete what a restart could still add to (R1, R3).
-// A full disk is another matter: nothing is left of what it refused once there is a new log (storage/log_file.h). Unless
+// A full disk is another matter: nothing is left of what it refused once there is a new log (storage/rocks/log_file.h). Unless
 // RocksDB holds the error for a fatal one: then it takes nothing more before a restart.
 absl::Status Writer::Halt(const rocksdb::Status& why) {
   halted_by_full_disk_ = why.IsNoSpace() && why.severity() < rocksdb::Status::kFatalError;

@@ -1,5 +1,7 @@
+// The room of the one writer: clock, groups, changes of `meta`, what a full disk leaves in reserve. It uses storage/mvcc/.
+//
 // Internal to storage/: the writer thread. Forms groups from a bounded queue, publishes them, and ticks while nothing is
-// written. The pipeline is described in storage/store.h.
+// written. The pipeline is described in storage/api/store.h.
 #pragma once
 
 #include <semaphore.h>
@@ -15,10 +17,10 @@
 #include <variant>
 #include <vector>
 
-#include "storage/meta_update.h"
-#include "storage/reserve.h"
-#include "storage/rest.h"
-#include "storage/write_group.h"
+#include "storage/commit/meta_update.h"
+#include "storage/commit/reserve.h"
+#include "storage/commit/rest.h"
+#include "storage/commit/write_group.h"
 
 namespace anabranch {
 
@@ -97,7 +99,7 @@ class Writer {
   // On a full disk: takes writes again in the reserve's place, if there is one to give up and it is room enough.
   bool GiveUpReserve();
   void RefillReserve();
-  void AdvanceVisible();  // step 5 of the order of publication (storage/published_state.h)
+  void AdvanceVisible();  // step 5 of the order of publication (storage/rocks/published_state.h)
   void Notify(const std::vector<PublishedCommit>& commits);
 
   const std::shared_ptr<RocksEngine> engine_;

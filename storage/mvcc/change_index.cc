@@ -1,11 +1,11 @@
-#include "storage/change_index.h"
+#include "storage/mvcc/change_index.h"
 
 #include <algorithm>
 
 #include "base/coding.h"
 #include "base/status.h"
-#include "storage/keyspace_iterator.h"
-#include "storage/mvcc_reader.h"
+#include "storage/mvcc/keyspace_iterator.h"
+#include "storage/mvcc/reader.h"
 
 #define XXH_INLINE_ALL
 #include "xxhash.h"

@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "storage/keyspace.h"
-#include "storage/store.h"
+#include "storage/api/keyspace.h"
+#include "storage/api/store.h"
 
 namespace anabranch {
 

@@ -1,9 +1,9 @@
-#include "storage/change_index.h"
+#include "storage/mvcc/change_index.h"
 
 #include "base/coding.h"
-#include "storage/fingerprint.h"
-#include "storage/rocks_keyspace.h"
-#include "storage/test_store.h"
+#include "storage/mvcc/fingerprint.h"
+#include "storage/rocks/keyspace.h"
+#include "storage/testing/test_store.h"
 
 namespace anabranch {
 namespace {

@@ -1,14 +1,14 @@
-#include "storage/fingerprint.h"
+#include "storage/mvcc/fingerprint.h"
 
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/status.h"
-#include "storage/change_index.h"
-#include "storage/keyspace_iterator.h"
-#include "storage/mvcc_reader.h"
-#include "storage/version_walker.h"
+#include "storage/mvcc/change_index.h"
+#include "storage/mvcc/keyspace_iterator.h"
+#include "storage/mvcc/reader.h"
+#include "storage/mvcc/version_walker.h"
 
 #define XXH_INLINE_ALL
 #include "xxhash.h"

@@ -2,7 +2,7 @@
 // with the keyspace state it has to be read with.
 //
 // The state and the iterator belong together: Open takes the two of one moment, and the floor after them, as the order of
-// publication wants it (storage/published_state.h).
+// publication wants it (storage/rocks/published_state.h).
 #pragma once
 
 #include <memory>
@@ -15,7 +15,7 @@
 #include "rocksdb/iterator.h"
 #include "rocksdb/options.h"
 #include "rocksdb/slice.h"
-#include "storage/rocks_keyspace.h"
+#include "storage/rocks/keyspace.h"
 
 namespace anabranch {
 
@@ -38,7 +38,7 @@ class KeyspaceIterator {
   enum class Access { kPoint, kRange };
 
   // Reads nothing at or beyond `upper_bound` (encoded; empty: no bound). 22023 if `oldest` is below the floor. One of the
-  // readers that storage/published_state.h lists.
+  // readers that storage/rocks/published_state.h lists.
   static absl::StatusOr<std::unique_ptr<KeyspaceIterator>> Open(KeyspaceRef keyspace, Family family, Access access,
                                                                 std::string upper_bound, Timestamp oldest) {
     auto result = std::unique_ptr<KeyspaceIterator>(new KeyspaceIterator(std::move(keyspace), std::move(upper_bound)));

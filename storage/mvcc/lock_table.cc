@@ -1,4 +1,4 @@
-#include "storage/lock_table.h"
+#include "storage/mvcc/lock_table.h"
 
 #include <condition_variable>
 #include <mutex>

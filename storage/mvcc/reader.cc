@@ -1,12 +1,12 @@
-#include "storage/mvcc_reader.h"
+#include "storage/mvcc/reader.h"
 
 #include <cstring>
 #include <utility>
 
 #include "base/coding.h"
 #include "base/status.h"
-#include "storage/keyspace_iterator.h"
-#include "storage/version_walker.h"
+#include "storage/mvcc/keyspace_iterator.h"
+#include "storage/mvcc/version_walker.h"
 
 namespace anabranch {
 namespace {

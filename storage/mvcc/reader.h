@@ -1,3 +1,6 @@
+// The room of versions: reading at a time, the change index, locks and transactions over them. It uses storage/rocks/ and
+// writes nothing.
+//
 // Reads of a keyspace at one timestamp. Every exit of data goes through here or through change_index.h, and both apply the
 // hidden intervals (R7). Transactions first ask recent_versions.h, which holds nothing from before the intervals changed.
 //
@@ -11,8 +14,8 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
-#include "storage/keyspace.h"
-#include "storage/store.h"
+#include "storage/api/keyspace.h"
+#include "storage/api/store.h"
 
 namespace anabranch {
 

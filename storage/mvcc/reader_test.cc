@@ -1,13 +1,13 @@
-#include "storage/mvcc_reader.h"
+#include "storage/mvcc/reader.h"
 
 #include <algorithm>
 #include <map>
 
 #include "base/coding.h"
-#include "storage/change_index.h"
+#include "storage/mvcc/change_index.h"
 #include "storage/revert.h"
-#include "storage/rocks_keyspace.h"
-#include "storage/test_store.h"
+#include "storage/rocks/keyspace.h"
+#include "storage/testing/test_store.h"
 
 namespace anabranch {
 namespace {

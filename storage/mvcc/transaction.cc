@@ -1,4 +1,4 @@
-#include "storage/transaction.h"
+#include "storage/mvcc/transaction.h"
 
 #include <algorithm>
 #include <atomic>
@@ -7,7 +7,7 @@
 
 #include "base/check.h"
 #include "base/status.h"
-#include "storage/rocks_keyspace.h"
+#include "storage/rocks/keyspace.h"
 
 namespace anabranch {
 namespace {
@@ -135,7 +135,7 @@ class StoreTransaction final : public Transaction {
   bool has_writes() const override { return !writes_.empty(); }
   std::optional<Timestamp> system_version() const override {
     if (Validates() || (!writes_.empty() && writes_.begin()->first < kSystemKeysEnd)) return std::nullopt;
-    // Read after the snapshot was taken (storage/published_state.h): so it covers every change that the snapshot sees.
+    // Read after the snapshot was taken (storage/rocks/published_state.h): so it covers every change that the snapshot sees.
     const PublishedState& published = AsRocks(*context_.keyspace).published();
     // Nothing is ingested any more: the snapshot stays where it is, whatever is committed above it.
     if (context_.follows && !published.resolves_at()) return snapshot_;
@@ -269,7 +269,7 @@ class StoreTransaction final : public Transaction {
   }
   bool Validates() const { return isolation_ == IsolationLevel::kSerializable && !read_only_; }
 
-  // After the iterator of a read was opened, as storage/published_state.h says.
+  // After the iterator of a read was opened, as storage/rocks/published_state.h says.
   absl::Status CheckFollowed() const {
     if (!context_.follows || AsRocks(*context_.keyspace).published().rewinds() == *context_.follows)
       return absl::OkStatus();

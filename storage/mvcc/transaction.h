@@ -18,9 +18,9 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
-#include "storage/lock_table.h"
-#include "storage/mvcc_reader.h"
-#include "storage/store.h"
+#include "storage/api/store.h"
+#include "storage/mvcc/lock_table.h"
+#include "storage/mvcc/reader.h"
 
 namespace anabranch {
 

@@ -1,8 +1,8 @@
-#include "storage/transaction.h"
+#include "storage/mvcc/transaction.h"
 
 #include <future>
 
-#include "storage/test_store.h"
+#include "storage/testing/test_store.h"
 
 namespace anabranch {
 namespace {

@@ -1,4 +1,4 @@
-#include "storage/version_walker.h"
+#include "storage/mvcc/version_walker.h"
 
 namespace anabranch {
 namespace {

@@ -11,8 +11,8 @@
 
 #include "base/coding.h"
 #include "base/status.h"
-#include "storage/keyspace_iterator.h"
-#include "storage/types.h"
+#include "storage/api/types.h"
+#include "storage/mvcc/keyspace_iterator.h"
 
 namespace anabranch {
 

@@ -2,7 +2,7 @@
 
 #include "base/disk_error.h"
 #include "base/status.h"
-#include "storage/rocks_keyspace.h"
+#include "storage/rocks/keyspace.h"
 
 namespace anabranch {
 
@@ -17,7 +17,7 @@ rocksdb::Status RocksEngine::Write(rocksdb::WriteBatch* batch, bool sync) {
   rocksdb::WriteOptions options;
   options.sync = sync;
   const rocksdb::Status status = db->Write(options, batch);
-  if (status.IsBusy()) return rocksdb::Status::NoSpace(status.getState());  // storage/log_file.h
+  if (status.IsBusy()) return rocksdb::Status::NoSpace(status.getState());  // storage/rocks/log_file.h
   if (status.ok() && sync) synced.sequence = db->GetLatestSequenceNumber();
   return status;
 }

@@ -1,12 +1,12 @@
-#include "storage/rocks_files.h"
+#include "storage/rocks/files.h"
 
 #include <utility>
 #include <vector>
 
 #include "base/status.h"
 #include "rocksdb/file_system.h"
-#include "storage/log_file.h"
-#include "storage/rocks_keyspace.h"
+#include "storage/rocks/keyspace.h"
+#include "storage/rocks/log_file.h"
 
 namespace anabranch {
 namespace {

@@ -15,7 +15,7 @@ namespace anabranch {
 // now names it. A power failure right after left a manifest that names a file which is not there, and with it a store that
 // does not open.
 // Write-ahead logs have room ahead and end with a whole record, and a failed sync of a folder is as final as one of a log
-// (storage/log_file.h).
+// (storage/rocks/log_file.h).
 std::shared_ptr<rocksdb::Env> MakeStoreEnv(rocksdb::Env* base);
 
 // What is written to the file, by whomever, is on disk.

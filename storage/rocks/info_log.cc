@@ -1,4 +1,4 @@
-#include "storage/rocks_log.h"
+#include "storage/rocks/info_log.h"
 
 #include <array>
 #include <cstdio>

@@ -1,4 +1,4 @@
-#include "storage/iterator_pool.h"
+#include "storage/rocks/iterator_pool.h"
 
 #include <utility>
 

@@ -1,7 +1,7 @@
-#include "storage/iterator_pool.h"
+#include "storage/rocks/iterator_pool.h"
 
-#include "storage/rocks_keyspace.h"
-#include "storage/test_store.h"
+#include "storage/rocks/keyspace.h"
+#include "storage/testing/test_store.h"
 
 namespace anabranch {
 namespace {

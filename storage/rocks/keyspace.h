@@ -1,3 +1,6 @@
+// The room of what is RocksDB's: families and formats, the log, options, files. Read this first. It knows of no timestamps
+// being given and of no reader's rules; it uses storage/api/.
+//
 // Internal to storage/: what stands behind Keyspace: its column families, the database that they belong to, and what the
 // writer and readers share. RocksDB types appear in this header and in others that are internal; no public one has any.
 #pragma once
@@ -11,12 +14,12 @@
 
 #include "absl/status/status.h"
 #include "rocksdb/db.h"
-#include "storage/iterator_pool.h"
-#include "storage/keyspace.h"
-#include "storage/log_check.h"
-#include "storage/published_state.h"
-#include "storage/recent_versions.h"
-#include "storage/types.h"
+#include "storage/api/keyspace.h"
+#include "storage/api/types.h"
+#include "storage/rocks/iterator_pool.h"
+#include "storage/rocks/log_check.h"
+#include "storage/rocks/published_state.h"
+#include "storage/rocks/recent_versions.h"
 
 namespace anabranch {
 
@@ -39,7 +42,7 @@ struct RocksEngine {
   RocksEngine& operator=(const RocksEngine&) = delete;
 
   // Opening the store, then its writer thread. The batch is in the log, synced if that is asked for, and can be read; or
-  // nothing of it took place. NoSpace: the log takes nothing more, or a flush found no room; see storage/writer.h.
+  // nothing of it took place. NoSpace: the log takes nothing more, or a flush found no room; see storage/commit/writer.h.
   rocksdb::Status Write(rocksdb::WriteBatch* batch, bool sync);
   // Likewise. What the present log refused is cut off, and writes go to a new one.
   rocksdb::Status BeginLog();
@@ -74,10 +77,10 @@ class RocksKeyspace final : public Keyspace {
   const PublishedState& published() const { return published_; }
 
   // Writer thread only, after the change is durable (or before the keyspace is shared). Step 4b of the order of
-  // publication, which storage/published_state.h states.
+  // publication, which storage/rocks/published_state.h states.
   void SetState(KeyspaceState state) { published_.Set(std::move(state)); }
 
-  // What RecentVersions says of this keyspace; storage/recent_versions.h has the picture, with `recent_above`.
+  // What RecentVersions says of this keyspace; storage/rocks/recent_versions.h has the picture, with `recent_above`.
   //
   // Writer thread only, before a reader can see the commit (step 2 of the order of publication).
   void NoteCommit(const WriteList& writes, Timestamp ts) {

@@ -1,4 +1,4 @@
-#include "storage/log_check.h"
+#include "storage/rocks/log_check.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -12,8 +12,8 @@
 #include "base/crc32c.h"
 #include "base/log.h"
 #include "base/status.h"
-#include "storage/log_format.h"
-#include "storage/rocks_keyspace.h"
+#include "storage/rocks/keyspace.h"
+#include "storage/rocks/log_format.h"
 
 namespace anabranch {
 namespace {

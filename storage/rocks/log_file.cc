@@ -1,8 +1,8 @@
-#include "storage/log_file.h"
+#include "storage/rocks/log_file.h"
 
 #include <utility>
 
-#include "storage/log_format.h"
+#include "storage/rocks/log_format.h"
 
 namespace anabranch {
 namespace {

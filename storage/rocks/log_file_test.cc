@@ -1,12 +1,12 @@
 // A log on a disk that fails, without a database.
-#include "storage/log_file.h"
+#include "storage/rocks/log_file.h"
 
 #include <memory>
 #include <random>
 #include <string>
 
 #include "gtest/gtest.h"
-#include "storage/log_format.h"
+#include "storage/rocks/log_format.h"
 #include "storage/testing/fault_file_system.h"
 #include "storage/testing/log_record.h"
 

@@ -1,4 +1,4 @@
-#include "storage/meta_format.h"
+#include "storage/rocks/meta_format.h"
 
 #include "base/coding.h"
 

@@ -19,7 +19,7 @@
 #include <string>
 #include <string_view>
 
-#include "storage/keyspace.h"
+#include "storage/api/keyspace.h"
 
 namespace anabranch {
 

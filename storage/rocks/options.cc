@@ -1,4 +1,4 @@
-#include "storage/rocks_options.h"
+#include "storage/rocks/options.h"
 
 #include <sys/resource.h>
 
@@ -10,8 +10,8 @@
 #include "rocksdb/table.h"
 #include "rocksdb/utilities/table_properties_collectors.h"
 #include "rocksdb/write_buffer_manager.h"
-#include "storage/rocks_files.h"
-#include "storage/rocks_log.h"
+#include "storage/rocks/files.h"
+#include "storage/rocks/info_log.h"
 
 namespace anabranch {
 namespace {

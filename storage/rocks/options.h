@@ -8,7 +8,7 @@
 #include "rocksdb/cache.h"
 #include "rocksdb/env.h"
 #include "rocksdb/options.h"
-#include "storage/store.h"
+#include "storage/api/store.h"
 
 namespace anabranch {
 

@@ -42,7 +42,7 @@
 //
 // A record of `meta` can be read from 1 on, and the state that goes with it only from 4b on: in between, the state is one
 // group behind the record. What must not meet that is decided in a MetaUpdate, on the writer thread, where both are of one
-// moment. Owners' epochs are judged there, too, by the staged states (storage/write_group.h) and not by these (R4).
+// moment. Owners' epochs are judged there, too, by the staged states (storage/commit/write_group.h) and not by these (R4).
 #pragma once
 
 #include <atomic>
@@ -51,7 +51,7 @@
 #include <optional>
 #include <utility>
 
-#include "storage/keyspace.h"
+#include "storage/api/keyspace.h"
 
 namespace anabranch {
 

@@ -1,4 +1,4 @@
-#include "storage/recent_versions.h"
+#include "storage/rocks/recent_versions.h"
 
 #include "absl/hash/hash.h"
 

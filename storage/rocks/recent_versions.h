@@ -27,8 +27,8 @@
 #include <string_view>
 #include <vector>
 
-#include "storage/types.h"
-#include "storage/write_list.h"
+#include "storage/api/types.h"
+#include "storage/api/write_list.h"
 
 namespace anabranch {
 

@@ -1,9 +1,9 @@
-#include "storage/recent_versions.h"
+#include "storage/rocks/recent_versions.h"
 
+#include "storage/mvcc/transaction.h"
 #include "storage/revert.h"
-#include "storage/rocks_keyspace.h"
-#include "storage/test_store.h"
-#include "storage/transaction.h"
+#include "storage/rocks/keyspace.h"
+#include "storage/testing/test_store.h"
 
 namespace anabranch {
 namespace {

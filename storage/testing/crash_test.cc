@@ -8,13 +8,13 @@
 
 #include "base/status.h"
 #include "gtest/gtest.h"
-#include "storage/change_index.h"
 #include "storage/gc.h"
 #include "storage/ledger.h"
+#include "storage/mvcc/change_index.h"
 #include "storage/protection.h"
 #include "storage/revert.h"
-#include "storage/test_store.h"
 #include "storage/testing/fault_store.h"
+#include "storage/testing/test_store.h"
 #include "storage/transfer.h"
 
 namespace anabranch {

@@ -5,7 +5,7 @@
 #include <random>
 #include <utility>
 
-#include "storage/log_file.h"
+#include "storage/rocks/log_file.h"
 #include "storage/testing/fault_file.h"
 
 namespace anabranch {

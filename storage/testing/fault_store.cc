@@ -7,10 +7,10 @@
 #include "base/coding.h"
 #include "base/status.h"
 #include "rocksdb/system_clock.h"
-#include "storage/change_index.h"
-#include "storage/meta_format.h"
-#include "storage/mvcc_reader.h"
-#include "storage/rocks_store.h"
+#include "storage/mvcc/change_index.h"
+#include "storage/mvcc/reader.h"
+#include "storage/rocks/meta_format.h"
+#include "storage/store_impl.h"
 #include "storage/transfer_check.h"
 
 namespace anabranch {

@@ -13,7 +13,7 @@
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "base/random.h"
-#include "storage/store.h"
+#include "storage/api/store.h"
 #include "storage/testing/fault_file_system.h"
 
 namespace anabranch {

@@ -8,10 +8,10 @@
 
 #include "base/status.h"
 #include "gtest/gtest.h"
-#include "storage/log_file.h"
-#include "storage/rocks_keyspace.h"
-#include "storage/test_store.h"
+#include "storage/rocks/keyspace.h"
+#include "storage/rocks/log_file.h"
 #include "storage/testing/fault_store.h"
+#include "storage/testing/test_store.h"
 
 namespace anabranch {
 namespace {

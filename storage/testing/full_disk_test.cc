@@ -11,8 +11,8 @@
 
 #include "base/status.h"
 #include "gtest/gtest.h"
-#include "storage/mvcc_reader.h"
-#include "storage/rocks_keyspace.h"
+#include "storage/mvcc/reader.h"
+#include "storage/rocks/keyspace.h"
 #include "storage/testing/fault_store.h"
 #include "storage/testing/log_record.h"
 

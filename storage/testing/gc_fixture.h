@@ -5,10 +5,10 @@
 #include <set>
 #include <string>
 
-#include "storage/change_index.h"
 #include "storage/gc.h"
-#include "storage/rocks_keyspace.h"
-#include "storage/test_store.h"
+#include "storage/mvcc/change_index.h"
+#include "storage/rocks/keyspace.h"
+#include "storage/testing/test_store.h"
 
 namespace anabranch {
 

@@ -9,8 +9,8 @@
 #include "base/random.h"
 #include "base/status.h"
 #include "rocksdb/db.h"
-#include "storage/rocks_keyspace.h"
-#include "storage/store.h"
+#include "storage/api/store.h"
+#include "storage/rocks/keyspace.h"
 
 namespace anabranch {
 

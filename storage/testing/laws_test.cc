@@ -9,12 +9,12 @@
 #include "gtest/gtest.h"
 #include "rocksdb/perf_context.h"
 #include "rocksdb/perf_level.h"
-#include "storage/change_index.h"
 #include "storage/gc.h"
-#include "storage/meta_format.h"
+#include "storage/mvcc/change_index.h"
 #include "storage/revert.h"
-#include "storage/test_store.h"
+#include "storage/rocks/meta_format.h"
 #include "storage/testing/fault_store.h"
+#include "storage/testing/test_store.h"
 #include "storage/transfer.h"
 
 namespace anabranch {

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "base/crc32c.h"
-#include "storage/log_format.h"
+#include "storage/rocks/log_format.h"
 
 namespace anabranch {
 

@@ -8,11 +8,11 @@
 
 #include "base/coding.h"
 #include "fmt/format.h"
-#include "storage/change_index.h"
-#include "storage/fingerprint.h"
-#include "storage/keyspace.h"
-#include "storage/mvcc_reader.h"
-#include "storage/types.h"
+#include "storage/api/keyspace.h"
+#include "storage/api/types.h"
+#include "storage/mvcc/change_index.h"
+#include "storage/mvcc/fingerprint.h"
+#include "storage/mvcc/reader.h"
 
 #define XXH_INLINE_ALL
 #include "xxhash.h"

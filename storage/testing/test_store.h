@@ -14,8 +14,8 @@
 #include "base/random.h"
 #include "base/status.h"
 #include "gtest/gtest.h"
-#include "storage/mvcc_reader.h"
-#include "storage/store.h"
+#include "storage/api/store.h"
+#include "storage/mvcc/reader.h"
 
 namespace anabranch {
 

@@ -1,8 +1,8 @@
 // The change index is written once: its keys grow, so RocksDB moves its files down and does not rewrite them. That must
 // hold although several keyspaces share one store, one log and one budget for write buffers.
 #include "gtest/gtest.h"
-#include "storage/test_store.h"
 #include "storage/testing/index_writes.h"
+#include "storage/testing/test_store.h"
 
 namespace anabranch {
 namespace {

@@ -1,7 +1,6 @@
-#include "tenant/catalog.h"
+#include "tenant/catalog/catalog.h"
 
 #include <algorithm>
-#include <cctype>
 
 #include "base/status.h"
 #include "fmt/format.h"
@@ -179,13 +178,6 @@ absl::Status NoSuchTenant(std::string_view name) {
 
 absl::Status TenantExists(std::string_view name) {
   return SqlError(sqlstate::kDuplicateObject, fmt::format("tenant with name \"{}\" already exists", name));
-}
-
-std::string QuoteName(std::string_view name) {
-  const bool plain =
-      !name.empty() && (std::islower(static_cast<unsigned char>(name[0])) || name[0] == '_') &&
-      std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::islower(c) || std::isdigit(c) || c == '_'; });
-  return plain ? std::string(name) : fmt::format("\"{}\"", name);
 }
 
 }  // namespace anabranch

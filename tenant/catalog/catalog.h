@@ -1,13 +1,15 @@
+// The room of what is durable: records, their states, settings. Read this first. Nothing in it runs.
+//
 // The catalog of virtual clusters and streams: records in the store's `meta`. There is no cache of it: what the store has
 // durably is what is true, and every decision is made again inside the UpdateMeta that makes it durable.
 //
 //   tenant/<id, 20 digits>     TenantRecord
 //   tenant-name/<name>         id, decimal; absent while dropping
 //   stream/<id, 16 hex>        StreamRecord
-//   failover/<n, 20 digits>    FailoverReceipt (tenant/receipts.h)
+//   failover/<n, 20 digits>    FailoverReceipt (tenant/catalog/receipts.h)
 //   counter/tenant             newest id given, decimal; ids are never used twice
 //   counter/failover           newest number of a receipt
-//   setting/<name>             cluster setting (tenant/cluster_settings.h)
+//   setting/<name>             cluster setting (tenant/catalog/cluster_settings.h)
 #pragma once
 
 #include <functional>
@@ -18,10 +20,10 @@
 
 #include "absl/status/statusor.h"
 #include "base/ids.h"
-#include "storage/store.h"
+#include "storage/api/store.h"
 #include "stream/lineage.h"
-#include "tenant/catalog.pb.h"
-#include "tenant/lifecycle.h"
+#include "tenant/catalog/catalog.pb.h"
+#include "tenant/catalog/lifecycle.h"
 
 namespace anabranch {
 
@@ -87,7 +89,5 @@ absl::Status CopyTraits(MetaUpdate& update, TenantId like, catalog::TenantRecord
 // 42704 `tenant "x" does not exist`; 42710 `tenant with name "x" already exists`.
 absl::Status NoSuchTenant(std::string_view name);
 absl::Status TenantExists(std::string_view name);
-// A name as a statement writes it: quoted when it must be.
-std::string QuoteName(std::string_view name);
 
 }  // namespace anabranch

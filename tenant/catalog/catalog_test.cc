@@ -1,8 +1,8 @@
-#include "tenant/catalog.h"
+#include "tenant/catalog/catalog.h"
 
 #include "base/status.h"
 #include "gtest/gtest.h"
-#include "tenant/test_cluster.h"
+#include "tenant/testing/test_cluster.h"
 
 namespace anabranch {
 namespace {
@@ -15,13 +15,6 @@ TEST(CatalogTest, NamesAreLettersDigitsHyphenAndUnderscore) {
   EXPECT_EQ(SqlStateOf(CheckName("a b")), "22023");
   EXPECT_EQ(SqlStateOf(CheckName("a/b")), "22023");
   EXPECT_EQ(SqlStateOf(CheckName(std::string(kNameBytesMax + 1, 'a'))), "22023");
-}
-
-TEST(CatalogTest, NamesAreQuotedInHintsOnlyWhenTheyMustBe) {
-  EXPECT_EQ(QuoteName("main_2"), "main_2");
-  EXPECT_EQ(QuoteName("main-2"), "\"main-2\"");
-  EXPECT_EQ(QuoteName("Main"), "\"Main\"");
-  EXPECT_EQ(QuoteName("2nd"), "\"2nd\"");
 }
 
 TEST(CatalogTest, AncestrySurvivesTheRecord) {

@@ -1,4 +1,4 @@
-#include "tenant/cluster_settings.h"
+#include "tenant/catalog/cluster_settings.h"
 
 #include <algorithm>
 #include <array>
@@ -9,9 +9,8 @@
 #include "base/system_time.h"
 #include "stream/frame.h"
 #include "stream/producer_session.h"
-#include "tenant/catalog.h"
-#include "tenant/limits.h"
-#include "tenant/virtual_clusters.h"
+#include "tenant/catalog/catalog.h"
+#include "tenant/catalog/limits.h"
 
 namespace anabranch {
 namespace {

@@ -1,10 +1,10 @@
 // Settings of a cluster: what they can be, and that they count at once.
-#include "tenant/cluster_settings.h"
+#include "tenant/catalog/cluster_settings.h"
 
 #include "base/status.h"
 #include "gtest/gtest.h"
-#include "tenant/catalog.h"
-#include "tenant/replication_fixture.h"
+#include "tenant/catalog/catalog.h"
+#include "tenant/testing/replication_fixture.h"
 
 namespace anabranch {
 namespace {

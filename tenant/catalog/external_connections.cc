@@ -1,4 +1,4 @@
-#include "tenant/external_connections.h"
+#include "tenant/catalog/external_connections.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -10,10 +10,11 @@
 #include <filesystem>
 
 #include "base/disk_error.h"
+#include "base/quote.h"
 #include "base/status.h"
 #include "fmt/format.h"
 #include "stream/source_client.h"
-#include "tenant/catalog.h"
+#include "tenant/catalog/catalog.h"
 
 namespace anabranch {
 namespace {
@@ -45,7 +46,7 @@ absl::Status CheckUri(const std::string& uri) {
 
 absl::Status NoSuchConnection(std::string_view name) {
   return SqlError(sqlstate::kUndefinedObject, fmt::format("external connection \"{}\" does not exist", name),
-                  fmt::format("Use CREATE EXTERNAL CONNECTION {} AS 'postgresql://...'.", QuoteName(name)));
+                  fmt::format("Use CREATE EXTERNAL CONNECTION {} AS 'postgresql://...'.", QuotedIdentifier(name)));
 }
 
 // Closed at the end of its scope.
@@ -145,7 +146,7 @@ absl::Status ExternalConnections::Create(const std::string& name, const std::str
   if (there && if_not_exists) return absl::OkStatus();
   if (there) {
     return SqlError(sqlstate::kDuplicateObject, fmt::format("external connection \"{}\" already exists", name),
-                    fmt::format("Use ALTER EXTERNAL CONNECTION {} AS '...' to change it.", QuoteName(name)));
+                    fmt::format("Use ALTER EXTERNAL CONNECTION {} AS '...' to change it.", QuotedIdentifier(name)));
   }
   ASSIGN_OR_RETURN(const std::vector<std::string> names, Names());
   if (names.size() >= kExternalConnectionsMax) {

@@ -1,5 +1,5 @@
 // External connections: the files, the statements, and streams that go through one.
-#include "tenant/external_connections.h"
+#include "tenant/catalog/external_connections.h"
 
 #include <sys/stat.h>
 
@@ -7,7 +7,7 @@
 
 #include "base/status.h"
 #include "gtest/gtest.h"
-#include "tenant/replication_fixture.h"
+#include "tenant/testing/replication_fixture.h"
 
 namespace anabranch {
 namespace {
@@ -64,7 +64,7 @@ TEST_F(ExternalConnectionsTest, AStreamKeepsTheNameAndLooksItUpWhenItConnects) {
   EXPECT_EQ(b_.Status("main").source_cluster_uri, "external://east");
   const absl::Status used = b_->DropExternalConnection("east", false);
   EXPECT_EQ(SqlStateOf(used), "2BP01");
-  EXPECT_EQ(MessageOf(used), "cannot drop external connection \"east\": tenant \"main\" replicates through it");
+  EXPECT_EQ(MessageOf(used), "cannot drop external connection \"east\": virtual cluster \"main\" replicates through it");
 
   // Nothing listens there: a stream that goes on is connected, one that connects again is not.
   ASSERT_TRUE(b_->AlterExternalConnection("east", "postgresql://root@127.0.0.1:1", false).ok());

@@ -1,6 +1,7 @@
-#include "tenant/jobs.h"
+#include "tenant/catalog/jobs.h"
 
 #include "base/check.h"
+#include "base/quote.h"
 #include "fmt/format.h"
 #include "stream/source_client.h"
 
@@ -23,10 +24,10 @@ JobStatus StatusOfReplication(DataState state) {
 std::string Describe(const catalog::TenantRecord& record) {
   const catalog::Replication& replication = record.replication();
   return replication.diverged_at() != 0
-             ? fmt::format("ALTER VIRTUAL CLUSTER {} START REPLICATION OF {} ON '{}'", QuoteName(record.name()),
-                           QuoteName(replication.source_tenant()), RedactUri(replication.uri()))
-             : fmt::format("CREATE VIRTUAL CLUSTER {} FROM REPLICATION OF {} ON '{}'", QuoteName(record.name()),
-                           QuoteName(replication.source_tenant()), RedactUri(replication.uri()));
+             ? fmt::format("ALTER VIRTUAL CLUSTER {} START REPLICATION OF {} ON '{}'", QuotedIdentifier(record.name()),
+                           QuotedIdentifier(replication.source_tenant()), RedactUri(replication.uri()))
+             : fmt::format("CREATE VIRTUAL CLUSTER {} FROM REPLICATION OF {} ON '{}'", QuotedIdentifier(record.name()),
+                           QuotedIdentifier(replication.source_tenant()), RedactUri(replication.uri()));
 }
 
 JobInfo PartOf(const catalog::TenantRecord& record, JobKind kind, std::string description) {
@@ -63,13 +64,12 @@ JobInfo Preparation(const catalog::TenantRecord& record, const JobProgress& prog
   const bool failback = replication.diverged_at() != 0;
   const bool under_way =
       replication.phase() == (failback ? catalog::Replication::REVERTING : catalog::Replication::COPYING);
-  JobInfo job =
-      failback
-          ? PartOf(record, JobKind::kUndo,
-                   fmt::format("undo of {} above {}", QuoteName(record.name()), FormatHlc({replication.diverged_at()})))
-          : PartOf(
-                record, JobKind::kInitialCopy,
-                fmt::format("initial copy of {} as of {}", QuoteName(record.name()), FormatHlc({replication.start_at()})));
+  JobInfo job = failback ? PartOf(record, JobKind::kUndo,
+                                  fmt::format("undo of {} above {}", QuotedIdentifier(record.name()),
+                                              FormatHlc({replication.diverged_at()})))
+                         : PartOf(record, JobKind::kInitialCopy,
+                                  fmt::format("initial copy of {} as of {}", QuotedIdentifier(record.name()),
+                                              FormatHlc({replication.start_at()})));
   if (under_way) {
     job.status = StatusOfReplication(StateOf(record));
     job.running_status = progress.step;
@@ -97,7 +97,7 @@ JobInfo OfTenant(const catalog::TenantRecord& record, JobKind kind, std::string 
 
 JobInfo Sweep(const catalog::TenantRecord& record, const JobProgress& progress) {
   JobInfo job =
-      OfTenant(record, JobKind::kSweep, fmt::format("removal of what was undone in {}", QuoteName(record.name())));
+      OfTenant(record, JobKind::kSweep, fmt::format("removal of what was undone in {}", QuotedIdentifier(record.name())));
   if (!progress.hidden) {
     job.status = JobStatus::kSucceeded;
     job.fraction_completed = 1;
@@ -162,7 +162,8 @@ std::vector<JobInfo> JobsOf(const catalog::TenantRecord& record, const JobProgre
   const bool swept_before = record.failover_time() != 0 || record.reset_protected_until_ns() != 0;
   if (StateOf(record) == DataState::kReady && (progress.hidden || swept_before)) jobs.push_back(Sweep(record, progress));
   if (StateOf(record) == DataState::kDropping)
-    jobs.push_back(OfTenant(record, JobKind::kDrop, fmt::format("DROP VIRTUAL CLUSTER {}", QuoteName(record.name()))));
+    jobs.push_back(
+        OfTenant(record, JobKind::kDrop, fmt::format("DROP VIRTUAL CLUSTER {}", QuotedIdentifier(record.name()))));
   return jobs;
 }
 
@@ -172,8 +173,9 @@ JobInfo JobOf(const ReplicationStreamInfo& stream) {
   job.kind = JobKind::kProducer;
   job.tenant = stream.tenant;
   job.stream = stream.stream;
-  job.description = fmt::format("History Retention for Physical Replication of {} to {} of cluster {}",
-                                QuoteName(stream.virtual_cluster), QuoteName(stream.standby_name), stream.standby_cluster);
+  job.description =
+      fmt::format("History Retention for Physical Replication of {} to {} of cluster {}",
+                  QuotedIdentifier(stream.virtual_cluster), QuotedIdentifier(stream.standby_name), stream.standby_cluster);
   job.running_status = stream.state;
   job.created_at_ns = stream.created_at_ns;
   return job;

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "base/ids.h"
-#include "tenant/catalog.h"
-#include "tenant/stream_info.h"
+#include "tenant/catalog/catalog.h"
+#include "tenant/catalog/stream_info.h"
 
 namespace anabranch {
 

@@ -1,9 +1,10 @@
-#include "tenant/lifecycle.h"
+#include "tenant/catalog/lifecycle.h"
 
 #include "base/check.h"
+#include "base/quote.h"
 #include "base/status.h"
 #include "fmt/format.h"
-#include "tenant/catalog.h"
+#include "tenant/catalog/catalog.h"
 
 namespace anabranch {
 namespace {
@@ -13,21 +14,21 @@ absl::Status WrongState(std::string message, std::string hint = "") {
 }
 
 std::string Alter(std::string_view name, std::string_view what) {
-  return fmt::format("Use ALTER VIRTUAL CLUSTER {} {}.", QuoteName(name), what);
+  return fmt::format("Use ALTER VIRTUAL CLUSTER {} {}.", QuotedIdentifier(name), what);
 }
 
 std::string StatusOf(std::string_view name) {
-  return fmt::format("SHOW VIRTUAL CLUSTER {} WITH REPLICATION STATUS", QuoteName(name));
+  return fmt::format("SHOW VIRTUAL CLUSTER {} WITH REPLICATION STATUS", QuotedIdentifier(name));
 }
 
-// What makes a virtual cluster in this state `ready`. Which statement that is, is in the record (tenant/failover.h).
+// What makes a virtual cluster in this state `ready`. Which statement that is, is in the record (tenant/replication/failover.h).
 std::string HowToGetReady(std::string_view name, DataState state) {
   switch (state) {
     case DataState::kReplicating:
       return fmt::format(
           "It is a standby. To promote it, which ends the replication, use ALTER VIRTUAL CLUSTER {} COMPLETE REPLICATION "
           "TO LATEST.",
-          QuoteName(name));
+          QuotedIdentifier(name));
     case DataState::kInitializing:
     case DataState::kPaused:
     case DataState::kError:
@@ -52,7 +53,8 @@ std::string HowItReplicates(std::string_view name, DataState state) {
   switch (state) {
     case DataState::kPaused:
     case DataState::kError:
-      return fmt::format("It is a standby. Use ALTER VIRTUAL CLUSTER {} RESUME REPLICATION to go on.", QuoteName(name));
+      return fmt::format("It is a standby. Use ALTER VIRTUAL CLUSTER {} RESUME REPLICATION to go on.",
+                         QuotedIdentifier(name));
     case DataState::kInitializing:
     case DataState::kReplicating:
     case DataState::kPendingFailover:
@@ -68,7 +70,8 @@ std::string HowItReplicates(std::string_view name, DataState state) {
 
 absl::Status CheckReplicating(std::string_view name, DataState state) {
   if (IsReplicating(state)) return absl::OkStatus();
-  if (state == DataState::kFailingOver) return WrongState(fmt::format("tenant \"{}\" is already failing over", name));
+  if (state == DataState::kFailingOver)
+    return WrongState(fmt::format("virtual cluster \"{}\" is already failing over", name));
   return WrongState(fmt::format("tenant \"{}\" does not have an active replication consumer job: it is in state {}", name,
                                 ToString(state)),
                     state == DataState::kReady ? Alter(name, "START REPLICATION OF ... ON ...") : "");
@@ -77,10 +80,11 @@ absl::Status CheckReplicating(std::string_view name, DataState state) {
 absl::Status CheckUndoComplete(std::string_view name, DataState state) {
   if (state == DataState::kReady) return absl::OkStatus();
   return WrongState(
-      fmt::format("cannot undo the failover of tenant \"{}\" in state {}: it is not promoted", name, ToString(state)),
+      fmt::format("cannot undo the failover of virtual cluster \"{}\" in state {}: it is not promoted", name,
+                  ToString(state)),
       state == DataState::kPendingFailover
           ? fmt::format("A failover that is pending gets another target by ALTER VIRTUAL CLUSTER {} COMPLETE REPLICATION.",
-                        QuoteName(name))
+                        QuotedIdentifier(name))
           : "");
 }
 
@@ -116,13 +120,14 @@ absl::Status CheckStartReplication(std::string_view name, DataState state, Servi
 
 absl::Status CheckResetData(std::string_view name, DataState state, ServiceMode mode) {
   if (state != DataState::kReady) {
-    return WrongState(fmt::format("cannot reset data of tenant \"{}\" in state {}", name, ToString(state)),
+    return WrongState(fmt::format("cannot reset data of virtual cluster \"{}\" in state {}", name, ToString(state)),
                       HowToGetReady(name, state));
   }
   if (mode != ServiceMode::kNone) {
-    return WrongState(fmt::format("cannot reset data of tenant \"{}\" in service mode {}; service mode must be none", name,
-                                  ToString(mode)),
-                      Alter(name, "STOP SERVICE"));
+    return WrongState(
+        fmt::format("cannot reset data of virtual cluster \"{}\" in service mode {}; service mode must be none", name,
+                    ToString(mode)),
+        Alter(name, "STOP SERVICE"));
   }
   return absl::OkStatus();
 }
@@ -133,7 +138,7 @@ absl::Status CheckDrop(std::string_view name, DataState state, ServiceMode mode)
   if (mode != ServiceMode::kNone) {
     return WrongState(
         fmt::format("cannot drop tenant \"{}\" in service mode {}", name, ToString(mode)),
-        fmt::format("Use ALTER VIRTUAL CLUSTER {} STOP SERVICE before DROP VIRTUAL CLUSTER.", QuoteName(name)));
+        fmt::format("Use ALTER VIRTUAL CLUSTER {} STOP SERVICE before DROP VIRTUAL CLUSTER.", QuotedIdentifier(name)));
   }
   return absl::OkStatus();
 }
@@ -156,9 +161,10 @@ absl::Status CheckServeSession(std::string_view name, DataState state, ServiceMo
 
 absl::Status CheckServeStream(std::string_view name, DataState state) {
   if (state == DataState::kReady) return absl::OkStatus();
-  return WrongState(fmt::format("cannot replicate from tenant \"{}\" in state {}: only a ready one can be a source", name,
-                                ToString(state)),
-                    IsReplicating(state) ? "It is a standby itself: replicate from its source." : "");
+  return WrongState(
+      fmt::format("cannot replicate from virtual cluster \"{}\" in state {}: only a ready one can be a source", name,
+                  ToString(state)),
+      IsReplicating(state) ? "It is a standby itself: replicate from its source." : "");
 }
 
 }  // namespace
@@ -206,7 +212,7 @@ std::string_view ToString(ServiceMode mode) {
 
 absl::Status CheckAllowed(LifecycleAction action, std::string_view name, DataState state, ServiceMode mode) {
   if (state == DataState::kDropping && action != LifecycleAction::kDrop && action != LifecycleAction::kServeSession) {
-    return WrongState(fmt::format("tenant \"{}\" is being dropped", name));
+    return WrongState(fmt::format("virtual cluster \"{}\" is being dropped", name));
   }
   switch (action) {
     case LifecycleAction::kStartService:
@@ -237,7 +243,7 @@ absl::Status CheckAllowed(LifecycleAction action, std::string_view name, DataSta
       return CheckResetData(name, state, mode);
     case LifecycleAction::kClone:
       if (state == DataState::kReady || IsReplicating(state)) return absl::OkStatus();
-      return WrongState(fmt::format("cannot clone tenant \"{}\" in state {}", name, ToString(state)),
+      return WrongState(fmt::format("cannot clone virtual cluster \"{}\" in state {}", name, ToString(state)),
                         HowToGetReady(name, state));
   }
   CHECK(false, "unknown lifecycle action");

@@ -1,4 +1,4 @@
-#include "tenant/lifecycle.h"
+#include "tenant/catalog/lifecycle.h"
 
 #include <map>
 #include <set>

@@ -4,9 +4,18 @@
 #include <cstdint>
 #include <string_view>
 
-#include "tenant/virtual_clusters.h"
+#include "base/ids.h"
 
 namespace anabranch {
+
+inline constexpr int kVirtualClustersMax = 256;
+inline constexpr uint64_t kDefaultRetentionNs = 4ull * 3600 * 1'000'000'000;
+inline constexpr uint64_t kExpirationWindowNs = 24ull * 3600 * 1'000'000'000;
+inline constexpr uint64_t kFailoverUndoWindowNs = 10ull * 60 * 1'000'000'000;
+static_assert(kFailoverUndoWindowNs < kExpirationWindowNs, "the source keeps the history for as long");
+inline constexpr uint64_t kLostWritesBytesMax = 4ull << 30;
+inline constexpr TenantId kSystemTenantId{1};
+inline constexpr std::string_view kSystemTenantName = "system";
 
 inline constexpr int kBranchHexDigits = 32;
 
@@ -16,10 +25,10 @@ inline constexpr std::string_view kResetHolder = "reset";          // from a res
 inline constexpr std::string_view kReaderHolder = "reader";        // what a reader that follows no more shows
 inline constexpr std::string_view kRetentionHolder = "retention";  // a standby's own, from its retained_time on
 
-// Why a failover cannot be undone any more (tenant/undo_failover.h).
+// Why a failover cannot be undone any more (tenant/replication/undo_failover.h).
 inline constexpr std::string_view kReplicatedFrom = "it is replicated from";
 
-// What all ledgers of a node may take (tenant/lost_writes.h).
+// What all ledgers of a node may take (tenant/replication/lost_writes.h).
 inline constexpr std::string_view kLostWritesSetting = "physical_replication.failback.lost_writes_bytes_max";
 
 // The setting of a virtual cluster; zero in its record stands for the default.

@@ -4,8 +4,8 @@
 #include <string>
 
 #include "fmt/format.h"
-#include "storage/store.h"
-#include "tenant/catalog.h"
+#include "storage/api/store.h"
+#include "tenant/catalog/catalog.h"
 
 namespace anabranch {
 

@@ -1,9 +1,9 @@
-#include "tenant/receipts.h"
+#include "tenant/catalog/receipts.h"
 
 #include "base/log.h"
 #include "base/status.h"
 #include "fmt/format.h"
-#include "tenant/catalog.h"
+#include "tenant/catalog/catalog.h"
 
 namespace anabranch {
 namespace {

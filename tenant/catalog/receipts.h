@@ -8,8 +8,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/ids.h"
-#include "storage/store.h"
-#include "tenant/catalog.pb.h"
+#include "storage/api/store.h"
+#include "tenant/catalog/catalog.pb.h"
 
 namespace anabranch {
 

@@ -1,10 +1,10 @@
 // SHOW FAILOVERS: who promoted what, when, and what came of it.
-#include "tenant/receipts.h"
+#include "tenant/catalog/receipts.h"
 
 #include "base/status.h"
 #include "gtest/gtest.h"
-#include "tenant/catalog.h"
-#include "tenant/replication_fixture.h"
+#include "tenant/catalog/catalog.h"
+#include "tenant/testing/replication_fixture.h"
 
 namespace anabranch {
 namespace {

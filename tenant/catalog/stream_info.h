@@ -13,7 +13,7 @@ namespace anabranch {
 // A stream that leaves from here, as SHOW REPLICATION STREAMS tells of it.
 struct ReplicationStreamInfo {
   StreamId stream;
-  int64_t job_id = 0;  // of its producer (tenant/jobs.h)
+  int64_t job_id = 0;  // of its producer (tenant/catalog/jobs.h)
   TenantId tenant;
   std::string virtual_cluster;  // its name
   std::string standby_cluster;

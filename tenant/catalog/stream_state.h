@@ -19,7 +19,7 @@
 
 #include <algorithm>
 
-#include "tenant/catalog.h"
+#include "tenant/catalog/catalog.h"
 
 namespace anabranch {
 

@@ -1,11 +1,12 @@
-#include "tenant/clone.h"
+#include "tenant/replication/clone.h"
 
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "base/quote.h"
 #include "base/status.h"
 #include "storage/transfer.h"
-#include "tenant/failover.h"
-#include "tenant/limits.h"
+#include "tenant/catalog/limits.h"
+#include "tenant/replication/failover.h"
 
 namespace anabranch {
 namespace {
@@ -18,7 +19,7 @@ absl::Status CheckSame(const catalog::TenantRecord& before, const catalog::Tenan
                                         : FromWire(before.ancestry()) == FromWire(now.ancestry());
   const bool same_kind = replicating ? IsReplicating(StateOf(now)) : StateOf(before) == StateOf(now);
   if (same_kind && same_history && before.incarnation() == now.incarnation()) return absl::OkStatus();
-  return SqlError(sqlstate::kObjectInUse, fmt::format("tenant \"{}\" changed while it was cloned", before.name()),
+  return SqlError(sqlstate::kObjectInUse, fmt::format("virtual cluster \"{}\" changed while it was cloned", before.name()),
                   "Try again.");
 }
 
@@ -32,19 +33,20 @@ absl::StatusOr<CloneWindow> WindowToClone(const catalog::TenantRecord& original,
       state.ingesting ? ReplicatedTime(original.replication(), state.frontier) : std::nullopt;
   if (replicated) return CloneWindow{.floor = state.floor, .newest = *replicated};
   return SqlError(sqlstate::kObjectNotInPrerequisiteState,
-                  fmt::format("cannot clone tenant \"{}\" in state {}: it has not replicated any data yet", original.name(),
-                              ToString(StateOf(original))),
+                  fmt::format("cannot clone virtual cluster \"{}\" in state {}: it has not replicated any data yet",
+                              original.name(), ToString(StateOf(original))),
                   fmt::format("Wait until SHOW VIRTUAL CLUSTER {} WITH REPLICATION STATUS shows a replicated_time.",
-                              QuoteName(original.name())));
+                              QuotedIdentifier(original.name())));
 }
 
 absl::Status CheckInWindow(const catalog::TenantRecord& original, const CloneWindow& window, Timestamp at) {
   if (window.floor <= at && at <= window.newest) return absl::OkStatus();
   return SqlError(sqlstate::kInvalidParameterValue,
-                  at > window.newest ? fmt::format("cannot clone tenant \"{}\" as of {}: its data are complete up to {}",
-                                                   original.name(), FormatHlc(at), FormatHlc(window.newest))
-                                     : fmt::format("cannot clone tenant \"{}\" as of {}: history is retained since {}",
-                                                   original.name(), FormatHlc(at), FormatHlc(window.floor)),
+                  at > window.newest
+                      ? fmt::format("cannot clone virtual cluster \"{}\" as of {}: its data are complete up to {}",
+                                    original.name(), FormatHlc(at), FormatHlc(window.newest))
+                      : fmt::format("cannot clone virtual cluster \"{}\" as of {}: history is retained since {}",
+                                    original.name(), FormatHlc(at), FormatHlc(window.floor)),
                   fmt::format("Give a time from {} to {}.", FormatHlc(window.floor), FormatHlc(window.newest)));
 }
 

@@ -12,8 +12,8 @@
 
 #include "absl/status/statusor.h"
 #include "base/timestamp.h"
-#include "storage/store.h"
-#include "tenant/catalog.h"
+#include "storage/api/store.h"
+#include "tenant/catalog/catalog.h"
 
 namespace anabranch {
 

@@ -1,4 +1,4 @@
-#include "tenant/collector.h"
+#include "tenant/replication/collector.h"
 
 #include <chrono>
 #include <utility>

@@ -8,9 +8,9 @@
 #include <stop_token>
 #include <thread>
 
+#include "storage/api/store.h"
 #include "storage/gc.h"
-#include "storage/store.h"
-#include "tenant/catalog.h"
+#include "tenant/catalog/catalog.h"
 
 namespace anabranch {
 

@@ -1,10 +1,10 @@
-#include "tenant/collector.h"
+#include "tenant/replication/collector.h"
 
 #include "gtest/gtest.h"
-#include "storage/change_index.h"
+#include "storage/mvcc/change_index.h"
 #include "storage/protection.h"
-#include "tenant/limits.h"
-#include "tenant/test_cluster.h"
+#include "tenant/catalog/limits.h"
+#include "tenant/testing/test_cluster.h"
 
 namespace anabranch {
 namespace {

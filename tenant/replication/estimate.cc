@@ -1,4 +1,4 @@
-#include "tenant/estimate.h"
+#include "tenant/replication/estimate.h"
 
 #include "base/status.h"
 #include "fmt/format.h"

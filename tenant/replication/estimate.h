@@ -6,8 +6,8 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "storage/change_index.h"
-#include "storage/store.h"
+#include "storage/api/store.h"
+#include "storage/mvcc/change_index.h"
 #include "stream/wire.pb.h"
 
 namespace anabranch {

@@ -1,17 +1,18 @@
-#include "tenant/failback.h"
+#include "tenant/replication/failback.h"
 
 #include <algorithm>
 #include <filesystem>
 
+#include "base/quote.h"
 #include "base/status.h"
 #include "storage/protection.h"
 #include "stream/frame.h"
-#include "tenant/cluster_settings.h"
-#include "tenant/failover.h"
-#include "tenant/limits.h"
-#include "tenant/lost_writes.h"
-#include "tenant/paths.h"
-#include "tenant/reader.h"
+#include "tenant/catalog/cluster_settings.h"
+#include "tenant/catalog/limits.h"
+#include "tenant/catalog/paths.h"
+#include "tenant/replication/failover.h"
+#include "tenant/replication/lost_writes.h"
+#include "tenant/replication/reader.h"
 
 namespace anabranch {
 namespace {
@@ -43,7 +44,7 @@ absl::Status CheckAnswer(const catalog::TenantRecord& record, const KeyspaceStat
   }
   if (!state.hidden.empty()) {
     return SqlError(sqlstate::kObjectInUse,
-                    fmt::format("an earlier failover of tenant \"{}\" is still being swept", record.name()),
+                    fmt::format("an earlier failover of virtual cluster \"{}\" is still being swept", record.name()),
                     "Try again when the sweep is done.");
   }
   return absl::OkStatus();
@@ -66,13 +67,13 @@ absl::Status CheckNothingPromised(Reader&& reader, const catalog::TenantRecord& 
     }
     return SqlError(
         sqlstate::kObjectNotInPrerequisiteState,
-        fmt::format(
-            "tenant \"{}\" has promised to feed the failback of tenant \"{}\" of cluster {}: it begins none of its own",
-            now.name(), stream.destination_tenant(), stream.destination_cluster_id()),
+        fmt::format("virtual cluster \"{}\" has promised to feed the failback of virtual cluster \"{}\" of cluster {}: it "
+                    "begins none of its own",
+                    now.name(), stream.destination_tenant(), stream.destination_cluster_id()),
         fmt::format(
             "Let that one follow, or cancel it there with ALTER VIRTUAL CLUSTER {} CANCEL REPLICATION. If that cluster "
             "is gone for good, the promise ends after {} of silence.",
-            QuoteName(stream.destination_tenant()), FormatDuration(window_ns)));
+            QuotedIdentifier(stream.destination_tenant()), FormatDuration(window_ns)));
   }
   return absl::OkStatus();
 }
@@ -143,7 +144,7 @@ absl::StatusOr<PreparedFailback> PrepareFailback(Store* store, const catalog::Te
   RemoveLedger(store, tenant, stream);
   if (SqlStateOf(ledger.status()) != sqlstate::kConfigurationLimitExceeded) return ledger.status();
   return SqlError(sqlstate::kConfigurationLimitExceeded,
-                  fmt::format("cannot keep what the failback of tenant \"{}\" would undo: {}", record.name(),
+                  fmt::format("cannot keep what the failback of virtual cluster \"{}\" would undo: {}", record.name(),
                               MessageOf(ledger.status())),
                   fmt::format("Raise the cluster setting {}.", kLostWritesSetting));
 }
@@ -158,7 +159,7 @@ absl::Status JournalFailback(Store* store, const catalog::TenantRecord& record, 
     RETURN_IF_ERROR(CheckAnswer(now, *update.Before(keyspace), response));
     if (update.Before(keyspace)->epoch != prepared.owner) {
       return SqlError(sqlstate::kObjectInUse,
-                      fmt::format("tenant \"{}\" changed while its failback was prepared", now.name()));
+                      fmt::format("virtual cluster \"{}\" changed while its failback was prepared", now.name()));
     }
     RETURN_IF_ERROR(CheckNothingPromised(update, record, now, response));
     KeepForCancel(now, now.mutable_before_failback());
@@ -204,13 +205,14 @@ absl::StatusOr<CancelPlan> JudgeCancel(const catalog::TenantRecord& record, Time
   const catalog::Replication& replication = record.replication();
   const bool replicated = ReplicatedTime(replication, frontier).has_value();
   if (!replicated && replication.diverged_at() != 0) return CancelPlan::kGoToDivergence;
-  return SqlError(sqlstate::kObjectNotInPrerequisiteState,
-                  replicated
-                      ? fmt::format("cannot cancel replication of tenant \"{}\": it holds replicated data", record.name())
-                      : fmt::format("cannot cancel replication of tenant \"{}\": its initial copy is not complete, there "
-                                    "is nothing to go back to",
-                                    record.name()),
-                  fmt::format("Use {}.", WayToReady(record, frontier)));
+  return SqlError(
+      sqlstate::kObjectNotInPrerequisiteState,
+      replicated
+          ? fmt::format("cannot cancel replication of virtual cluster \"{}\": it holds replicated data", record.name())
+          : fmt::format("cannot cancel replication of virtual cluster \"{}\": its initial copy is not complete, there "
+                        "is nothing to go back to",
+                        record.name()),
+      fmt::format("Use {}.", WayToReady(record, frontier)));
 }
 
 absl::Status PutBack(Store* store, TenantId tenant) {
@@ -221,7 +223,7 @@ absl::Status PutBack(Store* store, TenantId tenant) {
     RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kCancel, now.name(), StateOf(now), ModeOf(now)));
     if (!now.has_before_failback()) {
       return SqlError(sqlstate::kObjectNotInPrerequisiteState,
-                      fmt::format("the failback of tenant \"{}\" has begun to undo", now.name()));
+                      fmt::format("the failback of virtual cluster \"{}\" has begun to undo", now.name()));
     }
     const catalog::BeforeFailback before = now.before_failback();
     DeleteLedger(update, incarnation, LedgerOf(now, {}, 0));

@@ -36,11 +36,11 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "storage/api/store.h"
 #include "storage/ledger.h"
-#include "storage/store.h"
 #include "stream/wire.pb.h"
-#include "tenant/catalog.h"
-#include "tenant/spec.h"
+#include "tenant/catalog/catalog.h"
+#include "tenant/catalog/spec.h"
 
 namespace anabranch {
 

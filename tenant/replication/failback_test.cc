@@ -1,6 +1,6 @@
 // The ways out of a failback, and what never gets into one: sources that are lost, clusters that fail back to each other,
 // a cluster that is told to follow itself (R13).
-#include "tenant/failback.h"
+#include "tenant/replication/failback.h"
 
 #include <sys/resource.h>
 
@@ -13,8 +13,8 @@
 #include "gtest/gtest.h"
 #include "storage/protection.h"
 #include "storage/revert.h"
-#include "tenant/catalog.h"
-#include "tenant/replication_fixture.h"
+#include "tenant/catalog/catalog.h"
+#include "tenant/testing/replication_fixture.h"
 
 namespace anabranch {
 namespace {

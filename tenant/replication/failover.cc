@@ -1,16 +1,17 @@
-#include "tenant/failover.h"
+#include "tenant/replication/failover.h"
 
 #include <algorithm>
 
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "base/quote.h"
 #include "base/status.h"
 #include "storage/protection.h"
-#include "tenant/cluster_settings.h"
-#include "tenant/limits.h"
-#include "tenant/reader.h"
-#include "tenant/receipts.h"
-#include "tenant/undo_failover.h"
+#include "tenant/catalog/cluster_settings.h"
+#include "tenant/catalog/limits.h"
+#include "tenant/catalog/receipts.h"
+#include "tenant/replication/reader.h"
+#include "tenant/replication/undo_failover.h"
 
 namespace anabranch {
 namespace {
@@ -26,7 +27,7 @@ std::string HowToHaveMore(const catalog::TenantRecord& record) {
     return fmt::format(
         "Wait until SHOW VIRTUAL CLUSTER ... WITH REPLICATION STATUS shows a replicated_time. If the source is lost: ALTER "
         "VIRTUAL CLUSTER {0} CANCEL REPLICATION, or COMPLETE REPLICATION TO SYSTEM TIME '{1}', where the histories parted.",
-        QuoteName(record.name()), FormatHlc({diverged_at}));
+        QuotedIdentifier(record.name()), FormatHlc({diverged_at}));
   }
   return "Wait until SHOW VIRTUAL CLUSTER ... WITH REPLICATION STATUS shows a replicated_time, or give a time in the "
          "future.";
@@ -75,7 +76,7 @@ bool IsReached(const catalog::Replication& replication, Timestamp frontier, Time
 
 std::string WayToReady(const catalog::TenantRecord& record, Timestamp frontier) {
   if (!IsReplicating(StateOf(record))) return "";
-  const std::string name = QuoteName(record.name());
+  const std::string name = QuotedIdentifier(record.name());
   if (ReplicatedTime(record.replication(), frontier)) {
     return fmt::format("ALTER VIRTUAL CLUSTER {} COMPLETE REPLICATION TO LATEST", name);
   }

@@ -17,8 +17,8 @@
 
 #include "absl/status/statusor.h"
 #include "base/timestamp.h"
-#include "storage/store.h"
-#include "tenant/catalog.h"
+#include "storage/api/store.h"
+#include "tenant/catalog/catalog.h"
 
 namespace anabranch {
 
@@ -52,7 +52,7 @@ absl::StatusOr<FailoverPlan> JudgeFailover(const catalog::TenantRecord& record, 
 // Who wants a failover, and how.
 struct FailoverOrder {
   std::string user;             // for the receipt; empty: whoever journaled the target
-  uint64_t undo_window_ns = 0;  // for so long it can be undone (tenant/undo_failover.h); zero: not at all
+  uint64_t undo_window_ns = 0;  // for so long it can be undone (tenant/replication/undo_failover.h); zero: not at all
   catalog::FailoverReceipt::Statement statement = catalog::FailoverReceipt::COMPLETE;
 };
 

@@ -1,5 +1,5 @@
 // Failover on its own: what may be failed over to, and that promoting costs the same whatever has to be undone.
-#include "tenant/failover.h"
+#include "tenant/replication/failover.h"
 
 #include <algorithm>
 
@@ -7,7 +7,7 @@
 #include "gtest/gtest.h"
 #include "storage/protection.h"
 #include "storage/transfer.h"
-#include "tenant/test_cluster.h"
+#include "tenant/testing/test_cluster.h"
 
 namespace anabranch {
 namespace {

@@ -1,10 +1,10 @@
-#include "tenant/farewell.h"
+#include "tenant/replication/farewell.h"
 
 #include "base/log.h"
 #include "base/status.h"
 #include "stream/source_client.h"
-#include "tenant/catalog.h"
-#include "tenant/limits.h"
+#include "tenant/catalog/catalog.h"
+#include "tenant/catalog/limits.h"
 
 namespace anabranch {
 namespace {

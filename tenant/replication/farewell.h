@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "base/ids.h"
-#include "tenant/external_connections.h"
+#include "tenant/catalog/external_connections.h"
 
 namespace anabranch {
 

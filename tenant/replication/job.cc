@@ -1,4 +1,4 @@
-#include "tenant/replication_job.h"
+#include "tenant/replication/job.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -14,10 +14,10 @@
 #include "stream/ingestion.h"
 #include "stream/producer.h"
 #include "stream/source_client.h"
-#include "tenant/cluster_settings.h"
-#include "tenant/limits.h"
-#include "tenant/paths.h"
-#include "tenant/reader.h"
+#include "tenant/catalog/cluster_settings.h"
+#include "tenant/catalog/limits.h"
+#include "tenant/catalog/paths.h"
+#include "tenant/replication/reader.h"
 
 namespace anabranch {
 namespace {
@@ -53,7 +53,7 @@ bool WantsJob(const catalog::TenantRecord& record) {
 
 absl::Status CheckPhase(const catalog::TenantRecord& record, catalog::Replication::Phase phase) {
   if (WantsJob(record) && record.replication().phase() == phase) return absl::OkStatus();
-  return FencedError(fmt::format("replication into tenant \"{}\" was stopped or changed", record.name()));
+  return FencedError(fmt::format("replication into virtual cluster \"{}\" was stopped or changed", record.name()));
 }
 
 // A second name for every file, for the store to take away: should it die before the adoption is durable, the first ones
@@ -197,7 +197,7 @@ absl::Status ReplicationJob::FollowName(const catalog::Replication& before, cons
 ReplicationJob::Attempt ReplicationJob::Refused(absl::Status why) {
   if (!IsPermanent(why)) return {Outcome::kRetry, std::move(why)};
   const std::string reason = ReasonOf(why);
-  Log(LogLevel::kError, "replication.refused", "tenant={} error=\"{}\"", options_.tenant.value(), reason);
+  Log(LogLevel::kError, "replication.refused", "vc_id={} error=\"{}\"", options_.tenant.value(), reason);
   options_.progress->SetError(reason);
   const absl::Status status =
       UpdateTenant(store_, options_.tenant, [&](MetaUpdate&, catalog::TenantRecord& record) -> absl::Status {
@@ -288,7 +288,7 @@ absl::StatusOr<Epoch> ReplicationJob::TakeOver(const KeyspaceRef& keyspace, cata
   RETURN_IF_ERROR(
       UpdateTenant(store_, options_.tenant, [&](MetaUpdate& update, catalog::TenantRecord& record) -> absl::Status {
         RETURN_IF_ERROR(CheckPhase(record, phase));
-        // From here on something may be undone, and what was before can no longer be put back (tenant/failback.h).
+        // From here on something may be undone, and what was before can no longer be put back (tenant/replication/failback.h).
         if (phase == catalog::Replication::REVERTING) record.clear_before_failback();
         epoch = update.Stage(keyspace).BumpEpoch();
         return absl::OkStatus();
@@ -413,7 +413,7 @@ void ReplicationJob::JournalFrontier(const KeyspaceRef& keyspace, Epoch epoch, T
   if (!status.ok()) return;  // fenced or refused: the ingestion meets the same and ends
   options_.progress->SetError("");
   if (!journaled_)
-    Log(LogLevel::kInfo, "replication.advancing", "tenant={} frontier={}", options_.tenant.value(), FormatHlc(frontier));
+    Log(LogLevel::kInfo, "replication.advancing", "vc_id={} frontier={}", options_.tenant.value(), FormatHlc(frontier));
   journaled_ = consistent;
   journaled_at_ns_ = now_ns;
 }
@@ -426,7 +426,7 @@ bool ReplicationJob::TargetReached(const catalog::Replication& replication, Time
 void ReplicationJob::NoteRetry(const absl::Status& why, uint64_t wait_ms) {
   const std::string message = MessageOf(why);
   if (message != options_.progress->last_error()) {
-    Log(LogLevel::kWarning, "replication.retrying", "tenant={} wait_ms={} error=\"{}\"", options_.tenant.value(), wait_ms,
+    Log(LogLevel::kWarning, "replication.retrying", "vc_id={} wait_ms={} error=\"{}\"", options_.tenant.value(), wait_ms,
         message);
   }
   options_.progress->SetError(message);

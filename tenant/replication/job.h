@@ -1,3 +1,6 @@
+// The room of what a replication does to the side that it flows into: copy, apply, failover, failback, and what follows each
+// of them. It uses tenant/catalog/.
+//
 // The standby's job of one replication: initial copy or revert, then the stream, for as long as the virtual cluster
 // replicates. It retries for ever what may pass, and stops in state `replication error` for what will not (the source
 // refused for good).
@@ -24,10 +27,10 @@
 #include "absl/status/status.h"
 #include "base/ids.h"
 #include "base/timestamp.h"
-#include "storage/store.h"
+#include "storage/api/store.h"
 #include "stream/wire.pb.h"
-#include "tenant/catalog.h"
-#include "tenant/failover.h"
+#include "tenant/catalog/catalog.h"
+#include "tenant/replication/failover.h"
 
 namespace anabranch {
 
@@ -79,7 +82,7 @@ class ReplicationJob {
     Store* store = nullptr;
     TenantId tenant;
     std::shared_ptr<ReplicationProgress> progress;
-    // The connection string behind an address (tenant/external_connections.h), looked up at each connect.
+    // The connection string behind an address (tenant/catalog/external_connections.h), looked up at each connect.
     std::function<absl::StatusOr<std::string>(const std::string& address)> resolve;
     // Ends the streams that read this virtual cluster and returns when they are gone (R10). Called before a revert.
     std::function<void()> end_streams;

@@ -1,4 +1,4 @@
-// How lost writes are read: see tenant/lost_writes.h.
+// How lost writes are read: see tenant/replication/lost_writes.h.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 #include "base/timestamp.h"
-#include "storage/types.h"
+#include "storage/api/types.h"
 
 namespace anabranch {
 
@@ -24,7 +24,7 @@ struct DiscardedWrites {
 struct LostWriteVisitor {
   // Its writes follow, unless they were removed.
   std::function<absl::Status(const DiscardedWrites&)> failback;
-  // The system tables (storage/types.h, kSystemKeysEnd): as they were at its point, then every version that was discarded,
+  // The system tables (storage/api/types.h, kSystemKeysEnd): as they were at its point, then every version that was discarded,
   // before any other write.
   std::function<absl::Status(const Version&)> schema;
   // Every other version that was discarded, by time. What stood there before it; nullopt: nothing.

@@ -1,4 +1,4 @@
-#include "tenant/lost_writes.h"
+#include "tenant/replication/lost_writes.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -8,9 +8,9 @@
 
 #include "base/log.h"
 #include "base/status.h"
-#include "storage/mvcc_reader.h"
+#include "storage/mvcc/reader.h"
 #include "storage/protection.h"
-#include "tenant/paths.h"
+#include "tenant/catalog/paths.h"
 
 #define XXH_INLINE_ALL
 #include "xxhash.h"
@@ -69,7 +69,7 @@ absl::Status Remove(Store* store, const catalog::LedgerRecord& record, Removal w
   }));
   RemoveFile(PathOf(store, record));
   if (why == Removal::kNoRoom) {
-    Log(LogLevel::kWarning, "ledger.removed_for_room", "tenant={} stream={} versions={} bytes={}", record.tenant_id(),
+    Log(LogLevel::kWarning, "ledger.removed_for_room", "vc_id={} stream={} versions={} bytes={}", record.tenant_id(),
         StreamText(StreamId(record.stream_id())), record.versions(), record.bytes());
   }
   return absl::OkStatus();
@@ -251,7 +251,7 @@ absl::Status VisitLostWrites(Store* store, const catalog::TenantRecord& record, 
   if (ledgers.empty()) return absl::OkStatus();
   if (record.replication().phase() == catalog::Replication::REVERTING && IsReplicating(StateOf(record))) {
     return SqlError(sqlstate::kObjectNotInPrerequisiteState,
-                    fmt::format("a failback of tenant \"{}\" is still undoing writes", record.name()),
+                    fmt::format("a failback of virtual cluster \"{}\" is still undoing writes", record.name()),
                     "Try again when SHOW VIRTUAL CLUSTER ... WITH REPLICATION STATUS shows a replicated_time.");
   }
   ASSIGN_OR_RETURN(const KeyspaceRef keyspace, store->FindKeyspace(IncarnationId(record.incarnation())));

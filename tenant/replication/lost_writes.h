@@ -15,10 +15,10 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "storage/api/store.h"
 #include "storage/ledger.h"
-#include "storage/store.h"
-#include "tenant/catalog.h"
-#include "tenant/lost_write_visitor.h"
+#include "tenant/catalog/catalog.h"
+#include "tenant/replication/lost_write_visitor.h"
 
 namespace anabranch {
 

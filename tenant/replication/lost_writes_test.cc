@@ -1,12 +1,12 @@
 // What a failback discarded: all of it, with what it had replaced, until its time is over or the room is needed.
-#include "tenant/lost_writes.h"
+#include "tenant/replication/lost_writes.h"
 
 #include <filesystem>
 
 #include "base/status.h"
 #include "gtest/gtest.h"
 #include "storage/protection.h"
-#include "tenant/replication_fixture.h"
+#include "tenant/testing/replication_fixture.h"
 
 namespace anabranch {
 namespace {

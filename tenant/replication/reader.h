@@ -21,8 +21,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "storage/store.h"
-#include "tenant/catalog.h"
+#include "storage/api/store.h"
+#include "tenant/catalog/catalog.h"
 
 namespace anabranch {
 

@@ -1,16 +1,16 @@
 // Readers over two real clusters: when they serve, what each way out of replication makes of them, and that what they show
 // is one moment which never goes back and is kept for as long as they show it.
-#include "tenant/reader.h"
+#include "tenant/replication/reader.h"
 
 #include <thread>
 
 #include "base/status.h"
 #include "gtest/gtest.h"
 #include "storage/gc.h"
+#include "storage/mvcc/transaction.h"
 #include "storage/protection.h"
-#include "storage/transaction.h"
-#include "tenant/limits.h"
-#include "tenant/replication_fixture.h"
+#include "tenant/catalog/limits.h"
+#include "tenant/testing/replication_fixture.h"
 
 namespace anabranch {
 namespace {
@@ -358,7 +358,7 @@ TEST_F(ReaderTest, OtherStatementsAreForItsStandby) {
        {b_->PauseReplication(kReader), b_->ResumeReplication(kReader), b_->CancelReplication(kReader),
         b_->AddReadVirtualCluster(kReader), b_->CompleteReplication(kReader, ToLatest{}, {}).status(),
         b_->StartReplication(kReader, "main", a_.uri(), {}, {}), b_->SetSetting(kReader, "gc.ttlseconds", "100")}) {
-    ExpectRefused(status, "55000", "it only reads tenant \"main\"");
+    ExpectRefused(status, "55000", "it only reads virtual cluster \"main\"");
   }
   ExpectRefused(a_->CreateFromReplication("copy", {}, kReader, b_.uri(), {}, {}), "55000", "only reads");
   EXPECT_EQ(a_.StateOf("copy"), "42704");

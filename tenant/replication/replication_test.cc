@@ -5,8 +5,8 @@
 #include "base/status.h"
 #include "gtest/gtest.h"
 #include "storage/protection.h"
-#include "tenant/catalog.h"
-#include "tenant/replication_fixture.h"
+#include "tenant/catalog/catalog.h"
+#include "tenant/testing/replication_fixture.h"
 
 namespace anabranch {
 namespace {

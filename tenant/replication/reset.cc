@@ -1,13 +1,13 @@
-#include "tenant/reset.h"
+#include "tenant/replication/reset.h"
 
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "storage/protection.h"
-#include "tenant/limits.h"
-#include "tenant/reader.h"
-#include "tenant/receipts.h"
-#include "tenant/undo_failover.h"
+#include "tenant/catalog/limits.h"
+#include "tenant/catalog/receipts.h"
+#include "tenant/replication/reader.h"
+#include "tenant/replication/undo_failover.h"
 
 namespace anabranch {
 namespace {
@@ -32,10 +32,11 @@ absl::Status JudgeReset(const catalog::TenantRecord& record, const KeyspaceState
   RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kResetData, record.name(), StateOf(record), ModeOf(record)));
   if (state.floor <= target && target <= visible) return absl::OkStatus();
   return SqlError(sqlstate::kInvalidParameterValue,
-                  target > visible ? fmt::format("cannot reset data of tenant \"{}\" to {}: it is in the future",
-                                                 record.name(), FormatHlc(target))
-                                   : fmt::format("cannot reset data of tenant \"{}\" to {}: history is retained since {}",
-                                                 record.name(), FormatHlc(target), FormatHlc(state.floor)),
+                  target > visible
+                      ? fmt::format("cannot reset data of virtual cluster \"{}\" to {}: it is in the future", record.name(),
+                                    FormatHlc(target))
+                      : fmt::format("cannot reset data of virtual cluster \"{}\" to {}: history is retained since {}",
+                                    record.name(), FormatHlc(target), FormatHlc(state.floor)),
                   fmt::format("Give a time from {} to {}.", FormatHlc(state.floor), FormatHlc(visible)));
 }
 
@@ -49,7 +50,7 @@ absl::StatusOr<PublishedReset> PublishReset(Store* store, TenantId tenant, Times
   RETURN_IF_ERROR(UpdateTenant(store, tenant, [&](MetaUpdate& update, catalog::TenantRecord& record) -> absl::Status {
     RETURN_IF_ERROR(JudgeReset(record, *update.Before(keyspace), update.visible(), target));
     if (record.incarnation() != incarnation.value()) {
-      return SqlError(sqlstate::kObjectInUse, fmt::format("tenant \"{}\" changed meanwhile", record.name()));
+      return SqlError(sqlstate::kObjectInUse, fmt::format("virtual cluster \"{}\" changed meanwhile", record.name()));
     }
     const uint64_t now_ns = store->clock()->WallNs();
     update.Stage(keyspace).BumpEpoch();  // R4

@@ -1,9 +1,9 @@
-#include "tenant/sweeper.h"
+#include "tenant/replication/sweeper.h"
 
 #include "base/log.h"
 #include "base/status.h"
 #include "storage/revert.h"
-#include "tenant/limits.h"
+#include "tenant/catalog/limits.h"
 
 namespace anabranch {
 
@@ -32,7 +32,7 @@ absl::Status Sweeper::WaitIdle(std::stop_token stop, uint64_t timeout_ms) {
     return absl::OkStatus();
   if (stop.stop_requested()) return absl::CancelledError("stopped while waiting for a sweep");
   return SqlError(sqlstate::kObjectInUse,
-                  fmt::format("tenant \"{}\" still holds undone writes that are being swept", name_),
+                  fmt::format("virtual cluster \"{}\" still holds undone writes that are being swept", name_),
                   "Try again when the sweep is done.");
 }
 

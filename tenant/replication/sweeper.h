@@ -11,8 +11,8 @@
 #include <thread>
 
 #include "absl/status/status.h"
+#include "storage/api/store.h"
 #include "storage/revert.h"
-#include "storage/store.h"
 
 namespace anabranch {
 

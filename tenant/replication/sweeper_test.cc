@@ -1,11 +1,11 @@
-#include "tenant/sweeper.h"
+#include "tenant/replication/sweeper.h"
 
 #include <algorithm>
 #include <set>
 
 #include "fmt/ranges.h"
 #include "gtest/gtest.h"
-#include "tenant/test_cluster.h"
+#include "tenant/testing/test_cluster.h"
 
 namespace anabranch {
 namespace {

@@ -1,23 +1,24 @@
-#include "tenant/undo_failover.h"
+#include "tenant/replication/undo_failover.h"
 
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "base/quote.h"
 #include "base/status.h"
 #include "storage/protection.h"
-#include "tenant/failover.h"
-#include "tenant/limits.h"
-#include "tenant/reader.h"
-#include "tenant/receipts.h"
+#include "tenant/catalog/limits.h"
+#include "tenant/catalog/receipts.h"
+#include "tenant/replication/failover.h"
+#include "tenant/replication/reader.h"
 
 namespace anabranch {
 namespace {
 
 absl::Status CannotUndo(const catalog::TenantRecord& record, std::string_view why) {
   return SqlError(sqlstate::kObjectNotInPrerequisiteState,
-                  fmt::format("cannot undo the failover of tenant \"{}\": {}", record.name(), why),
+                  fmt::format("cannot undo the failover of virtual cluster \"{}\": {}", record.name(), why),
                   fmt::format("To make it a standby again, stop its service and use ALTER VIRTUAL CLUSTER {} START "
                               "REPLICATION OF ... ON ...: what it has of its own is undone then.",
-                              QuoteName(record.name())));
+                              QuotedIdentifier(record.name())));
 }
 
 // A failback keeps the ancestry and replication that it replaced; a virtual cluster that was never promoted has neither.

@@ -19,8 +19,8 @@
 #include <string_view>
 
 #include "absl/status/status.h"
-#include "storage/store.h"
-#include "tenant/catalog.h"
+#include "storage/api/store.h"
+#include "tenant/catalog/catalog.h"
 
 namespace anabranch {
 

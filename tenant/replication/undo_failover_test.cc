@@ -1,13 +1,13 @@
 // UNDO COMPLETE REPLICATION: what it brings back, until when, and after which crash.
-#include "tenant/undo_failover.h"
+#include "tenant/replication/undo_failover.h"
 
 #include "base/status.h"
 #include "gtest/gtest.h"
 #include "storage/protection.h"
-#include "tenant/catalog.h"
-#include "tenant/failover.h"
-#include "tenant/limits.h"
-#include "tenant/replication_fixture.h"
+#include "tenant/catalog/catalog.h"
+#include "tenant/catalog/limits.h"
+#include "tenant/replication/failover.h"
+#include "tenant/testing/replication_fixture.h"
 
 namespace anabranch {
 namespace {

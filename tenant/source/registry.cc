@@ -1,4 +1,4 @@
-#include "tenant/stream_registry.h"
+#include "tenant/source/registry.h"
 
 #include <algorithm>
 #include <utility>

@@ -1,22 +1,23 @@
-#include "tenant/stream_source.h"
+#include "tenant/source/source.h"
 
 #include <algorithm>
 #include <filesystem>
 #include <set>
 
 #include "base/log.h"
+#include "base/quote.h"
 #include "base/status.h"
 #include "storage/protection.h"
 #include "storage/transfer.h"
 #include "stream/frame.h"
 #include "stream/producer.h"
-#include "tenant/cluster_settings.h"
-#include "tenant/estimate.h"
-#include "tenant/limits.h"
-#include "tenant/paths.h"
-#include "tenant/reader.h"
-#include "tenant/stream_state.h"
-#include "tenant/undo_failover.h"
+#include "tenant/catalog/cluster_settings.h"
+#include "tenant/catalog/limits.h"
+#include "tenant/catalog/paths.h"
+#include "tenant/catalog/stream_state.h"
+#include "tenant/replication/estimate.h"
+#include "tenant/replication/reader.h"
+#include "tenant/replication/undo_failover.h"
 
 namespace anabranch {
 namespace {
@@ -34,8 +35,8 @@ void RemoveFolder(const std::string& dir) {
 absl::Status HistoryReleased(const std::string& tenant, Timestamp needed, Timestamp kept) {
   return SqlError(
       sqlstate::kObjectNotInPrerequisiteState,
-      fmt::format("history of tenant \"{}\" at {} was released: it is retained since {}", tenant, FormatHlc(needed),
-                  FormatHlc(kept)),
+      fmt::format("history of virtual cluster \"{}\" at {} was released: it is retained since {}", tenant,
+                  FormatHlc(needed), FormatHlc(kept)),
       "Make another standby with CREATE VIRTUAL CLUSTER ... FROM REPLICATION OF ..., and drop this one after that.");
 }
 
@@ -55,7 +56,7 @@ absl::Status CheckAnother(const ClusterId& cluster, const catalog::TenantRecord&
   const bool same = request.destination_cluster_id() == cluster.value() && request.destination_tenant_id() == source.id();
   if (!same) return absl::OkStatus();
   return SqlError(sqlstate::kInvalidParameterValue,
-                  fmt::format("tenant \"{}\" cannot be replicated from itself", source.name()),
+                  fmt::format("virtual cluster \"{}\" cannot be replicated from itself", source.name()),
                   "The connection string leads to this very cluster: give that of the cluster that has the other copy.");
 }
 
@@ -64,7 +65,8 @@ absl::StatusOr<catalog::TenantRecord> LoadSame(MetaUpdate& update, const catalog
   ASSIGN_OR_RETURN(catalog::TenantRecord now, LoadTenant(update, TenantId(before.id())));
   RETURN_IF_ERROR(CheckReady(now));
   if (now.incarnation() == before.incarnation() && FromWire(now.ancestry()) == FromWire(before.ancestry())) return now;
-  return SqlError(sqlstate::kObjectInUse, fmt::format("the history of tenant \"{}\" changed meanwhile", now.name()));
+  return SqlError(sqlstate::kObjectInUse,
+                  fmt::format("the history of virtual cluster \"{}\" changed meanwhile", now.name()));
 }
 
 // A standby that had a stream already waits for as long as the promotion of its source can be taken back.
@@ -72,8 +74,9 @@ absl::Status CheckSettled(const catalog::TenantRecord& tenant) {
   if (!tenant.has_before_failover()) return absl::OkStatus();
   return SqlError(
       sqlstate::kCannotConnectNow,
-      fmt::format("cannot replicate from tenant \"{}\" yet: its failover can still be undone", tenant.name()),
-      fmt::format("It goes on by itself after ALTER VIRTUAL CLUSTER {} START SERVICE SHARED.", QuoteName(tenant.name())));
+      fmt::format("cannot replicate from virtual cluster \"{}\" yet: its failover can still be undone", tenant.name()),
+      fmt::format("It goes on by itself after ALTER VIRTUAL CLUSTER {} START SERVICE SHARED.",
+                  QuotedIdentifier(tenant.name())));
 }
 
 // What the destination was promised before is of a handshake that it gave up: it prepares one failback at a time.
@@ -244,10 +247,10 @@ absl::StatusOr<StreamSource::Source> StreamSource::FindSource(const wire::OpenRe
   Source source;
   ASSIGN_OR_RETURN(source.tenant, LoadTenant(store_, id));
   if (IsReader(source.tenant)) {
-    return SqlError(
-        sqlstate::kObjectNotInPrerequisiteState,
-        fmt::format("cannot replicate from tenant \"{}\": it only reads another virtual cluster", source.tenant.name()),
-        "Replicate from the virtual cluster that it reads, once that is ready, or from that one's source.");
+    return SqlError(sqlstate::kObjectNotInPrerequisiteState,
+                    fmt::format("cannot replicate from virtual cluster \"{}\": it only reads another virtual cluster",
+                                source.tenant.name()),
+                    "Replicate from the virtual cluster that it reads, once that is ready, or from that one's source.");
   }
   if (source.tenant.incarnation().empty()) return CheckReady(source.tenant);  // not even copied
   ASSIGN_OR_RETURN(source.keyspace, store_->FindKeyspace(IncarnationId(source.tenant.incarnation())));
@@ -357,9 +360,10 @@ absl::StatusOr<wire::OpenResponse> StreamSource::OpenNew(const Source& source, c
 absl::Status StreamSource::CheckNotPreparing(const catalog::TenantRecord& tenant) {
   std::lock_guard lock(mutex_);
   if (!preparing_.contains(TenantId(tenant.id()))) return absl::OkStatus();
-  return SqlError(sqlstate::kObjectInUse,
-                  fmt::format("tenant \"{}\" is preparing a failback of its own: it does not feed one", tenant.name()),
-                  "Try again when its START REPLICATION has ended, if that was refused; otherwise it follows this one.");
+  return SqlError(
+      sqlstate::kObjectInUse,
+      fmt::format("virtual cluster \"{}\" is preparing a failback of its own: it does not feed one", tenant.name()),
+      "Try again when its START REPLICATION has ended, if that was refused; otherwise it follows this one.");
 }
 
 absl::StatusOr<Timestamp> StreamSource::JudgeFailback(const Source& source, const wire::OpenRequest& request) {
@@ -413,7 +417,7 @@ absl::StatusOr<wire::OpenResponse> StreamSource::OpenAgain(const Source& source,
   const bool same_destination = record.destination_cluster_id() == request.destination_cluster_id();
   if (!same_destination || !IsOpen(StateOf(record))) {
     return SqlError(sqlstate::kObjectNotInPrerequisiteState,
-                    fmt::format("replication stream {} is not a running stream of tenant \"{}\" to this standby",
+                    fmt::format("replication stream {} is not a running stream of virtual cluster \"{}\" to this standby",
                                 StreamText(stream), source.tenant.name()));
   }
   if (!record.owner().empty() && record.owner() != user.name && !user.admin) {

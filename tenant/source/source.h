@@ -1,3 +1,5 @@
+// The room of the side that a replication leaves. It uses tenant/replication/.
+//
 // The source's side of streams: judging who may stream what, exports for initial copies, protection of the history that
 // standbys still need.
 //
@@ -11,7 +13,7 @@
 //
 // Promises (R13). A stream opened for a failback is promised: it stands in the source's own TenantRecord until the standby
 // opens it again (its failback is journaled, so it is nobody's source), gives it up, asks anew, or is forgotten. While a
-// virtual cluster has promised a stream it begins no failback (tenant/failback.h), so two that fail back to each other at
+// virtual cluster has promised a stream it begins no failback (tenant/replication/failback.h), so two that fail back to each other at
 // the same time never both become standbys.
 #pragma once
 
@@ -25,14 +27,14 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "storage/store.h"
+#include "storage/api/store.h"
 #include "stream/live_feed.h"
 #include "stream/transport.h"
 #include "stream/wire.pb.h"
-#include "tenant/catalog.h"
-#include "tenant/stream_info.h"
-#include "tenant/stream_registry.h"
-#include "tenant/stream_user.h"
+#include "tenant/catalog/catalog.h"
+#include "tenant/catalog/stream_info.h"
+#include "tenant/catalog/stream_user.h"
+#include "tenant/source/registry.h"
 
 namespace anabranch {
 
@@ -44,7 +46,7 @@ class StreamSource {
     LiveFeed* feed = nullptr;
     // Sees to it that nothing is hidden. For a source that was promoted: it cannot be undone from then on.
     std::function<absl::Status(TenantId, std::stop_token)> wait_swept;
-    // The write that opened a stream has ended the possibility to undo the failover of its source (tenant/undo_failover.h).
+    // The write that opened a stream has ended the possibility to undo the failover of its source (tenant/replication/undo_failover.h).
     std::function<void(const catalog::TenantRecord&)> settled;
   };
   explicit StreamSource(Options options) : options_(std::move(options)), store_(options_.store) {}

@@ -1,9 +1,9 @@
 // What the source tells of its streams, and how one that nobody will come back to is given up.
 #include "base/log.h"
 #include "base/status.h"
-#include "tenant/jobs.h"
-#include "tenant/stream_source.h"
-#include "tenant/stream_state.h"
+#include "tenant/catalog/jobs.h"
+#include "tenant/catalog/stream_state.h"
+#include "tenant/source/source.h"
 
 namespace anabranch {
 
@@ -76,7 +76,7 @@ absl::Status StreamSource::Release(StreamId stream) {
   ASSIGN_OR_RETURN(const catalog::StreamRecord record, LoadStream(store_, stream));
   if (const auto connection = registry_.Find(stream); connection || StateOf(record) == StreamState::kExporting) {
     return SqlError(sqlstate::kObjectInUse,
-                    fmt::format("replication stream {} is in use by its standby, tenant \"{}\" of cluster {}{}",
+                    fmt::format("replication stream {} is in use by its standby, virtual cluster \"{}\" of cluster {}{}",
                                 StreamText(stream), record.destination_tenant(), record.destination_cluster_id(),
                                 connection ? fmt::format(" at {}", connection->peer_address) : ""),
                     "It is no orphan: it ends when the standby is promoted or dropped.");

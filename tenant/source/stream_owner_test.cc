@@ -1,6 +1,6 @@
 // Whose a stream is, at its source.
-#include "tenant/catalog.h"
-#include "tenant/replication_fixture.h"
+#include "tenant/catalog/catalog.h"
+#include "tenant/testing/replication_fixture.h"
 
 namespace anabranch {
 namespace {

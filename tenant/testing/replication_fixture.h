@@ -3,7 +3,7 @@
 
 #include "base/status.h"
 #include "gtest/gtest.h"
-#include "tenant/test_cluster.h"
+#include "tenant/testing/test_cluster.h"
 
 namespace anabranch {
 

@@ -19,11 +19,11 @@
 #include "base/random.h"
 #include "base/status.h"
 #include "gtest/gtest.h"
-#include "storage/mvcc_reader.h"
-#include "storage/store.h"
+#include "storage/api/store.h"
+#include "storage/mvcc/reader.h"
 #include "stream/live_feed.h"
 #include "stream/test_connection.h"
-#include "tenant/limits.h"
+#include "tenant/catalog/limits.h"
 #include "tenant/virtual_clusters.h"
 
 namespace anabranch {

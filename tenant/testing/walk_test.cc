@@ -14,10 +14,10 @@
 
 #include "base/status.h"
 #include "gtest/gtest.h"
-#include "storage/mvcc_reader.h"
-#include "tenant/catalog.h"
-#include "tenant/failover.h"
-#include "tenant/test_cluster.h"
+#include "storage/mvcc/reader.h"
+#include "tenant/catalog/catalog.h"
+#include "tenant/replication/failover.h"
+#include "tenant/testing/test_cluster.h"
 
 namespace anabranch {
 namespace {

@@ -73,7 +73,7 @@ TEST_F(Reader, FailoversAndAFailback) {
   EXPECT_EQ(StateOf(b_), "ready, shared");
   EXPECT_EQ(Ask(b_.Uri("main-readonly"), "SELECT k, v FROM t"), "1,one");
   ExpectRefused(b_.Uri("system"), "ALTER VIRTUAL CLUSTER \"main-readonly\" COMPLETE REPLICATION TO LATEST", "55000",
-                "it only reads tenant \"main\"");
+                "it only reads virtual cluster \"main\"");
   ExpectRefused(b_.Uri("system"), "DROP VIRTUAL CLUSTER \"main-readonly\"", "55000", "STOP SERVICE");
 
   FailOver(b_);

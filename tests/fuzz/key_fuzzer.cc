@@ -11,9 +11,9 @@
 
 #include "base/check.h"
 #include "base/status.h"
-#include "storage/change_index.h"
-#include "storage/meta_format.h"
-#include "storage/mvcc_reader.h"
+#include "storage/mvcc/change_index.h"
+#include "storage/mvcc/reader.h"
+#include "storage/rocks/meta_format.h"
 #include "storage/testing/fault_store.h"
 
 namespace anabranch {
