@@ -8,6 +8,7 @@
 #include "tenant/replication/estimate.h"
 #include "tenant/replication/failback.h"
 #include "tenant/replication/lost_writes.h"
+#include "tenant/replication/open_request.h"
 #include "tenant/replication/reader.h"
 #include "tenant/replication/reset.h"
 #include "tenant/virtual_clusters_impl.h"

@@ -5,6 +5,7 @@
 #include "stream/source_client.h"
 #include "tenant/catalog/limits.h"
 #include "tenant/replication/failover.h"
+#include "tenant/replication/open_request.h"
 #include "tenant/virtual_clusters_impl.h"
 
 namespace anabranch {

@@ -4,12 +4,12 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "base/system_time.h"
-#include "stream/frame.h"
 #include "stream/source_client.h"
 #include "tenant/catalog/cluster_settings.h"
 #include "tenant/catalog/limits.h"
 #include "tenant/replication/failback.h"
 #include "tenant/replication/lost_writes.h"
+#include "tenant/replication/open_request.h"
 #include "tenant/replication/reader.h"
 #include "tenant/virtual_clusters_impl.h"
 
@@ -66,13 +66,8 @@ absl::Status VirtualClustersImpl::CreateFromReplication(const std::string& name,
     ASSIGN_OR_RETURN(like, Locate(*options.like));
   }
 
-  wire::OpenRequest request;
-  request.set_protocol_version(kProtocolVersion);
-  request.set_clock_ns(store_->visible().ns);
-  NameSource(source, &request);
+  wire::OpenRequest request = CopyHandshake(store_, name, source);
   request.set_expiration_window_ns(replication.expiration_window_ns.value_or(0));
-  request.set_destination_cluster_id(store_->cluster_id().value());
-  request.set_destination_tenant(name);
   ASSIGN_OR_RETURN(const uint64_t retention_ns, RetentionOf(store_, replication));
   ASSIGN_OR_RETURN(const wire::OpenResponse response, Handshake(uri, request, std::move(stop)));
 

@@ -6,7 +6,6 @@
 #include "base/quote.h"
 #include "base/status.h"
 #include "storage/protection.h"
-#include "stream/frame.h"
 #include "tenant/catalog/cluster_settings.h"
 #include "tenant/catalog/limits.h"
 #include "tenant/catalog/paths.h"
@@ -100,27 +99,6 @@ void KeepForCancel(const catalog::TenantRecord& now, catalog::BeforeFailback* be
 }
 
 }  // namespace
-
-void NameSource(const VirtualClusterSpec& source, wire::OpenRequest* request) {
-  if (const auto* id = std::get_if<TenantId>(&source)) {
-    request->set_source_tenant_id(id->value());
-  } else {
-    request->set_source_tenant(std::get<std::string>(source));
-  }
-}
-
-wire::OpenRequest FailbackHandshake(Store* store, const catalog::TenantRecord& record, const VirtualClusterSpec& source) {
-  wire::OpenRequest request;
-  request.set_protocol_version(kProtocolVersion);
-  request.set_clock_ns(store->visible().ns);
-  NameSource(source, &request);
-  request.set_destination_cluster_id(store->cluster_id().value());
-  request.set_destination_tenant(record.name());
-  request.set_destination_tenant_id(record.id());
-  *request.mutable_ancestry() = record.ancestry();
-  request.set_frontier(store->visible().ns);  // all of its own history, up to now
-  return request;
-}
 
 absl::Status JudgeAnswer(Store* store, const catalog::TenantRecord& record, const wire::OpenResponse& response) {
   ASSIGN_OR_RETURN(const KeyspaceRef keyspace, store->FindKeyspace(IncarnationId(record.incarnation())));

@@ -51,12 +51,6 @@ struct FailbackRequest {
   bool read_virtual_cluster = false;
 };
 
-// Into a request for a new stream.
-void NameSource(const VirtualClusterSpec& source, wire::OpenRequest* request);
-
-// What this virtual cluster says of itself to its source to be.
-wire::OpenRequest FailbackHandshake(Store* store, const catalog::TenantRecord& record, const VirtualClusterSpec& source);
-
 // Whether the source's answer can be followed, whatever is hidden: it is swept first. Nothing changes.
 absl::Status JudgeAnswer(Store* store, const catalog::TenantRecord& record, const wire::OpenResponse& response);
 

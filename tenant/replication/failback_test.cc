@@ -14,6 +14,7 @@
 #include "storage/protection.h"
 #include "storage/revert.h"
 #include "tenant/catalog/catalog.h"
+#include "tenant/replication/open_request.h"
 #include "tenant/testing/replication_fixture.h"
 
 namespace anabranch {

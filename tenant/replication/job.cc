@@ -10,13 +10,13 @@
 #include "storage/protection.h"
 #include "storage/revert.h"
 #include "storage/transfer.h"
-#include "stream/frame.h"
 #include "stream/ingestion.h"
 #include "stream/producer.h"
 #include "stream/source_client.h"
 #include "tenant/catalog/cluster_settings.h"
 #include "tenant/catalog/limits.h"
 #include "tenant/catalog/paths.h"
+#include "tenant/replication/open_request.h"
 #include "tenant/replication/reader.h"
 
 namespace anabranch {
@@ -152,19 +152,6 @@ ReplicationJob::Attempt ReplicationJob::FailOver(Timestamp target) {
   if (!published.ok()) return {Outcome::kRetry, published.status()};  // replaced, paused: the record is read again
   options_.on_failover(*published);
   return {Outcome::kOver, absl::OkStatus()};
-}
-
-wire::OpenRequest ReopenRequest(Store* store, const catalog::TenantRecord& record, Timestamp frontier) {
-  wire::OpenRequest request;
-  request.set_protocol_version(kProtocolVersion);
-  request.set_clock_ns(store->visible().ns);
-  request.set_source_tenant(record.replication().source_tenant());
-  request.set_destination_cluster_id(store->cluster_id().value());
-  request.set_destination_tenant(record.name());
-  request.set_stream_id(record.replication().stream_id());
-  *request.mutable_ancestry() = record.ancestry();
-  request.set_frontier(frontier.ns);
-  return request;
 }
 
 // The source's answer to where we stand; judged on every connect (R10).

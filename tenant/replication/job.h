@@ -73,9 +73,6 @@ class ReplicationProgress {
   std::optional<double> fraction_;  // guarded by mutex_
 };
 
-// The OPEN of a stream that exists, by a standby that is at `frontier`.
-wire::OpenRequest ReopenRequest(Store* store, const catalog::TenantRecord& record, Timestamp frontier);
-
 class ReplicationJob {
  public:
   struct Options {

@@ -1,0 +1,37 @@
+#include "tenant/source/promise.h"
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include "base/status.h"
+
+namespace anabranch {
+
+absl::Status Promise(MetaUpdate& update, const catalog::StreamRecord& stream, catalog::TenantRecord& tenant) {
+  const std::vector<uint64_t> before(tenant.promised_streams().begin(), tenant.promised_streams().end());
+  tenant.clear_promised_streams();
+  for (const uint64_t id : before) {
+    ASSIGN_OR_RETURN(const catalog::StreamRecord earlier, LoadStream(update, StreamId(id)));
+    const bool replaced = earlier.destination_cluster_id() == stream.destination_cluster_id() &&
+                          earlier.destination_tenant_id() == stream.destination_tenant_id();
+    if (!replaced) tenant.add_promised_streams(id);
+  }
+  tenant.add_promised_streams(stream.stream_id());
+  return absl::OkStatus();
+}
+
+absl::Status EndPromise(MetaUpdate& update, const catalog::StreamRecord& stream) {
+  const TenantId id(stream.tenant_id());
+  ASSIGN_OR_RETURN(const std::optional<std::string> there, update.GetBefore(TenantKey(id)));
+  if (!there) return absl::OkStatus();
+  ASSIGN_OR_RETURN(catalog::TenantRecord tenant, LoadTenant(update, id));
+  auto* const promised = tenant.mutable_promised_streams();
+  const auto kept = std::remove(promised->begin(), promised->end(), stream.stream_id());
+  if (kept == promised->end()) return absl::OkStatus();
+  promised->erase(kept, promised->end());
+  PutTenant(update, tenant);
+  return absl::OkStatus();
+}
+
+}  // namespace anabranch
