@@ -10,8 +10,8 @@ StreamRegistry::Registration::Registration(StreamRegistry* registry, TenantId te
     : registry_(registry) {
   {
     std::lock_guard lock(registry_->mutex_);
-    entry_ =
-        registry_->entries_.insert(registry_->entries_.end(), {tenant, stream, std::move(connection), std::stop_source()});
+    entry_ = registry_->entries_.insert(
+        registry_->entries_.end(), {tenant, stream, std::move(connection), registry_->next_number_++, std::stop_source()});
   }
   forward_.emplace(std::move(outer), Forward{&entry_->stop});
 }
@@ -30,7 +30,10 @@ void StreamRegistry::End(const Matches& matches) {
   for (Entry& entry : entries_) {
     if (matches(entry)) entry.stop.request_stop();
   }
-  left_.wait(lock, [&] { return std::none_of(entries_.begin(), entries_.end(), matches); });
+  const auto was_told = [&, newcomer = next_number_](const Entry& entry) {
+    return entry.number < newcomer && matches(entry);
+  };
+  left_.wait(lock, [&] { return std::none_of(entries_.begin(), entries_.end(), was_told); });
 }
 
 void StreamRegistry::EndTenant(TenantId tenant) {

@@ -1,5 +1,9 @@
 // Which connections are sending a virtual cluster's data at the moment, so that a change of its history can end them and
 // wait until they are gone (R10).
+//
+// Whoever ends streams changes the catalog first, so that it refuses those that come later; a connection registers first
+// and looks at the catalog second. So each one is either found and told, or refused by what it reads: to end waits for
+// those that it told, and never for newcomers.
 #pragma once
 
 #include <condition_variable>
@@ -29,13 +33,12 @@ class StreamRegistry {
     TenantId tenant;
     StreamId stream;
     Connection connection;
+    uint64_t number;  // counts up
     std::stop_source stop;
   };
 
  public:
   // One connection's place in the registry. `stop` of its token is requested by whoever ends the stream, and by `outer`.
-  // Register first and look at the catalog second: then whoever changes the catalog first and ends streams second misses
-  // none.
   class Registration {
    public:
     Registration(StreamRegistry* registry, TenantId tenant, StreamId stream, Connection connection, std::stop_token outer);
@@ -54,7 +57,7 @@ class StreamRegistry {
     std::optional<std::stop_callback<Forward>> forward_;
   };
 
-  void EndTenant(TenantId tenant);  // returns when none is left
+  void EndTenant(TenantId tenant);  // returns when those that were there are gone
   void EndStream(StreamId stream);  // likewise
   void EndAll();
   // The stream's subscription, else one of its copies; nullopt: it has no connection now.
@@ -66,7 +69,8 @@ class StreamRegistry {
 
   std::mutex mutex_;
   std::condition_variable left_;
-  std::list<Entry> entries_;  // guarded by mutex_
+  std::list<Entry> entries_;  // this and below: guarded by mutex_
+  uint64_t next_number_ = 0;
 };
 
 }  // namespace anabranch
