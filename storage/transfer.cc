@@ -182,12 +182,20 @@ absl::StatusOr<KeyspaceRef> CloneKeyspace(Store* store, const KeyspaceRef& keysp
   ASSIGN_OR_RETURN(std::string scratch, rocks->NewScratchPath());
   const ScratchFolder folder(rocks->env(), std::move(scratch));
   std::shared_lock gate(AsRocks(*keyspace).erase_gate());
+  // As of before the files: what is hidden meanwhile may be in them, or not.
+  const std::vector<HiddenInterval> hidden = keyspace->state()->hidden;
   ASSIGN_OR_RETURN(const TransferManifest manifest, ExportFiles(rocks, keyspace, folder.path()));
   ASSIGN_OR_RETURN(KeyspaceRef clone, Adopt(rocks, manifest, folder.path()));
   // R7: whatever was hidden stays hidden, and so does what the files hold above S: half of a moment, or above a standby's
   // frontier.
-  const std::vector<HiddenInterval> hidden = keyspace->state()->hidden;
-  absl::Status status = rocks->writer().Update([&](MetaUpdateImpl& update) {
+  absl::Status status = rocks->writer().Update([&](MetaUpdateImpl& update) -> absl::Status {
+    for (const HiddenInterval& now : update.Before(keyspace)->hidden) {
+      if (std::find(hidden.begin(), hidden.end(), now) != hidden.end()) continue;
+      return SqlError(
+          sqlstate::kObjectInUse,
+          fmt::format("the history of keyspace {} changed while it was cloned", keyspace->incarnation().value()),
+          "Try again.");
+    }
     update.CarryHidden(clone, hidden);
     update.Stage(clone).Hide(std::min(upto, manifest.copied_from));
     return absl::OkStatus();

@@ -24,7 +24,7 @@ VirtualClustersImpl::VirtualClustersImpl(Options options)
     : options_(std::move(options)),
       store_(options_.store),
       connections_(fmt::format("{}/connections", options_.store->dir())),
-      farewells_(options_.store->cluster_id(), &connections_),
+      farewells_(options_.store, &connections_),
       source_({.store = options_.store,
                .feed = options_.feed,
                .wait_swept = [this](TenantId id, std::stop_token stop) -> absl::Status {
@@ -33,7 +33,10 @@ VirtualClustersImpl::VirtualClustersImpl(Options options)
                  RETURN_IF_ERROR(SettleFailover(*runtime, kReplicatedFrom));
                  return runtime->sweeper.WaitIdle(std::move(stop), kSweepWaitMs);
                },
-               .settled = [this](const catalog::TenantRecord& record) { ConcludeFailover(*RuntimeOf(record), record); }}),
+               .settled =
+                   [this](const catalog::TenantRecord& record) {
+                     ConcludeFailover(*RuntimeOf(record), IncarnationId(record.incarnation()));
+                   }}),
       collector_({.store = options_.store}) {}
 
 VirtualClustersImpl::~VirtualClustersImpl() {
@@ -59,6 +62,7 @@ absl::Status VirtualClustersImpl::Start() {
   RETURN_IF_ERROR(source_.Recover());
   RETURN_IF_ERROR(RemoveStrayLedgers(store_));
   for (const catalog::TenantRecord& record : records) RETURN_IF_ERROR(Recover(record));
+  farewells_.SayJournaled();
   collector_.Start();
   housekeeper_ = std::jthread([this](std::stop_token stop) { HouseKeep(std::move(stop)); });
   return absl::OkStatus();
@@ -126,13 +130,20 @@ absl::Status VirtualClustersImpl::Recover(const catalog::TenantRecord& record) {
 void VirtualClustersImpl::HouseKeep(std::stop_token stop) {
   while (!stop.stop_requested()) {
     uint64_t wait_ms = kHousekeepingMs;
-    absl::Status status = source_.ExpireSilent();
-    if (status.ok()) status = EndUndoWindows(&wait_ms);
     const absl::StatusOr<uint64_t> kept_bytes = ReadInteger(store_, ClusterSetting::kLostWritesBytesMax);
-    if (status.ok()) status = kept_bytes.ok() ? TrimLedgers(store_, *kept_bytes) : kept_bytes.status();
-    if (status.ok()) status = ReleaseForkProtections();
-    if (status.ok()) status = FinishDrops();
-    if (!status.ok()) Log(LogLevel::kWarning, "catalog.housekeeping_failed", "error=\"{}\"", MessageOf(status));
+    // What fails keeps none of the others waiting.
+    const std::pair<const char*, absl::Status> tasks[] = {
+        {"end undo windows", EndUndoWindows(&wait_ms)},
+        {"expire streams", source_.ExpireSilent()},
+        {"trim ledgers", kept_bytes.ok() ? TrimLedgers(store_, *kept_bytes) : kept_bytes.status()},
+        {"release protections", ReleaseForkProtections()},
+        {"finish drops", FinishDrops()},
+    };
+    for (const auto& [task, status] : tasks) {
+      if (status.ok()) continue;
+      Log(LogLevel::kWarning, "catalog.housekeeping_failed", "task=\"{}\" error=\"{}\"", task, MessageOf(status));
+    }
+    farewells_.SayJournaled();
     std::unique_lock lock(housekeeping_);
     housekeeping_due_.wait_for(lock, stop, std::chrono::milliseconds(wait_ms), [this] { return window_opened_; });
     window_opened_ = false;
@@ -142,22 +153,26 @@ void VirtualClustersImpl::HouseKeep(std::stop_token stop) {
 // What failed in a DROP, which leaves its turn to us.
 absl::Status VirtualClustersImpl::FinishDrops() {
   ASSIGN_OR_RETURN(const std::vector<catalog::TenantRecord> records, LoadTenants(store_));
+  absl::Status status;
   for (const catalog::TenantRecord& record : records) {
     if (StateOf(record) != DataState::kDropping) continue;
     const std::shared_ptr<TenantRuntime> runtime = RuntimeOf(record);
     const std::unique_lock turn(runtime->statements, std::try_to_lock);
-    if (turn.owns_lock()) RETURN_IF_ERROR(FinishDrop(record));
+    if (turn.owns_lock()) status.Update(FinishDrop(record));
   }
-  return absl::OkStatus();
+  return status;
 }
 
 absl::Status VirtualClustersImpl::ReleaseForkProtections() {
   ASSIGN_OR_RETURN(const std::vector<catalog::TenantRecord> records, LoadTenants(store_));
   const uint64_t now_ns = store_->clock()->WallNs();
   const auto is_due = [now_ns](uint64_t until_ns) { return until_ns != 0 && until_ns < now_ns; };
+  absl::Status status;
   for (const catalog::TenantRecord& record : records) {
+    // A failover that can be undone keeps what its undo relies on.
+    if (record.has_before_failover()) continue;
     if (!is_due(record.failover_protected_until_ns()) && !is_due(record.reset_protected_until_ns())) continue;
-    RETURN_IF_ERROR(UpdateTenant(store_, TenantId(record.id()), [&](MetaUpdate& update, catalog::TenantRecord& now) {
+    status.Update(UpdateTenant(store_, TenantId(record.id()), [&](MetaUpdate& update, catalog::TenantRecord& now) {
       const IncarnationId incarnation(now.incarnation());
       if (is_due(now.failover_protected_until_ns())) {
         Unprotect(update, incarnation, kFailoverHolder);
@@ -170,7 +185,7 @@ absl::Status VirtualClustersImpl::ReleaseForkProtections() {
       return absl::OkStatus();
     }));
   }
-  return absl::OkStatus();
+  return status;
 }
 
 }  // namespace anabranch

@@ -38,7 +38,7 @@ absl::Status VirtualClustersImpl::CreateFromClone(const std::string& name, Creat
     }
   }
   RETURN_IF_ERROR(CheckInWindow(record, window, at));
-  ASSIGN_OR_RETURN(const PublishedClone clone, PublishClone(store_, record, at, name));
+  ASSIGN_OR_RETURN(const PublishedClone clone, PublishClone(store_, record, window, at, name));
   if (!clone.keyspace->state()->hidden.empty()) RuntimeOf(clone.record)->sweeper.Start(clone.keyspace);
   return absl::OkStatus();
 }
@@ -55,8 +55,7 @@ absl::StatusOr<Timestamp> VirtualClustersImpl::ResetData(const VirtualClusterSpe
   const StreamSource::Closing closing(&source_, statement.runtime->id);
   ASSIGN_OR_RETURN(PublishedReset reset, PublishReset(store_, statement.runtime->id, target, user));
   EndReader(reset.ended_reader);
-  if (reset.settled_failover) ConcludeFailover(*statement.runtime, record);
-  statement.runtime->sweeper.Start(std::move(reset.keyspace));
+  ConcludeFailover(*statement.runtime, reset.keyspace->incarnation());
   return target;
 }
 

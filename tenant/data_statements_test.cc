@@ -55,6 +55,17 @@ class DataStatementsTest : public ReplicationFixture {
 
 using ResetDataTest = DataStatementsTest;
 
+TEST_F(ResetDataTest, ProtectsItsTargetForTheExpirationWindow) {
+  const Timestamp at = WriteAndGoOn();
+  constexpr uint64_t kWindowNs = 3600ull * 1'000'000'000;
+  ASSERT_TRUE(a_->SetClusterSetting("physical_replication.expiration_window", "1h").ok());
+  const uint64_t before_ns = a_.store()->clock()->WallNs();
+  ASSERT_TRUE(Reset(at).ok());
+  const uint64_t until_ns = RecordOf(a_, "main").reset_protected_until_ns();
+  EXPECT_GE(until_ns, before_ns + kWindowNs);
+  EXPECT_LE(until_ns, a_.store()->clock()->WallNs() + kWindowNs);
+}
+
 TEST_F(ResetDataTest, WhatIsAboveIsUndoneAndHistoryGoesOnFromThere) {
   const Timestamp at = WriteAndGoOn();
   const uint64_t expected = a_.FingerprintAt("main", at);
@@ -247,10 +258,11 @@ TEST_F(CloneTest, CollectedMeanwhileLeavesNothing) {
   const catalog::TenantRecord original = RecordOf(a_, "main");
   const size_t keyspaces = a_.store()->Keyspaces().size();
   RaiseFloor(a_, KeyspaceOf(a_, "main"), at);
-  EXPECT_EQ(SqlStateOf(PublishClone(a_.store(), original, at.Prev(), "copy").status()), "22023");
+  const CloneWindow window = *WindowToClone(original, *KeyspaceOf(a_, "main")->state(), a_.store()->visible());
+  EXPECT_EQ(SqlStateOf(PublishClone(a_.store(), original, window, at.Prev(), "copy").status()), "22023");
   EXPECT_EQ(a_.store()->Keyspaces().size(), keyspaces);
   ASSERT_TRUE(Reset(at).ok());
-  EXPECT_EQ(SqlStateOf(PublishClone(a_.store(), original, at, "copy").status()), "55006");
+  EXPECT_EQ(SqlStateOf(PublishClone(a_.store(), original, window, at, "copy").status()), "55006");
   EXPECT_EQ(a_.store()->Keyspaces().size(), keyspaces);
   EXPECT_EQ(a_.StateOf("copy"), "42704");
 }
@@ -298,6 +310,27 @@ TEST_F(CloneTest, OfAStandbyAtAPastMomentThatItMayFailOverTo) {
   EXPECT_EQ(b_.Get("older", "k"), "old");
   const absl::Status ahead = b_->CreateFromClone("ahead", {}, "main", "+1h", {});
   EXPECT_EQ(SqlStateOf(ahead), "22023") << ahead;
+}
+
+// What the failover hid is in the files of neither or both: whether it is hidden in the clone, nobody can say.
+TEST_F(CloneTest, NotOfAStandbyThatWasPromotedMeanwhileThoughThatWasUndone) {
+  const Timestamp at = WriteAndGoOn();
+  ASSERT_TRUE(Replicate(a_, b_).ok());
+  ASSERT_TRUE(CaughtUp(a_, b_));
+  const Timestamp later = *a_.Put("main", "k", "newer");
+  ASSERT_TRUE(CaughtUp(a_, b_));
+  ASSERT_TRUE(b_->PauseReplication("main").ok());
+  const catalog::TenantRecord original = RecordOf(b_, "main");
+  const CloneWindow window = *WindowToClone(original, *KeyspaceOf(b_, "main")->state(), b_.store()->visible());
+  const size_t keyspaces = b_.store()->Keyspaces().size();
+  ASSERT_TRUE(b_->CompleteReplication("main", ToSystemTime{FormatHlc(later.Prev())}, {}).ok());
+  ASSERT_TRUE(b_->UndoCompleteReplication("main", "root").ok());
+  EXPECT_EQ(SqlStateOf(PublishClone(b_.store(), original, window, later, "copy").status()), "55006");
+  EXPECT_EQ(b_.store()->Keyspaces().size(), keyspaces);
+  ASSERT_TRUE(b_->CreateFromClone("copy", {}, "main", FormatHlc(later), {}).ok());
+  ASSERT_TRUE(b_->StartService("copy").ok());
+  EXPECT_EQ(b_.Get("copy", "k"), "newer");
+  EXPECT_LT(at, later);
 }
 
 TEST_F(CloneTest, OfAStandbyThatHoldsNothingYet) {
@@ -365,7 +398,8 @@ TEST_F(DataStatementsTest, TakeTheSameWorkWhateverLiesAboveAndBelow) {
                     })
                     .ok());
     const OperationCounts before = store->counts();
-    ASSERT_TRUE(PublishClone(store, record, Timestamp{base + versions}, record.name() + "copy").ok());
+    const auto window = WindowToClone(record, *keyspace->state(), store->visible());
+    ASSERT_TRUE(PublishClone(store, record, *window, Timestamp{base + versions}, record.name() + "copy").ok());
     const OperationCounts cloned = store->counts();
     ASSERT_TRUE(PublishReset(store, TenantId(record.id()), Timestamp{base + versions}, "root").ok());
     clones.push_back(cloned - before);

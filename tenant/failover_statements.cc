@@ -128,8 +128,8 @@ void VirtualClustersImpl::AfterFailover(TenantRuntime& runtime, const PublishedF
     std::lock_guard lock(housekeeping_);
     window_opened_ = true;
     housekeeping_due_.notify_all();
-  } else if (const auto record = LoadTenant(store_, runtime.id); record.ok()) {
-    ConcludeFailover(runtime, *record);
+  } else {
+    ConcludeFailover(runtime, published.keyspace->incarnation());
   }
   {
     std::lock_guard lock(runtime.mutex);
@@ -138,41 +138,39 @@ void VirtualClustersImpl::AfterFailover(TenantRuntime& runtime, const PublishedF
   EndReader(published.ended_reader);
 }
 
-void VirtualClustersImpl::ConcludeFailover(TenantRuntime& runtime, const catalog::TenantRecord& record) {
+void VirtualClustersImpl::ConcludeFailover(TenantRuntime& runtime, const IncarnationId& incarnation) {
   // Not found: it is being dropped.
-  if (auto keyspace = store_->FindKeyspace(IncarnationId(record.incarnation())); keyspace.ok()) {
-    runtime.sweeper.Start(*std::move(keyspace));
-  }
-  farewells_.Send(record.replication().uri(), StreamId(record.replication().stream_id()), Ending::kPromoted);
+  if (auto keyspace = store_->FindKeyspace(incarnation); keyspace.ok()) runtime.sweeper.Start(*std::move(keyspace));
+  farewells_.SayJournaled();
 }
 
 absl::Status VirtualClustersImpl::SettleFailover(TenantRuntime& runtime, std::string_view why, uint64_t due_ns) {
-  ASSIGN_OR_RETURN(catalog::TenantRecord record, LoadTenant(store_, runtime.id));
+  ASSIGN_OR_RETURN(const catalog::TenantRecord record, LoadTenant(store_, runtime.id));
   if (!record.has_before_failover()) return absl::OkStatus();
   bool ended = false;
   RETURN_IF_ERROR(UpdateTenant(store_, runtime.id, [&](MetaUpdate& update, catalog::TenantRecord& now) {
     if (now.before_failover().undo_until_ns() <= due_ns) ended = EndUndo(update, now, why);
-    record = now;
     return absl::OkStatus();
   }));
-  if (ended) ConcludeFailover(runtime, record);
+  if (ended) ConcludeFailover(runtime, IncarnationId(record.incarnation()));
   return absl::OkStatus();
 }
 
-// *next_ms: when to come again at the latest, if that is sooner.
+// *next_ms: when to come again at the latest, if that is sooner. The first error; the others are not kept waiting.
 absl::Status VirtualClustersImpl::EndUndoWindows(uint64_t* next_ms) {
   ASSIGN_OR_RETURN(const std::vector<catalog::TenantRecord> records, LoadTenants(store_));
   const uint64_t now_ns = store_->clock()->WallNs();
+  absl::Status status;
   for (const catalog::TenantRecord& record : records) {
     if (!record.has_before_failover()) continue;
     const uint64_t until_ns = record.before_failover().undo_until_ns();
     if (until_ns > now_ns) {
       *next_ms = std::min(*next_ms, (until_ns - now_ns) / kNsPerMs + 1);
     } else {
-      RETURN_IF_ERROR(SettleFailover(*RuntimeOf(record), "physical_replication.failover.undo_window has passed", now_ns));
+      status.Update(SettleFailover(*RuntimeOf(record), "physical_replication.failover.undo_window has passed", now_ns));
     }
   }
-  return absl::OkStatus();
+  return status;
 }
 
 absl::Status VirtualClustersImpl::UndoCompleteReplication(const VirtualClusterSpec& spec, const std::string& user) {

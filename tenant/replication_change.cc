@@ -77,8 +77,14 @@ absl::Status VirtualClustersImpl::ChangeReplication(const VirtualClusterSpec& sp
   if (change.address || change.expiration_window_ns) {
     RETURN_IF_ERROR(CheckSource(record, address, change.expiration_window_ns.value_or(0), std::move(stop)));
   }
-  if (!change.address && !change.retention_ns) return absl::OkStatus();
   TenantRuntime& runtime = *statement.runtime;
+  if (change.expiration_window_ns) {
+    RETURN_IF_ERROR(UpdateTenant(store_, runtime.id, [&](MetaUpdate&, catalog::TenantRecord& now) {
+      now.mutable_replication()->set_source_expiration_window_ns(*change.expiration_window_ns);
+      return absl::OkStatus();
+    }));
+  }
+  if (!change.address && !change.retention_ns) return absl::OkStatus();
   runtime.job.reset();  // the next one reads the record
   const absl::Status status =
       UpdateTenant(store_, runtime.id, [&](MetaUpdate&, catalog::TenantRecord& now) -> absl::Status {

@@ -84,6 +84,7 @@ absl::Status VirtualClustersImpl::CreateFromReplication(const std::string& name,
   job->set_start_at(response.start_at());
   job->set_created_at_ns(store_->clock()->WallNs());
   job->set_created_by(replication.user);
+  job->set_source_expiration_window_ns(response.expiration_window_ns());
   job->set_source_clock_offset_ns(static_cast<int64_t>(response.clock_ns() - store_->clock()->WallNs()));
   std::lock_guard creating(creating_);
   absl::Status status = CheckRoom(reader ? 2 : 1);
@@ -229,7 +230,7 @@ absl::Status VirtualClustersImpl::CancelJobless(Statement& statement, const std:
     EndReader(TenantId(statement.record.reader()));
     const StreamId stream(replication.stream_id());
     RemoveLedger(store_, runtime.id, stream);
-    farewells_.Send(replication.uri(), stream, Ending::kAbandoned);
+    farewells_.SayJournaled();
   } else if (plan == CancelPlan::kGoToDivergence) {
     const auto judge = [](const catalog::TenantRecord& record, Timestamp frontier) -> absl::StatusOr<FailoverPlan> {
       RETURN_IF_ERROR(JudgeCancel(record, frontier).status());

@@ -31,7 +31,7 @@ absl::Status VirtualClustersImpl::Serve(const catalog::TenantRecord& record) {
   ServedVirtualCluster service{
       .id = id, .name = record.name(), .context = {store_, keyspace, epoch, locks.get()}, .locks = locks};
   const std::shared_ptr<TenantRuntime> runtime = RuntimeOf(record);
-  if (settled) ConcludeFailover(*runtime, record);
+  if (settled) ConcludeFailover(*runtime, keyspace->incarnation());
   std::lock_guard lock(runtime->mutex);
   runtime->service = std::move(service);
   return absl::OkStatus();

@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "base/system_time.h"
 #include "stream/source_client.h"
+#include "tenant/catalog/farewells.h"
 #include "tenant/catalog/limits.h"
 #include "tenant/catalog/paths.h"
 #include "tenant/replication/lost_writes.h"
@@ -134,14 +135,16 @@ absl::Status VirtualClustersImpl::Drop(const VirtualClusterSpec& spec, bool if_e
     }
     if (IsReader(record)) RETURN_IF_ERROR(ForgetReader(update, record));
     ASSIGN_OR_RETURN(reader, DropReader(update, record));
+    // Else its source knows.
+    if (IsReplicating(StateOf(record)) || record.has_before_failover()) {
+      JournalFarewell(update, record.replication(), Ending::kAbandoned);
+    }
     SetState(record, DataState::kDropping);
     update.Delete(TenantNameKey(record.name()));  // the name is free from here on
     dropping = record;
     return absl::OkStatus();
   }));
-  if (IsReplicating(StateOf(statement->record)) || dropping.has_before_failover()) {  // else its source knows
-    farewells_.Send(dropping.replication().uri(), StreamId(dropping.replication().stream_id()), Ending::kAbandoned);
-  }
+  farewells_.SayJournaled();
   EndReader(reader);
   return FinishDrop(dropping);
 }

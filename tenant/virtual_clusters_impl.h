@@ -21,6 +21,7 @@
 #include "tenant/replication/farewell.h"
 #include "tenant/replication/job.h"
 #include "tenant/replication/sweeper.h"
+#include "tenant/replication/undo_failover.h"
 #include "tenant/source/source.h"
 #include "tenant/virtual_clusters.h"
 
@@ -32,7 +33,8 @@ struct TenantRuntime {
       : id(id_),
         progress(std::make_shared<ReplicationProgress>()),
         sweeper(store, name,
-                {.begun = [store, id_](uint64_t versions) { NoteSweepBegun(store, id_, versions); },
+                {.kept = [id_](MetaUpdate& update) { return IsKeptForUndo(update, id_); },
+                 .begun = [store, id_](uint64_t versions) { NoteSweepBegun(store, id_, versions); },
                  .done = [store, id_] { NoteSwept(store, id_); }}) {}
 
   const TenantId id;
@@ -191,8 +193,8 @@ class VirtualClustersImpl final : public VirtualClusters {
   // failover_statements.cc
   // Ends the possibility to undo the last failover, if there is one that ends by `due_ns`, and begins to sweep.
   absl::Status SettleFailover(TenantRuntime& runtime, std::string_view why, uint64_t due_ns = UINT64_MAX);
-  // Once it is durable that it cannot be undone. `record` as of then.
-  void ConcludeFailover(TenantRuntime& runtime, const catalog::TenantRecord& record);
+  // Once it is durable that it cannot be undone: sweeps the keyspace, and says what is journaled.
+  void ConcludeFailover(TenantRuntime& runtime, const IncarnationId& incarnation);
   absl::Status EndUndoWindows(uint64_t* next_ms);
 
   const Options options_;

@@ -7,6 +7,7 @@
 //   tenant-name/<name>         id, decimal; absent while dropping
 //   stream/<id, 16 hex>        StreamRecord
 //   failover/<n, 20 digits>    FailoverReceipt (tenant/catalog/receipts.h)
+//   farewell/<id, 16 hex>      FarewellRecord (tenant/catalog/farewells.h)
 //   counter/tenant             newest id given, decimal; ids are never used twice
 //   counter/failover           newest number of a receipt
 //   setting/<name>             cluster setting (tenant/catalog/cluster_settings.h)

@@ -43,7 +43,7 @@ inline constexpr uint64_t kRetryMaxMs = 15'000;
 inline constexpr uint64_t kSweepWaitMs = 30'000;  // OPEN waits that long for a sweep before it refuses
 inline constexpr uint64_t kReachCheckMs = 500;    // how often a waiting COMPLETE looks whether another statement ended it
 inline constexpr uint64_t kHousekeepingMs = 60'000;
-inline constexpr size_t kFarewellsMax = 256;  // waiting to be said; a source that is not told forgets by itself
+inline constexpr size_t kFarewellsMax = 256;  // to be said; beyond it the oldest goes: its source forgets by itself
 static_assert(kProgressIntervalNs < kExpirationWindowNs / 100);
 
 }  // namespace anabranch

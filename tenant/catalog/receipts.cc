@@ -29,7 +29,7 @@ void NoteInLast(Store* store, TenantId tenant, const std::function<void(catalog:
   const absl::StatusOr<catalog::TenantRecord> before = LoadTenant(store, tenant);
   if (!before.ok() || before->failover_receipt() == 0) return;
   LogUnlessOk(UpdateTenant(store, tenant, [&](MetaUpdate& update, catalog::TenantRecord& record) -> absl::Status {
-    if (record.failover_receipt() == 0) return absl::OkStatus();
+    if (record.failover_receipt() == 0 || record.has_before_failover()) return absl::OkStatus();
     RETURN_IF_ERROR(ChangeReceipt(update, record.failover_receipt(), change));
     if (complete) record.clear_failover_receipt();
     return absl::OkStatus();

@@ -22,6 +22,7 @@ namespace anabranch {
 struct CloneWindow {
   Timestamp floor;
   Timestamp newest;
+  uint64_t rewinds = 0;  // KeyspaceState's, then
 };
 absl::StatusOr<CloneWindow> WindowToClone(const catalog::TenantRecord& original, const KeyspaceState& state,
                                           Timestamp visible);
@@ -32,9 +33,9 @@ struct PublishedClone {
   catalog::TenantRecord record;
   KeyspaceRef keyspace;  // its hidden intervals are to be swept
 };
-// Clones and publishes, in one meta write that checks that `original` is still what it was. A crash before leaves nothing.
-// REQUIRES: CheckInWindow(at).
-absl::StatusOr<PublishedClone> PublishClone(Store* store, const catalog::TenantRecord& original, Timestamp at,
-                                            const std::string& name);
+// Clones and publishes, in one meta write that checks that `original` is still what it was in `window`: 55006 if not. A crash
+// before leaves nothing. REQUIRES: CheckInWindow(at).
+absl::StatusOr<PublishedClone> PublishClone(Store* store, const catalog::TenantRecord& original, const CloneWindow& window,
+                                            Timestamp at, const std::string& name);
 
 }  // namespace anabranch

@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "storage/protection.h"
 #include "tenant/catalog/cluster_settings.h"
+#include "tenant/catalog/farewells.h"
 #include "tenant/catalog/limits.h"
 #include "tenant/catalog/paths.h"
 #include "tenant/replication/failover.h"
@@ -162,6 +163,7 @@ absl::Status JournalFailback(Store* store, const catalog::TenantRecord& record, 
     replication.set_created_by(request.user);
     replication.set_start_at(point.ns);
     replication.set_diverged_at(point.ns);
+    replication.set_source_expiration_window_ns(response.expiration_window_ns());
     replication.set_source_clock_offset_ns(static_cast<int64_t>(response.clock_ns() - store->clock()->WallNs()));
     *now.mutable_replication() = std::move(replication);
     if (prepared.ledger.versions > 0) {
@@ -209,6 +211,7 @@ absl::Status PutBack(Store* store, TenantId tenant) {
     update.Stage(keyspace).SetIngesting(false, kTimestampZero);
     Unprotect(update, incarnation, kRetentionHolder);
     if (before.failover_protected_until_ns() != 0) Protect(update, incarnation, kFailoverHolder, {before.failover_time()});
+    JournalFarewell(update, now.replication(), Ending::kAbandoned);
     *now.mutable_ancestry() = before.ancestry();
     now.clear_replication();
     if (before.has_replication()) *now.mutable_replication() = before.replication();

@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "storage/protection.h"
 #include "tenant/catalog/cluster_settings.h"
+#include "tenant/catalog/farewells.h"
 #include "tenant/catalog/limits.h"
 #include "tenant/catalog/receipts.h"
 #include "tenant/replication/reader.h"
@@ -162,14 +163,17 @@ absl::StatusOr<PublishedFailover> PublishFailover(Store* store, TenantId tenant,
     Protect(update, incarnation, kFailoverHolder, plan.at);
     result.can_be_undone = order.undo_window_ns != 0;
     if (result.can_be_undone) {
-      KeepForUndo(frontier, newest, branch, now_ns + order.undo_window_ns, record);
+      KeepForUndo(update, {.at = plan.at, .frontier = frontier, .newest = newest, .branch = branch},
+                  now_ns + UndoWindowNs(record.replication(), order.undo_window_ns), record);
     } else {
       Unprotect(update, incarnation, kRetentionHolder);
+      JournalFarewell(update, record.replication(), Ending::kPromoted);
     }
     if (plan.latest) {
       RETURN_IF_ERROR(FreezeReader(update, record, plan.at));
     } else {
       ASSIGN_OR_RETURN(result.ended_reader, DropReader(update, record));
+      if (result.can_be_undone) record.mutable_before_failover()->set_dropped_reader(result.ended_reader.value() != 0);
     }
     ASSIGN_OR_RETURN(result.receipt, AddReceipt(update, ReceiptOf(record, order, plan.at, frontier, newest, now_ns)));
     record.set_failover_receipt(result.receipt);

@@ -62,7 +62,7 @@ struct PublishedFailover {
   KeyspaceRef keyspace;
   uint64_t receipt = 0;        // its number
   uint64_t publish_ns = 0;     // how long the write took
-  bool can_be_undone = false;  // until then nothing is swept, and the source is not told
+  bool can_be_undone = false;  // until then nothing is swept, and the source is not told; else that is journaled
   TenantId ended_reader = {};  // its sessions are to be ended, and its drop finished; zero: there is none
 };
 

@@ -1,29 +1,18 @@
 #include "tenant/replication/farewell.h"
 
+#include <utility>
+
 #include "base/log.h"
 #include "base/status.h"
 #include "stream/source_client.h"
 #include "tenant/catalog/catalog.h"
+#include "tenant/catalog/cluster_settings.h"
 #include "tenant/catalog/limits.h"
 
 namespace anabranch {
-namespace {
 
-absl::Status Say(const ExternalConnections& connections, const std::string& address, const ClusterId& self, StreamId stream,
-                 Ending ending, std::stop_token stop) {
-  ASSIGN_OR_RETURN(const std::string uri, connections.Resolve(address));
-  ASSIGN_OR_RETURN(const auto client, SourceClient::Connect(uri, stop));
-  wire::FinishRequest request;
-  request.set_stream_id(stream.value());
-  request.set_promoted(ending == Ending::kPromoted);
-  request.set_destination_cluster_id(self.value());
-  return client->Finish(request);
-}
-
-}  // namespace
-
-Farewells::Farewells(ClusterId self, const ExternalConnections* connections)
-    : self_(std::move(self)), connections_(connections), thread_([this](std::stop_token stop) { Run(std::move(stop)); }) {}
+Farewells::Farewells(Store* store, const ExternalConnections* connections)
+    : store_(store), connections_(connections), thread_([this](std::stop_token stop) { Run(std::move(stop)); }) {}
 
 Farewells::~Farewells() {
   thread_.request_stop();
@@ -39,19 +28,67 @@ void Farewells::Send(const std::string& uri, StreamId stream, Ending ending) {
   changed_.notify_one();
 }
 
+void Farewells::SayJournaled() {
+  {
+    std::lock_guard lock(mutex_);
+    journaled_ = true;
+  }
+  changed_.notify_one();
+}
+
+absl::Status Farewells::Say(const Farewell& farewell, std::stop_token stop) {
+  ASSIGN_OR_RETURN(const std::string uri, connections_->Resolve(farewell.uri));
+  ASSIGN_OR_RETURN(const auto client, SourceClient::Connect(uri, std::move(stop)));
+  wire::FinishRequest request;
+  request.set_stream_id(farewell.stream.value());
+  request.set_promoted(farewell.ending == Ending::kPromoted);
+  request.set_destination_cluster_id(store_->cluster_id().value());
+  return client->Finish(request);
+}
+
+absl::Status Farewells::SayAll(std::stop_token stop) {
+  ASSIGN_OR_RETURN(const std::vector<catalog::FarewellRecord> records, LoadFarewells(store_));
+  ASSIGN_OR_RETURN(const uint64_t window_ns, ReadDurationNs(store_, ClusterSetting::kExpirationWindow));
+  const uint64_t now_ns = store_->clock()->WallNs();
+  for (size_t i = 0; i < records.size() && !stop.stop_requested(); ++i) {
+    const catalog::FarewellRecord& record = records[i];
+    const Farewell farewell{record.uri(), StreamId(record.stream_id()),
+                            record.promoted() ? Ending::kPromoted : Ending::kAbandoned};
+    const bool late = now_ns > record.journaled_at_ns() && now_ns - record.journaled_at_ns() > window_ns;
+    const bool too_many = i + kFarewellsMax < records.size();
+    const absl::Status said = late || too_many ? absl::CancelledError("given up") : Say(farewell, stop);
+    const bool over = said.ok() || late || too_many;
+    if (over || failed_.insert(farewell.stream).second) {
+      Log(LogLevel::kInfo, "stream.farewell", "stream={} source={} result=\"{}\"", StreamText(farewell.stream),
+          RedactUri(farewell.uri), said.ok() ? "told" : MessageOf(said));
+    }
+    if (!over) continue;
+    failed_.erase(farewell.stream);
+    RETURN_IF_ERROR(ForgetFarewell(store_, record));
+  }
+  return absl::OkStatus();
+}
+
 void Farewells::Run(std::stop_token stop) {
   while (true) {
-    Farewell next;
+    std::deque<Farewell> queue;
+    bool journaled = false;
     {
       std::unique_lock lock(mutex_);
-      if (!changed_.wait(lock, stop, [this] { return !queue_.empty(); })) return;
-      next = std::move(queue_.front());
-      queue_.pop_front();
+      if (!changed_.wait(lock, stop, [this] { return journaled_ || !queue_.empty(); })) return;
+      queue = std::exchange(queue_, {});
+      journaled = std::exchange(journaled_, false);
     }
-    if (stop.stop_requested()) return;
-    const absl::Status status = Say(*connections_, next.uri, self_, next.stream, next.ending, stop);
-    Log(LogLevel::kInfo, "stream.farewell", "stream={} source={} result=\"{}\"", StreamText(next.stream),
-        RedactUri(next.uri), status.ok() ? "told" : MessageOf(status));
+    for (const Farewell& farewell : queue) {
+      if (stop.stop_requested()) return;
+      const absl::Status status = Say(farewell, stop);
+      Log(LogLevel::kInfo, "stream.farewell", "stream={} source={} result=\"{}\"", StreamText(farewell.stream),
+          RedactUri(farewell.uri), status.ok() ? "told" : MessageOf(status));
+    }
+    if (!journaled) continue;
+    if (const absl::Status status = SayAll(stop); !status.ok()) {
+      Log(LogLevel::kWarning, "stream.farewells_failed", "error=\"{}\"", MessageOf(status));
+    }
   }
 }
 

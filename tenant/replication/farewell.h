@@ -1,28 +1,35 @@
-// Tells sources that a stream is over, in the background and at most once: a source that does not hear of it releases the
-// history by itself when the stream has been silent for the expiration window. No statement waits for it.
+// Tells sources that a stream is over, in the background. No statement waits for it.
+//
+// What ends a stream that a record of the catalog names is journaled with it (tenant/catalog/farewells.h), and said until the
+// source has heard it: at once, at each start, and by the housekeeper. A source that is not reached within the expiration
+// window has released the history by itself. What was only agreed on in a handshake is said once, and at most once.
 #pragma once
 
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <thread>
 
 #include "base/ids.h"
+#include "storage/api/store.h"
 #include "tenant/catalog/external_connections.h"
+#include "tenant/catalog/farewells.h"
 
 namespace anabranch {
-
-enum class Ending { kPromoted, kAbandoned };
 
 // Thread-safe.
 class Farewells {
  public:
-  Farewells(ClusterId self, const ExternalConnections* connections);  // the connections are not owned
-  ~Farewells();                                                       // gives up on what is not said yet
+  Farewells(Store* store, const ExternalConnections* connections);  // neither is owned
+  ~Farewells();                                                     // leaves to the next start what is journaled
 
+  // Of a stream that no record has named: once.
   void Send(const std::string& uri, StreamId stream, Ending ending);
+  // All that are journaled.
+  void SayJournaled();
 
  private:
   struct Farewell {
@@ -31,11 +38,15 @@ class Farewells {
     Ending ending;
   };
   void Run(std::stop_token stop);
+  absl::Status Say(const Farewell& farewell, std::stop_token stop);
+  absl::Status SayAll(std::stop_token stop);
 
-  const ClusterId self_;
+  Store* const store_;
   const ExternalConnections* const connections_;
+  std::set<StreamId> failed_;  // of those that are journaled; the thread's own: only the first failure is logged
   std::mutex mutex_;
   std::condition_variable_any changed_;
+  bool journaled_ = false;      // guarded by mutex_; what is journaled is to be said
   std::deque<Farewell> queue_;  // guarded by mutex_
   std::jthread thread_;
 };

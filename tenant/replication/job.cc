@@ -164,19 +164,21 @@ absl::StatusOr<wire::OpenResponse> ReplicationJob::Open(const catalog::TenantRec
   ASSIGN_OR_RETURN(wire::OpenResponse response, client->Open(request));
   options_.progress->SetOffset(static_cast<int64_t>(response.clock_ns() - store_->clock()->WallNs()));
   RETURN_IF_ERROR(store_->ForwardClock({response.clock_ns()}));
-  RETURN_IF_ERROR(FollowName(replication, response));
+  RETURN_IF_ERROR(FollowSource(replication, response));
   return response;
 }
 
-// The source may have been renamed since the last connect.
-absl::Status ReplicationJob::FollowName(const catalog::Replication& before, const wire::OpenResponse& response) {
-  const bool same =
-      before.source_tenant() == response.source_tenant() && before.source_tenant_id() == response.source_tenant_id();
+// The source may have been renamed since the last connect, or keep our history for another time.
+absl::Status ReplicationJob::FollowSource(const catalog::Replication& before, const wire::OpenResponse& response) {
+  const bool same = before.source_tenant() == response.source_tenant() &&
+                    before.source_tenant_id() == response.source_tenant_id() &&
+                    before.source_expiration_window_ns() == response.expiration_window_ns();
   if (same) return absl::OkStatus();
   return UpdateTenant(store_, options_.tenant, [&](MetaUpdate&, catalog::TenantRecord& record) -> absl::Status {
     RETURN_IF_ERROR(CheckPhase(record, before.phase()));
     record.mutable_replication()->set_source_tenant(response.source_tenant());
     record.mutable_replication()->set_source_tenant_id(response.source_tenant_id());
+    record.mutable_replication()->set_source_expiration_window_ns(response.expiration_window_ns());
     return absl::OkStatus();
   });
 }

@@ -114,7 +114,7 @@ class ReplicationJob {
   Attempt FailOver(Timestamp target);
 
   absl::StatusOr<wire::OpenResponse> Open(const catalog::TenantRecord& record, Timestamp frontier, std::stop_token stop);
-  absl::Status FollowName(const catalog::Replication& before, const wire::OpenResponse& response);
+  absl::Status FollowSource(const catalog::Replication& before, const wire::OpenResponse& response);
   absl::Status Adopt(const catalog::TenantRecord& record, const wire::OpenResponse& response, const std::string& dir);
   absl::StatusOr<Epoch> TakeOver(const KeyspaceRef& keyspace, catalog::Replication::Phase phase);
   absl::Status FollowBranches(const catalog::TenantRecord& record, const wire::OpenResponse& response,

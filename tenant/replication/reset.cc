@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "storage/protection.h"
+#include "tenant/catalog/cluster_settings.h"
 #include "tenant/catalog/limits.h"
 #include "tenant/catalog/receipts.h"
 #include "tenant/replication/reader.h"
@@ -55,13 +56,14 @@ absl::StatusOr<PublishedReset> PublishReset(Store* store, TenantId tenant, Times
     const uint64_t now_ns = store->clock()->WallNs();
     update.Stage(keyspace).BumpEpoch();  // R4
     const Timestamp newest = update.Stage(keyspace).Hide(target);
-    result.settled_failover = EndUndo(update, record, "its data were reset");
+    EndUndo(update, record, "its data were reset");
     ASSIGN_OR_RETURN(result.ended_reader, DropReader(update, record));
     ASSIGN_OR_RETURN(const uint64_t receipt, AddReceipt(update, ReceiptOf(record, user, target, newest, now_ns)));
     record.set_failover_receipt(receipt);
     ToWire(Fork(FromWire(record.ancestry()), branch, target), record.mutable_ancestry());  // R10
     Protect(update, incarnation, kResetHolder, target);
-    record.set_reset_protected_until_ns(now_ns + kExpirationWindowNs);
+    ASSIGN_OR_RETURN(const uint64_t protected_for_ns, ReadDurationNs(update, ClusterSetting::kExpirationWindow));
+    record.set_reset_protected_until_ns(now_ns + protected_for_ns);
     return absl::OkStatus();
   }));
   Log(LogLevel::kInfo, "reset.published", "vc={} at={} branch={}", before.name(), FormatHlc(target), branch.value());

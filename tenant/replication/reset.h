@@ -26,9 +26,8 @@ absl::Status JudgeReset(const catalog::TenantRecord& record, const KeyspaceState
 // there, and the target is protected for as long as a standby may want to fail back to it. A failover that could be undone no
 // longer can, and the reader that it left goes. SHOW FAILOVERS has a receipt of it. The number of store operations does not depend on what lies above.
 struct PublishedReset {
-  KeyspaceRef keyspace;           // its hidden interval is to be swept
-  TenantId ended_reader;          // which showed the virtual cluster as it was promoted; zero: there was none
-  bool settled_failover = false;  // what waits for the end of an undo window is due
+  KeyspaceRef keyspace;        // its hidden intervals are to be swept, and what is journaled is to be said
+  TenantId ended_reader = {};  // which showed the virtual cluster as it was promoted; zero: there was none
 };
 absl::StatusOr<PublishedReset> PublishReset(Store* store, TenantId tenant, Timestamp target, const std::string& user);
 

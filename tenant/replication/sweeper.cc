@@ -11,7 +11,7 @@ void Sweeper::Start(KeyspaceRef keyspace) {
   std::lock_guard lifetime(lifetime_);
   {
     std::lock_guard lock(mutex_);
-    // The thread looks for more under this mutex before it ends, so it will find what the caller published.
+    again_ = true;
     if (running_) return;
     running_ = true;
   }
@@ -53,18 +53,38 @@ std::optional<double> Sweeper::Fraction() {
   return std::min(1.0, static_cast<double>(swept_) / static_cast<double>(to_sweep_));
 }
 
-bool Sweeper::FinishIfClean(const KeyspaceRef& keyspace) {
-  if (keyspace->state()->hidden.empty() && hooks_.done) hooks_.done();
+// False: what was published since it looked last is still to be looked at.
+bool Sweeper::End() {
   std::lock_guard lock(mutex_);
-  const auto state = keyspace->state();
-  if (!state->hidden.empty() && !state->dropping) return false;
+  if (again_) return false;
   running_ = false;
   changed_.notify_all();
   return true;
 }
 
-absl::Status Sweeper::SweepOnce(const KeyspaceRef& keyspace, std::stop_token stop) {
-  const std::shared_ptr<const KeyspaceState> state = keyspace->state();
+// What is hidden and may go, with the epoch under which it may; null: nothing may.
+absl::StatusOr<std::shared_ptr<const KeyspaceState>> Sweeper::Judge(const KeyspaceRef& keyspace) {
+  std::shared_ptr<const KeyspaceState> state;
+  RETURN_IF_ERROR(store_->UpdateMeta([&](MetaUpdate& update) -> absl::Status {
+    bool kept = false;
+    if (hooks_.kept) {
+      ASSIGN_OR_RETURN(kept, hooks_.kept(update));
+    }
+    if (!kept) state = update.Before(keyspace);
+    return absl::OkStatus();
+  }));
+  return state;
+}
+
+// False: there was nothing to sweep.
+absl::StatusOr<bool> Sweeper::SweepOnce(const KeyspaceRef& keyspace, std::stop_token stop) {
+  if (keyspace->state()->dropping) return false;
+  ASSIGN_OR_RETURN(const std::shared_ptr<const KeyspaceState> state, Judge(keyspace));
+  if (state == nullptr) return false;
+  if (state->hidden.empty()) {
+    if (hooks_.done) hooks_.done();
+    return false;
+  }
   uint64_t to_sweep = 0;
   for (const HiddenInterval& hidden : state->hidden) {
     ASSIGN_OR_RETURN(const EraseProgress count, CountRange(store_, keyspace, hidden.after, hidden.upto, stop));
@@ -85,16 +105,21 @@ absl::Status Sweeper::SweepOnce(const KeyspaceRef& keyspace, std::stop_token sto
   // Paced: the service may be open already, and nothing waits for a sweep but a failback.
   ASSIGN_OR_RETURN(const EraseProgress swept, SweepHidden(store_, keyspace, state->epoch, stop, add, Pacing::kPaced));
   Log(LogLevel::kInfo, "sweep.finished", "vc={} versions={}", name_, swept.versions);
-  return absl::OkStatus();
+  return true;
 }
 
 void Sweeper::Run(const KeyspaceRef& keyspace, std::stop_token stop) {
   uint64_t retry_ms = kRetryMinMs;
   while (!stop.stop_requested()) {
-    if (FinishIfClean(keyspace)) return;
-    const absl::Status status = SweepOnce(keyspace, stop);
-    if (status.ok() || IsFenced(status) || stop.stop_requested()) continue;  // fenced: go on under the new owner's epoch
-    Log(LogLevel::kWarning, "sweep.failed", "vc={} error=\"{}\" retry_ms={}", name_, MessageOf(status), retry_ms);
+    {
+      std::lock_guard lock(mutex_);
+      again_ = false;
+    }
+    const absl::StatusOr<bool> swept = SweepOnce(keyspace, stop);
+    if (swept.ok() && !*swept && End()) return;
+    // Fenced: go on under the new owner's epoch.
+    if (swept.ok() || IsFenced(swept.status()) || stop.stop_requested()) continue;
+    Log(LogLevel::kWarning, "sweep.failed", "vc={} error=\"{}\" retry_ms={}", name_, MessageOf(swept.status()), retry_ms);
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, stop, std::chrono::milliseconds(retry_ms), [] { return false; });
     retry_ms = std::min(2 * retry_ms, kRetryMaxMs);

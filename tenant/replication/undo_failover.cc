@@ -1,10 +1,13 @@
 #include "tenant/replication/undo_failover.h"
 
+#include <algorithm>
+
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "base/quote.h"
 #include "base/status.h"
 #include "storage/protection.h"
+#include "tenant/catalog/farewells.h"
 #include "tenant/catalog/limits.h"
 #include "tenant/catalog/receipts.h"
 #include "tenant/replication/failover.h"
@@ -29,19 +32,46 @@ std::string WhyNot(const catalog::TenantRecord& record) {
          "physical_replication.failover.undo_window is 0";
 }
 
+// It follows again; or, if the failover ended it, there is another one. No reason not to undo: its name may be taken.
+absl::Status BringBackReader(MetaUpdate& update, catalog::TenantRecord& record, Timestamp frontier) {
+  if (record.reader() != 0 || !record.before_failover().dropped_reader()) return OpenReader(update, record);
+  const bool replicated = ReplicatedTime(record.before_failover().replication(), frontier).has_value();
+  const absl::Status added = AddReader(update, record, replicated ? ReaderStart::kServing : ReaderStart::kAdded);
+  if (SqlStateOf(added) != sqlstate::kDuplicateObject) return added;
+  Log(LogLevel::kWarning, "failover.reader_not_restored", "vc={} error=\"{}\"", record.name(), MessageOf(added));
+  return absl::OkStatus();
+}
+
 }  // namespace
 
-void KeepForUndo(Timestamp frontier, Timestamp newest, const BranchId& branch, uint64_t undo_until_ns,
+uint64_t UndoWindowNs(const catalog::Replication& replication, uint64_t setting_ns) {
+  const uint64_t source_ns = replication.source_expiration_window_ns();
+  return source_ns == 0 ? setting_ns : std::min(setting_ns, source_ns);
+}
+
+void KeepForUndo(MetaUpdate& update, const FailoverToUndo& failover, uint64_t undo_until_ns,
                  catalog::TenantRecord& record) {
   catalog::BeforeFailover before;
   *before.mutable_ancestry() = record.ancestry();
   *before.mutable_replication() = record.replication();
-  if (record.has_before_failback()) *before.mutable_before_failback() = record.before_failback();
-  before.set_frontier(frontier.ns);
-  before.set_newest(newest.ns);
+  if (record.has_before_failback()) {
+    const catalog::BeforeFailback& failback = record.before_failback();
+    *before.mutable_before_failback() = failback;
+    // A CANCEL after the undo puts that protection back.
+    if (failback.failover_protected_until_ns() != 0 && failback.failover_time() < failover.at.ns) {
+      Protect(update, IncarnationId(record.incarnation()), kFailoverHolder, {failback.failover_time()});
+    }
+  }
+  before.set_frontier(failover.frontier.ns);
+  before.set_newest(failover.newest.ns);
   before.set_undo_until_ns(undo_until_ns);
-  before.set_branch_id(branch.value());
+  before.set_branch_id(failover.branch.value());
   *record.mutable_before_failover() = std::move(before);
+}
+
+absl::StatusOr<bool> IsKeptForUndo(MetaUpdate& update, TenantId tenant) {
+  ASSIGN_OR_RETURN(const catalog::TenantRecord record, LoadTenant(update, tenant));
+  return record.has_before_failover();
 }
 
 absl::Status JudgeUndo(const catalog::TenantRecord& record, const KeyspaceState& state, uint64_t now_ns) {
@@ -55,6 +85,10 @@ absl::Status JudgeUndo(const catalog::TenantRecord& record, const KeyspaceState&
   }
   if (state.newest.ns > record.before_failover().newest()) {
     return CannotUndo(record, "it can no longer be undone: it was written to");
+  }
+  const Timestamp newest{record.before_failover().newest()};
+  if (newest.ns > record.failover_time() && !state.IsHidden(newest)) {
+    return CannotUndo(record, "it can no longer be undone: what it hid is swept");
   }
   return absl::OkStatus();
 }
@@ -74,7 +108,7 @@ absl::Status UndoFailover(Store* store, TenantId tenant, const std::string& user
     update.Stage(keyspace).Unhide({record.failover_time()});
     update.Stage(keyspace).SetIngesting(true, frontier);
     Unprotect(update, incarnation, kFailoverHolder);
-    RETURN_IF_ERROR(OpenReader(update, record));  // it follows again
+    RETURN_IF_ERROR(BringBackReader(update, record, frontier));
 
     catalog::FailoverReceipt receipt;
     receipt.set_statement(catalog::FailoverReceipt::UNDO);
@@ -85,9 +119,9 @@ absl::Status UndoFailover(Store* store, TenantId tenant, const std::string& user
     receipt.set_target(record.failover_time());
     receipt.set_frontier(frontier.ns);
     receipt.set_swept_at_ns(now_ns);  // there is nothing to sweep
-    RETURN_IF_ERROR(AddReceipt(update, std::move(receipt)).status());
     RETURN_IF_ERROR(ChangeReceipt(update, record.failover_receipt(),
                                   [](catalog::FailoverReceipt& undone) { undone.set_undone(true); }));
+    RETURN_IF_ERROR(AddReceipt(update, std::move(receipt)).status());
 
     *record.mutable_ancestry() = before.ancestry();
     *record.mutable_replication() = before.replication();
@@ -107,7 +141,10 @@ absl::Status UndoFailover(Store* store, TenantId tenant, const std::string& user
 
 bool EndUndo(MetaUpdate& update, catalog::TenantRecord& record, std::string_view why) {
   if (!record.has_before_failover()) return false;
-  Unprotect(update, IncarnationId(record.incarnation()), kRetentionHolder);
+  const IncarnationId incarnation(record.incarnation());
+  Unprotect(update, incarnation, kRetentionHolder);
+  Protect(update, incarnation, kFailoverHolder, {record.failover_time()});
+  JournalFarewell(update, record.replication(), Ending::kPromoted);
   record.clear_before_failover();
   record.set_undo_ended(std::string(why));
   return true;

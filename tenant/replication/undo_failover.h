@@ -10,6 +10,15 @@
 //  - a failback of its own, before the sweep that the failback waits for (R5);
 //  - the end of the window, `physical_replication.failover.undo_window`.
 //
+// The mark is `before_failover` in the record. The write that sets it bumps the keyspace's epoch, and a sweep goes by an epoch
+// that was taken where the mark was not there (tenant/replication/sweeper.h): so none touches what is kept, however late it
+// was started.
+//
+// A source forgets a standby that is silent for its expiration window, and a standby that could not go on is no undo: where
+// that window is the shorter one, the failover can be undone for as long as it.
+//
+// A reader that the failover ended is made again, under another id, if its name is still free.
+//
 // The undo puts back what the failover replaced, in one write: the hidden versions, the frontier, the branches and the
 // protections. That is right, and a new branch would be wrong (R10): nothing was written on the branch that the failover
 // began and nobody was given any of it, so the history is to the byte what the stream made it.
@@ -24,10 +33,20 @@
 
 namespace anabranch {
 
-// For the publication: what it replaces, from the record as it is before it. `newest` is U, `branch` the one
-// that begins.
-void KeepForUndo(Timestamp frontier, Timestamp newest, const BranchId& branch, uint64_t undo_until_ns,
-                 catalog::TenantRecord& record);
+// For how long a failover can be undone, where `setting_ns` is asked for.
+uint64_t UndoWindowNs(const catalog::Replication& replication, uint64_t setting_ns);
+
+// For the publication: what it replaces, from the record as it is before it.
+struct FailoverToUndo {
+  Timestamp at;
+  Timestamp frontier;
+  Timestamp newest;  // U
+  BranchId branch;   // that begins
+};
+void KeepForUndo(MetaUpdate& update, const FailoverToUndo& failover, uint64_t undo_until_ns, catalog::TenantRecord& record);
+
+// Whether the last failover can still be undone, and so nothing that is hidden may go. For the sweeper.
+absl::StatusOr<bool> IsKeptForUndo(MetaUpdate& update, TenantId tenant);
 
 // Whether UNDO COMPLETE REPLICATION may be done: 55000 with the condition that fails. Pure.
 absl::Status JudgeUndo(const catalog::TenantRecord& record, const KeyspaceState& state, uint64_t now_ns);
@@ -35,7 +54,8 @@ absl::Status JudgeUndo(const catalog::TenantRecord& record, const KeyspaceState&
 absl::Status UndoFailover(Store* store, TenantId tenant, const std::string& user);
 
 // In the write that begins what could not be undone. `why`: as in "it can no longer be undone: <why>". False: it could not
-// be undone anyway. True: once the write is durable the sweep is to begin and the source is to be told.
+// be undone anyway. True: the farewell to the source is journaled, and once the write is durable the sweep is to begin and
+// what is journaled is to be said.
 bool EndUndo(MetaUpdate& update, catalog::TenantRecord& record, std::string_view why);
 
 }  // namespace anabranch

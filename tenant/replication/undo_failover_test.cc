@@ -3,16 +3,22 @@
 
 #include "base/status.h"
 #include "gtest/gtest.h"
+#include "storage/gc.h"
 #include "storage/protection.h"
+#include "storage/revert.h"
 #include "tenant/catalog/catalog.h"
+#include "tenant/catalog/farewells.h"
 #include "tenant/catalog/limits.h"
+#include "tenant/catalog/receipts.h"
 #include "tenant/replication/failover.h"
 #include "tenant/testing/replication_fixture.h"
+#include "tenant/virtual_clusters_impl.h"
 
 namespace anabranch {
 namespace {
 
 constexpr TenantId kMainOnB{2};
+constexpr uint64_t kHourNs = 3600ull * 1'000'000'000;
 
 class UndoFailoverTest : public ReplicationFixture {
  protected:
@@ -127,6 +133,29 @@ TEST_F(UndoFailoverTest, AReaderThatTheFailoverLeftFollowsAgain) {
   ExpectResumesWithoutACopy();
 }
 
+TEST_F(UndoFailoverTest, AReaderThatTheFailoverEndedIsMadeAgain) {
+  ASSERT_TRUE(b_->AddReadVirtualCluster("main").ok());
+  const uint64_t reader = Record().reader();
+  Complete();
+  EXPECT_EQ(Record().reader(), 0u);
+  EXPECT_TRUE(Eventually([&] { return b_.StateOf("main-readonly") == "42704"; }));
+  ASSERT_TRUE(Undo().ok());
+  EXPECT_EQ(b_.StateOf("main-readonly"), "ready");
+  EXPECT_GT(Record().reader(), reader);
+  EXPECT_TRUE(b_->Connect("main-readonly").ok());
+  ExpectResumesWithoutACopy();
+}
+
+TEST_F(UndoFailoverTest, AReaderWhoseNameIsTakenIsNotMadeAgain) {
+  ASSERT_TRUE(b_->AddReadVirtualCluster("main").ok());
+  Complete();
+  ASSERT_TRUE(Eventually([&] { return b_.StateOf("main-readonly") == "42704"; }));
+  ASSERT_TRUE(b_->Create("main-readonly", {}).ok());
+  ASSERT_TRUE(Undo().ok());
+  EXPECT_EQ(b_.StateOf("main"), "replication paused");
+  EXPECT_EQ(Record().reader(), 0u);
+}
+
 // --- Killed ---
 
 TEST_F(UndoFailoverTest, KilledAfterEachWriteOfItsStory) {
@@ -148,6 +177,96 @@ TEST_F(UndoFailoverTest, KilledAfterEachWriteOfItsStory) {
   b_.Restart();
   ExpectRefused("of the test");
   EXPECT_TRUE(Eventually([&] { return IsSwept(); }));
+  EXPECT_TRUE(Eventually([&] { return LoadStreams(a_.store())->front().finished(); })) << "the source is told";
+  EXPECT_TRUE(Eventually([&] { return LoadFarewells(b_.store())->empty(); }));
+}
+
+TEST_F(UndoFailoverTest, ASourceThatIsAwayIsToldWhenItIsBack) {
+  Complete();
+  a_.Disconnect();
+  ASSERT_TRUE(b_->StartService("main").ok());
+  EXPECT_EQ(LoadFarewells(b_.store())->size(), 1u);
+  a_.Reconnect();
+  b_.Restart();
+  EXPECT_TRUE(Eventually([&] { return LoadStreams(a_.store())->front().finished(); }));
+  EXPECT_TRUE(Eventually([&] { return LoadFarewells(b_.store())->empty(); }));
+}
+
+// Whoever concludes it: another stream may have begun since.
+TEST_F(UndoFailoverTest, WithoutAWindowTheFarewellIsOfTheStreamThatEnded) {
+  const uint64_t stream = before_.replication().stream_id();
+  ASSERT_TRUE(PublishFailover(b_.store(), kMainOnB, kept_).ok());
+  const auto journaled = LoadFarewells(b_.store());
+  ASSERT_EQ(journaled->size(), 1u);
+  EXPECT_EQ(journaled->front().stream_id(), stream);
+  EXPECT_TRUE(journaled->front().promoted());
+  ASSERT_TRUE(UpdateTenant(b_.store(), kMainOnB, [&](MetaUpdate&, catalog::TenantRecord& record) {
+                record.mutable_replication()->set_stream_id(stream + 1);
+                return absl::OkStatus();
+              }).ok());
+  b_.Restart();
+  EXPECT_TRUE(Eventually([&] { return LoadStreams(a_.store())->front().finished(); }));
+}
+
+// --- The sweeper ---
+
+// Started for something else, and late.
+TEST_F(UndoFailoverTest, ASweeperLeavesWhatIsKept) {
+  const uint64_t expected = b_.FingerprintAt("main", replicated_);
+  Complete();
+  const uint64_t receipt = Record().failover_receipt();
+  TenantRuntime late(b_.store(), kMainOnB, "main");
+  late.sweeper.Start(Keyspace());
+  ASSERT_TRUE(late.sweeper.WaitIdle({}, kSweepWaitMs).ok());
+  EXPECT_EQ(Keyspace()->state()->hidden.size(), 1u);
+  EXPECT_EQ(Record().failover_receipt(), receipt) << "its receipt is not complete";
+  ASSERT_TRUE(Undo().ok());
+  ExpectAsBefore();
+  EXPECT_EQ(b_.FingerprintAt("main", replicated_), expected);
+}
+
+// The epoch was taken while there was nothing to keep.
+TEST_F(UndoFailoverTest, ASweepThatBeganBeforeIsFenced) {
+  const Epoch epoch = Keyspace()->state()->epoch;
+  Complete();
+  EXPECT_TRUE(IsFenced(SweepHidden(b_.store(), Keyspace(), epoch, {}, nullptr).status()));
+  ASSERT_TRUE(Undo().ok());
+  ExpectAsBefore();
+}
+
+TEST_F(UndoFailoverTest, ASweeperDoesNotCompleteTheReceiptOfOneThatHidNothing) {
+  ASSERT_TRUE(b_->CompleteReplication("main", ToLatest{}, {}).ok());
+  const uint64_t receipt = Record().failover_receipt();
+  TenantRuntime late(b_.store(), kMainOnB, "main");
+  late.sweeper.Start(Keyspace());
+  ASSERT_TRUE(late.sweeper.WaitIdle({}, kSweepWaitMs).ok());
+  EXPECT_EQ(Record().failover_receipt(), receipt);
+  ASSERT_TRUE(Undo().ok());
+  const auto receipts = LoadReceipts(b_.store());
+  ASSERT_EQ(receipts->size(), 2u);
+  EXPECT_TRUE(receipts->front().undone());
+}
+
+TEST_F(UndoFailoverTest, NotWhenWhatItHidIsGone) {
+  Complete();
+  ASSERT_TRUE(SweepHidden(b_.store(), Keyspace(), Keyspace()->state()->epoch, {}, nullptr).ok());
+  ExpectRefused("what it hid is swept");
+}
+
+// The receipt that makes room for the one of the undo is that of the failover.
+TEST_F(UndoFailoverTest, AReceiptThatIsRemovedStaysRemoved) {
+  Complete();
+  const uint64_t number = Record().failover_receipt();
+  ASSERT_TRUE(b_.store()
+                  ->UpdateMeta([&](MetaUpdate& update) {
+                    update.Put("counter/failover", fmt::format("{}", number + kReceiptsKept - 1));
+                    return absl::OkStatus();
+                  })
+                  .ok());
+  ASSERT_TRUE(Undo().ok());
+  const auto receipts = LoadReceipts(b_.store());
+  ASSERT_EQ(receipts->size(), 1u);
+  EXPECT_EQ(receipts->front().number(), number + kReceiptsKept);
 }
 
 TEST_F(UndoFailoverTest, AfterARestartOfBoth) {
@@ -193,6 +312,38 @@ TEST_F(UndoFailoverTest, NotAfterAnotherChangeOfItsHistory) {
                 return absl::OkStatus();
               }).ok());
   ExpectRefused("its history was changed");
+}
+
+// Whatever else of the housekeeper's work fails.
+TEST_F(UndoFailoverTest, AFailureElsewhereKeepsNoWindowOpen) {
+  ASSERT_TRUE(b_.store()
+                  ->UpdateMeta([&](MetaUpdate& update) {
+                    update.Put(StreamKey(StreamId(7)), "\xff");
+                    return absl::OkStatus();
+                  })
+                  .ok());
+  b_.SetUndoWindow("50ms");
+  Complete();
+  EXPECT_TRUE(Eventually([&] { return IsSwept(); }));
+}
+
+TEST_F(UndoFailoverTest, NoLongerThanTheSourceKeepsTheHistory) {
+  b_.SetUndoWindow("2h");
+  ASSERT_TRUE(b_->ChangeReplication("main", {.retention_ns = {}, .expiration_window_ns = kHourNs, .address = {}}, {}).ok());
+  const uint64_t before_ns = b_.store()->clock()->WallNs();
+  Complete();
+  const uint64_t until_ns = Record().before_failover().undo_until_ns();
+  EXPECT_GE(until_ns, before_ns + kHourNs);
+  EXPECT_LE(until_ns, b_.store()->clock()->WallNs() + kHourNs);
+  ASSERT_TRUE(Undo().ok());
+  ExpectResumesWithoutACopy();
+}
+
+TEST_F(UndoFailoverTest, AStandbyKnowsHowLongItsSourceKeepsTheHistory) {
+  EXPECT_EQ(before_.replication().source_expiration_window_ns(), kExpirationWindowNs);
+  ASSERT_TRUE(a_->SetClusterSetting("physical_replication.expiration_window", "1h").ok());
+  ASSERT_TRUE(b_->ResumeReplication("main").ok());
+  EXPECT_TRUE(Eventually([&] { return Record().replication().source_expiration_window_ns() == kHourNs; }));
 }
 
 TEST_F(UndoFailoverTest, WithoutAWindowItIsSweptAtOnce) {
@@ -288,6 +439,38 @@ TEST_F(UndoFailoverTest, OfAFailbackThatHasUndoneNothing) {
   ASSERT_TRUE(a_->CancelReplication("main").ok());
   ASSERT_TRUE(a_->StartService("main").ok());
   EXPECT_EQ(a_.Get("main", "on-a"), "x");
+}
+
+// The protection that a CANCEL puts back is of history that is still there.
+TEST_F(UndoFailoverTest, ThenACancelHasTheHistoryThatItProtects) {
+  ASSERT_TRUE(b_->ResumeReplication("main").ok());
+  const Timestamp promoted = Promote(b_);
+  ASSERT_TRUE(b_.Put("main", "on-b", "1").ok());
+  ASSERT_TRUE(FailBack(a_, b_).ok());
+  ASSERT_TRUE(CaughtUp(b_, a_)) << a_.Status("main").last_error;
+  Promote(a_);
+  ASSERT_TRUE(b_.Put("main", "also-on-b", "2").ok());
+  ASSERT_TRUE(b_->StopService("main").ok());
+  a_.Reconnect({.answered = nullptr, .opens_left = 1});
+  ASSERT_TRUE(b_->StartReplication("main", "main", a_.uri(), {}, {}).ok());
+  ASSERT_TRUE(b_->PauseReplication("main").ok());
+  ASSERT_TRUE(Record().has_before_failback());
+  ASSERT_EQ(Record().before_failback().failover_time(), promoted.ns);
+  const Timestamp parted{Record().replication().diverged_at()};
+  ASSERT_LT(promoted, parted);
+  ASSERT_TRUE(b_->CompleteReplication("main", ToSystemTime{FormatHlc(parted)}, {}).ok());
+  const auto collected = CollectGarbage(b_.store(), Keyspace(), Keyspace()->state()->epoch, 0, Pacing::kFull, {}, nullptr);
+  ASSERT_TRUE(collected.ok()) << collected.status();
+  ASSERT_TRUE(b_->UndoCompleteReplication("main", "anna").ok());
+  ASSERT_TRUE(b_->CancelReplication("main").ok());
+  EXPECT_EQ(*ProtectedBy(b_.store(), Keyspace()->incarnation(), kFailoverHolder), promoted);
+  EXPECT_LE(Keyspace()->state()->floor, promoted);
+}
+
+TEST_F(UndoFailoverTest, OnceItIsSettledItsOwnProtectionCounts) {
+  Complete();
+  ASSERT_TRUE(b_->StartService("main").ok());
+  EXPECT_EQ(*ProtectedBy(b_.store(), Keyspace()->incarnation(), kFailoverHolder), kept_);
 }
 
 }  // namespace

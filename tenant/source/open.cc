@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "base/log.h"
+#include "base/quote.h"
 #include "base/status.h"
 #include "storage/protection.h"
 #include "storage/transfer.h"
@@ -131,6 +132,12 @@ absl::StatusOr<wire::OpenResponse> StreamSource::Answer(const Source& source, St
   response.set_start_at(start_at.ns);
   response.add_partitions()->add_spans();  // one partition, everything, here
   response.set_checkpoint_interval_ms(checkpoint_interval_ns / kMsNs);
+  ASSIGN_OR_RETURN(const catalog::StreamRecord record, LoadStream(store_, stream));
+  uint64_t window_ns = record.expiration_window_ns();
+  if (window_ns == 0) {
+    ASSIGN_OR_RETURN(window_ns, ReadDurationNs(store_, ClusterSetting::kExpirationWindow));
+  }
+  response.set_expiration_window_ns(window_ns);
   std::lock_guard lock(mutex_);
   Live& live = live_[stream];
   live.branch = source.tenant.ancestry().rbegin()->branch_id();
