@@ -5,7 +5,6 @@
 #include "base/coding.h"
 #include "base/quote.h"
 #include "base/status.h"
-#include "base/stop.h"
 #include "sql/stored/row_codec.h"
 #include "sql/stored/session_context.h"
 
@@ -59,16 +58,23 @@ int64_t Available(const Sequence& sequence, int64_t first, int64_t wanted) {
 
 // Runs `body` with the state locked and commits. The lock is held for this alone.
 template <typename Body>
-absl::Status ChangeState(const TransactionContext& context, const Sequence& sequence, std::stop_token stop,
-                         const Body& body) {
-  const std::unique_ptr<Transaction> own = Transaction::Begin(context, IsolationLevel::kReadCommitted);
+absl::Status ChangeState(const SequenceBlocks::Caller& caller, const Sequence& sequence, const Body& body) {
+  const std::unique_ptr<Transaction> own = caller.transaction->BeginInner();
   RETURN_IF_ERROR(own->BeginStatement());
   const std::string key = SequenceStateKey(sequence);
-  ASSIGN_OR_RETURN(const LockedRow locked, own->LockRow(key, std::move(stop)));
+  ASSIGN_OR_RETURN(const LockedRow locked, own->LockRow(key, caller.stop));
   ASSIGN_OR_RETURN(SequenceState state, DecodeState(sequence, locked.row));
   RETURN_IF_ERROR(body(own.get(), &state));
   RETURN_IF_ERROR(own->Put(key, EncodeState(state)));
   return own->Commit().status();
+}
+
+// Whoever changes the stored state of a sequence holds this lock from before it looks at the block until the block says the
+// same. Given back with the transaction that is returned.
+absl::StatusOr<std::unique_ptr<Transaction>> HoldBlock(const SequenceBlocks::Caller& caller, const Sequence& sequence) {
+  std::unique_ptr<Transaction> holder = caller.transaction->BeginInner();
+  RETURN_IF_ERROR(holder->Lock(SequenceStateKey(sequence) + "block", LockMode::kExclusive, caller.stop));
+  return holder;
 }
 
 // ALTER SEQUENCE goes on under a new id from where it found the old one: nothing may be taken from that any more.
@@ -114,78 +120,73 @@ std::shared_ptr<SequenceBlocks::Block> SequenceBlocks::BlockOf(const Transaction
   return block;
 }
 
-absl::Status SequenceBlocks::WaitUntilSettled(Block* block, Lock& lock, const std::stop_token& stop) {
-  return block->settled.wait(lock, stop, [block] { return !block->changing; }) ? absl::OkStatus() : CheckStop(stop);
-}
-
-// REQUIRES: it is settled.
-absl::Status SequenceBlocks::Change(Block* block, Lock& lock, const std::function<absl::Status()>& change) {
-  block->changing = true;
-  lock.unlock();
-  absl::Status status = change();
-  lock.lock();
-  block->changing = false;
-  block->settled.notify_all();
-  return status;
-}
-
-absl::StatusOr<int64_t> SequenceBlocks::Next(const TransactionContext& context, const Sequence& sequence, bool own,
-                                             std::stop_token stop) {
-  const std::shared_ptr<Block> block = BlockOf(context, sequence.id);
-  Lock lock(block->mutex);
-  RETURN_IF_ERROR(WaitUntilSettled(block.get(), lock, stop));
-  if (block->epoch != context.epoch) {
-    block->epoch = context.epoch;
+std::optional<int64_t> SequenceBlocks::Take(const Caller& caller, const Sequence& sequence, Block* block) {
+  std::lock_guard lock(block->mutex);
+  if (block->epoch != caller.context.epoch) {
+    block->epoch = caller.context.epoch;
     block->left = 0;
     block->given.reset();
   }
-  if (block->left == 0) RETURN_IF_ERROR(Refill(context, sequence, own, block.get(), lock, stop));
+  if (block->left == 0) return std::nullopt;
   const int64_t value = *block->next;
   block->next = --block->left == 0 ? std::nullopt : After(sequence, value);
   block->given = value;
   return value;
 }
 
-absl::Status SequenceBlocks::Refill(const TransactionContext& context, const Sequence& sequence, bool own, Block* block,
-                                    Lock& lock, const std::stop_token& stop) {
-  const uint64_t now = context.store->clock()->WallNs();
-  const bool busy = block->size > 0 && now - block->made_ns < kSequenceBusyNs;
-  block->size = busy ? std::min(block->size * 2, kSequenceBlockMax) : std::max(kSequenceBlockMin, sequence.cache);
-  block->made_ns = now;
-  const int64_t wanted = block->size;
-  std::optional<int64_t> first;
-  int64_t taken = 0;
-  const auto take = [&](Transaction* transaction, SequenceState* state) -> absl::Status {
-    if (!own) RETURN_IF_ERROR(CheckCurrent(sequence, transaction, stop));
-    first = state->is_called ? After(sequence, state->value) : std::optional(state->value);
-    if (!first) return UsedUp(sequence);
-    taken = Available(sequence, *first, wanted);
-    *state = {*first + (taken - 1) * sequence.increment, true};
-    return absl::OkStatus();
-  };
-  RETURN_IF_ERROR(Change(block, lock, [&] { return ChangeState(context, sequence, stop, take); }));
-  block->next = first;  // not before they are durably taken
-  block->left = taken;
-  return absl::OkStatus();
+absl::StatusOr<int64_t> SequenceBlocks::Next(const Caller& caller, const Sequence& sequence) {
+  const std::shared_ptr<Block> block = BlockOf(caller.context, sequence.id);
+  if (const std::optional<int64_t> value = Take(caller, sequence, block.get())) return *value;
+  return Refill(caller, sequence, block.get());
 }
 
-absl::Status SequenceBlocks::Set(const TransactionContext& context, const Sequence& sequence, int64_t value, bool is_called,
-                                 std::stop_token stop) {
+absl::StatusOr<int64_t> SequenceBlocks::Refill(const Caller& caller, const Sequence& sequence, Block* block) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Transaction> holder, HoldBlock(caller, sequence));
+  while (true) {
+    if (const std::optional<int64_t> value = Take(caller, sequence, block)) return *value;  // of another's refill
+    int64_t wanted = 0;
+    {
+      std::lock_guard lock(block->mutex);
+      const uint64_t now = caller.context.store->clock()->WallNs();
+      const bool busy = block->size > 0 && now - block->made_ns < kSequenceBusyNs;
+      block->size = busy ? std::min(block->size * 2, kSequenceBlockMax) : std::max(kSequenceBlockMin, sequence.cache);
+      block->made_ns = now;
+      wanted = block->size;
+    }
+    std::optional<int64_t> first;
+    int64_t taken = 0;
+    const auto take = [&](Transaction* transaction, SequenceState* state) -> absl::Status {
+      if (!caller.own) RETURN_IF_ERROR(CheckCurrent(sequence, transaction, caller.stop));
+      first = state->is_called ? After(sequence, state->value) : std::optional(state->value);
+      if (!first) return UsedUp(sequence);
+      taken = Available(sequence, *first, wanted);
+      *state = {*first + (taken - 1) * sequence.increment, true};
+      return absl::OkStatus();
+    };
+    RETURN_IF_ERROR(ChangeState(caller, sequence, take));
+    std::lock_guard lock(block->mutex);
+    block->next = first;  // not before they are durably taken
+    block->left = taken;
+  }
+}
+
+absl::Status SequenceBlocks::Set(const Caller& caller, const Sequence& sequence, int64_t value, bool is_called) {
   if (value < sequence.min || value > sequence.max) {
     return SqlError(sqlstate::kNumericValueOutOfRange,
                     fmt::format("setval: value {} is out of bounds for sequence \"{}\" ({}..{})", value, sequence.name,
                                 sequence.min, sequence.max));
   }
-  const std::shared_ptr<Block> block = BlockOf(context, sequence.id);
-  Lock lock(block->mutex);
-  RETURN_IF_ERROR(WaitUntilSettled(block.get(), lock, stop));
-  block->left = 0;
-  block->given.reset();
-  const auto set = [&](Transaction*, SequenceState* state) {
+  const std::shared_ptr<Block> block = BlockOf(caller.context, sequence.id);
+  ASSIGN_OR_RETURN(const std::unique_ptr<Transaction> holder, HoldBlock(caller, sequence));
+  {
+    std::lock_guard lock(block->mutex);
+    block->left = 0;
+    block->given.reset();
+  }
+  return ChangeState(caller, sequence, [&](Transaction*, SequenceState* state) {
     *state = {value, is_called};
     return absl::OkStatus();
-  };
-  return Change(block.get(), lock, [&] { return ChangeState(context, sequence, stop, set); });
+  });
 }
 
 std::optional<int64_t> SequenceBlocks::LastGiven(const TransactionContext& context, const Sequence& sequence,
@@ -225,13 +226,17 @@ absl::StatusOr<SequenceSession::Found> SequenceSession::Find(const std::string& 
   return Found{std::move(sequence), own};
 }
 
+SequenceBlocks::Caller SequenceSession::CallerFor(const Found& found) const {
+  return {.transaction = transaction_, .context = session_->transaction, .own = found.own, .stop = stop_};
+}
+
 absl::StatusOr<int64_t> SequenceSession::Next(const std::string& name, Caller caller) {
   if (transaction_->read_only()) {
     return SqlError(sqlstate::kReadOnlySqlTransaction, "cannot execute nextval() in a read-only transaction");
   }
   ASSIGN_OR_RETURN(const Found found, Find(UnquoteName(name)));
   if (caller == Caller::kUser) RETURN_IF_ERROR(Check(*found.sequence, {Privilege::kUsage, Privilege::kUpdate}));
-  ASSIGN_OR_RETURN(const int64_t value, blocks_->Next(session_->transaction, *found.sequence, found.own, stop_));
+  ASSIGN_OR_RETURN(const int64_t value, blocks_->Next(CallerFor(found), *found.sequence));
   current_[found.sequence->oid] = value;
   last_ = found.sequence;
   return value;
@@ -268,7 +273,7 @@ absl::Status SequenceSession::Set(const std::string& name, int64_t value, bool i
   }
   ASSIGN_OR_RETURN(const Found found, Find(UnquoteName(name)));
   RETURN_IF_ERROR(Check(*found.sequence, {Privilege::kUpdate}));
-  RETURN_IF_ERROR(blocks_->Set(session_->transaction, *found.sequence, value, is_called, stop_));
+  RETURN_IF_ERROR(blocks_->Set(CallerFor(found), *found.sequence, value, is_called));
   if (is_called) current_[found.sequence->oid] = value;
   return absl::OkStatus();
 }

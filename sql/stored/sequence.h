@@ -6,9 +6,7 @@
 // block, and not on a standby that took over, for a number is only ever used by commits newer than its block's.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
-#include <functional>
 #include <initializer_list>
 #include <map>
 #include <memory>
@@ -36,24 +34,28 @@ struct SequenceState {
   bool is_called = false;
 };
 
-// The blocks of all sequences of a node. Thread-safe. A wait for another session that takes a block, or for ALTER SEQUENCE,
-// ends when `stop` is requested (57014).
+// The blocks of all sequences of a node. Thread-safe. Waits for another session that takes a block, and for ALTER SEQUENCE,
+// are waits for locks of the caller's transaction, and end as those do (57014, 40P01, 55P03).
 class SequenceBlocks {
  public:
-  // The next number. 2200H when the sequence is used up.
-  // `own`: the caller's transaction has made or changed the sequence itself. Otherwise 40001 if it was changed since.
-  absl::StatusOr<int64_t> Next(const TransactionContext& context, const Sequence& sequence, bool own, std::stop_token stop);
+  // Whose transaction needs a number: `transaction` runs in `context`, and a sequence that it has made or changed itself is
+  // its `own`.
+  struct Caller {
+    Transaction* transaction = nullptr;
+    const TransactionContext& context;
+    bool own = false;
+    std::stop_token stop = {};
+  };
+  // The next number. 2200H when the sequence is used up; 40001 if it is not the caller's own and was changed since.
+  absl::StatusOr<int64_t> Next(const Caller& caller, const Sequence& sequence);
   // The next number given is `value`, or the one after it if it counts as given (`is_called`). 22003 out of range.
-  absl::Status Set(const TransactionContext& context, const Sequence& sequence, int64_t value, bool is_called,
-                   std::stop_token stop);
+  absl::Status Set(const Caller& caller, const Sequence& sequence, int64_t value, bool is_called);
   // The number given last; nullopt: none was. `state`: what a transaction sees, for a sequence that gave none here.
   std::optional<int64_t> LastGiven(const TransactionContext& context, const Sequence& sequence, SequenceState state);
 
  private:
   struct Block {
-    std::mutex mutex;  // guards all of it
-    std::condition_variable_any settled;
-    bool changing = false;         // a session changes the stored state, without the mutex: others wait until it is settled
+    std::mutex mutex;              // guards all of it
     Epoch epoch;                   // of the service it belongs to: an older one's is void
     std::optional<int64_t> next;   // nullopt: nothing left
     int64_t left = 0;              // numbers from `next` on
@@ -61,13 +63,10 @@ class SequenceBlocks {
     int64_t size = 0;              // of the last block
     uint64_t made_ns = 0;
   };
-  using Lock = std::unique_lock<std::mutex>;  // of a block
 
   std::shared_ptr<Block> BlockOf(const TransactionContext& context, uint64_t id);
-  static absl::Status WaitUntilSettled(Block* block, Lock& lock, const std::stop_token& stop);
-  static absl::Status Change(Block* block, Lock& lock, const std::function<absl::Status()>& change);
-  static absl::Status Refill(const TransactionContext& context, const Sequence& sequence, bool own, Block* block,
-                             Lock& lock, const std::stop_token& stop);
+  static std::optional<int64_t> Take(const Caller& caller, const Sequence& sequence, Block* block);
+  static absl::StatusOr<int64_t> Refill(const Caller& caller, const Sequence& sequence, Block* block);
 
   std::mutex mutex_;
   std::map<std::pair<std::string, uint64_t>, std::shared_ptr<Block>> blocks_;  // by incarnation and id
@@ -100,6 +99,7 @@ class SequenceSession {
     bool own = false;  // written by this transaction
   };
   absl::StatusOr<Found> Find(const std::string& name);
+  SequenceBlocks::Caller CallerFor(const Found& found) const;
   // 42501 unless the user has one of these.
   absl::Status Check(const Sequence& sequence, std::initializer_list<Privilege> privileges) const;
 

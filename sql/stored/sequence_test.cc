@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <future>
+#include <random>
 #include <set>
 #include <thread>
 
@@ -128,7 +130,7 @@ TEST_F(SequenceTest, AWaitForAnotherSessionsBlockCanBeCancelled) {
   EXPECT_EQ(second.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
   EXPECT_EQ(NewSession()->Run("SELECT last_value IS NULL FROM pg_sequences"), "t");
   cancel_second.request_stop();
-  EXPECT_EQ(second.get(), "57014: stopped");
+  EXPECT_EQ(second.get(), "57014: stopped while waiting for a lock");
   cancel_first.request_stop();
   EXPECT_EQ(first.get(), "57014: stopped while waiting for a lock");
   session_->Run("ROLLBACK");
@@ -148,6 +150,99 @@ TEST(SequenceFaultTest, NumbersOfABlockThatCouldNotBeWrittenAreNotGiven) {
   EXPECT_EQ(session.Run("CREATE SEQUENCE s"), "CREATE SEQUENCE");
   faults.disk().SetFull(true);
   for (int i = 0; i < 2; ++i) EXPECT_TRUE(session.Run("SELECT nextval('s')").starts_with("53100")) << i;
+}
+
+// ---------------------------------------------------------------- waits (R17)
+
+// It asks for a new block inside a transaction that holds the sequence itself.
+TEST_F(SequenceTest, ASessionDoesNotWaitForItself) {
+  session_->Run("CREATE SEQUENCE s");
+  EXPECT_EQ(session_->Run("BEGIN"), "BEGIN");
+  session_->Run("CREATE SEQUENCE IF NOT EXISTS s");
+  EXPECT_EQ(session_->Run("SELECT nextval('s')"), "1");
+  EXPECT_EQ(session_->Run("SELECT setval('s', 7)"), "7");
+  EXPECT_EQ(session_->Run("ALTER SEQUENCE s INCREMENT 10; SELECT nextval('s')"), "17");
+  EXPECT_EQ(session_->Run("COMMIT"), "COMMIT");
+}
+
+TEST_F(SequenceTest, ADeadlockThroughABlockIsFound) {
+  session_->Run("CREATE SEQUENCE s; CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 0), (2, 0)");
+  const auto alters = NewSession();
+  const auto waits = NewSession();
+  session_->Run("BEGIN");
+  session_->Run("UPDATE t SET v = 1 WHERE id = 1");
+  alters->Run("BEGIN");
+  alters->Run("ALTER SEQUENCE s INCREMENT 10");
+  auto row = std::async(std::launch::async, [&] { return alters->Run("UPDATE t SET v = 2 WHERE id = 1"); });
+  while (locks_->waiting_count() != 1) std::this_thread::yield();
+  EXPECT_TRUE(session_->Run("SELECT nextval('s')").starts_with("40P01"));
+  session_->Run("ROLLBACK");
+  EXPECT_EQ(row.get(), "UPDATE 1");
+  // The same with a third, which holds nothing of what the first one asks for: it waits for the block of the second.
+  waits->Run("BEGIN");
+  waits->Run("UPDATE t SET v = 3 WHERE id = 2");
+  auto block = std::async(std::launch::async, [&] { return NewSession()->Run("SELECT nextval('s')"); });
+  while (locks_->waiting_count() != 1) std::this_thread::yield();
+  auto behind = std::async(std::launch::async, [&] { return waits->Run("SELECT nextval('s')"); });
+  while (locks_->waiting_count() != 2) std::this_thread::yield();
+  EXPECT_TRUE(alters->Run("UPDATE t SET v = 2 WHERE id = 2").starts_with("40P01"));
+  alters->Run("ROLLBACK");
+  EXPECT_EQ(block.get(), "1");
+  EXPECT_EQ(behind.get(), "2");
+  waits->Run("ROLLBACK");
+}
+
+// Whatever sessions wait for, and in whatever order, every statement ends: with success, or with an error that says so.
+TEST_F(SequenceTest, EveryWaitEnds) {
+  constexpr int kSessions = 4;
+  constexpr int kStatements = 150;
+  const std::set<std::string> ends = {"40P01", "55P03", "40001", "25P02", "42P07", "42701", "42703"};
+  session_->Run("CREATE SEQUENCE s0; CREATE SEQUENCE s1; CREATE TABLE t (id int PRIMARY KEY, v int)");
+  session_->Run("INSERT INTO t VALUES (0, 0), (1, 0), (2, 0)");
+  const auto statement = [](std::mt19937_64& random) {
+    const uint64_t n = random() % 2;
+    switch (random() % 10) {
+      case 0:
+        return fmt::format("ALTER SEQUENCE s{} INCREMENT {}", n, 1 + random() % 3);
+      case 1:
+        return fmt::format("CREATE SEQUENCE IF NOT EXISTS s{}", n);
+      case 2:
+        return fmt::format("SELECT setval('s{}', {})", n, 1 + random() % 1000);
+      case 3:
+        return fmt::format("ALTER TABLE t ALTER COLUMN v SET DEFAULT {}", n);
+      case 4:
+        return fmt::format("SELECT v FROM t WHERE id = {} FOR UPDATE", random() % 3);
+      case 5:
+      case 6:
+        return fmt::format("UPDATE t SET v = nextval('s{}') WHERE id = {}", n, random() % 3);
+      case 7:
+        return std::string(random() % 2 == 0 ? "COMMIT" : "ROLLBACK");
+      default:
+        return fmt::format("SELECT nextval('s{}')", n);
+    }
+  };
+  std::vector<std::future<std::string>> sessions;
+  for (int i = 0; i < kSessions; ++i) {
+    sessions.push_back(std::async(std::launch::async, [this, i, &ends, &statement]() -> std::string {
+      std::mt19937_64 random(i + 1);
+      const std::unique_ptr<TestSession> session = NewSession();
+      if (i == 0) session->Run("SET lock_timeout = '5ms'");
+      for (int k = 0; k < kStatements; ++k) {
+        if (session->status() == 'I') session->Run("BEGIN");
+        const std::string text = session->status() == 'E' ? "ROLLBACK" : statement(random);
+        const std::string result = session->Run(text);
+        const bool is_error = result.size() > 6 && result[5] == ':' && session->status() == 'E';
+        if (is_error && !ends.contains(result.substr(0, 5))) return text + " -> " + result;
+      }
+      session->Run("ROLLBACK");
+      return "";
+    }));
+  }
+  for (auto& session : sessions) {
+    ASSERT_EQ(session.wait_for(std::chrono::seconds(60)), std::future_status::ready) << "a wait that nobody ends";
+    EXPECT_EQ(session.get(), "");
+  }
+  EXPECT_EQ(locks_->held_count(), 0u);
 }
 
 }  // namespace

@@ -23,8 +23,11 @@ struct Taken {
 
 struct Owner {
   std::vector<Taken> taken;  // in the order of taking
-  Waiter* waiting = nullptr;
-  uint64_t visited = 0;  // the number of the last deadlock search that came to this owner
+  Owner* session = nullptr;  // the outermost owner: a node of the graph of waits
+  // Of a session.
+  Waiter* waiting = nullptr;  // of it, or of an owner within it: one at a time
+  uint64_t visited = 0;       // the number of the last deadlock search that came to it
+  size_t within = 0;          // owners
 };
 
 struct Holder {
@@ -59,9 +62,17 @@ Holder* FindHolder(Entry& entry, const Owner* owner) {
   return nullptr;
 }
 
+// Whether the owner's session holds it, in this owner or in another.
+bool IsHeldBySession(const Entry& entry, const Owner* owner) {
+  for (const Holder& holder : entry.holders) {
+    if (holder.owner->session == owner->session) return true;
+  }
+  return false;
+}
+
 bool Grantable(const Entry& entry, const Owner* owner, LockMode mode) {
   for (const Holder& holder : entry.holders) {
-    if (holder.owner != owner && Conflicts(holder.mode, mode)) return false;
+    if (holder.owner->session != owner->session && Conflicts(holder.mode, mode)) return false;
   }
   return true;
 }
@@ -73,55 +84,115 @@ struct KeyHash {
 
 class Table final : public LockTable {
  public:
+  explicit Table(size_t bytes_max) : bytes_max_(bytes_max) {}
+
+  void Nest(LockOwner inner_id, LockOwner outer_id) override {
+    const auto lock = Enter();
+    Owner* const session = OwnerOf(outer_id)->session;
+    Owner* const inner = OwnerOf(inner_id);
+    CHECK(inner->taken.empty() && inner->session == inner, "an owner became part of another with locks of its own");
+    inner->session = session;
+    ++session->within;
+  }
+
   absl::Status Lock(LockOwner owner_id, std::string_view key, LockMode mode, std::stop_token stop,
                     std::chrono::milliseconds timeout) override {
-    std::unique_lock lock(mutex_);
-    Owner* owner = &owners_[owner_id];
+    auto lock = Enter();
+    Owner* owner = OwnerOf(owner_id);
+    RETURN_IF_ERROR(CheckRoom(owner, key));
     const auto found = FindEntry(key);
     Entry* entry = &found->second;
     if (GrantAtOnce(entry, owner, found->first, mode)) return absl::OkStatus();
     Waiter waiter{.owner = owner, .entry = entry, .key = found->first, .mode = mode};
-    return Wait(lock, waiter, FindHolder(*entry, owner) != nullptr, std::move(stop), timeout);
+    return Wait(lock, waiter, IsHeldBySession(*entry, owner), std::move(stop), timeout);
   }
 
-  bool TryLock(LockOwner owner_id, std::string_view key, LockMode mode) override {
-    std::lock_guard lock(mutex_);
+  absl::StatusOr<bool> TryLock(LockOwner owner_id, std::string_view key, LockMode mode) override {
+    const auto lock = Enter();
+    Owner* const owner = OwnerOf(owner_id);
+    RETURN_IF_ERROR(CheckRoom(owner, key));
     const auto found = FindEntry(key);
-    return GrantAtOnce(&found->second, &owners_[owner_id], found->first, mode);
+    return GrantAtOnce(&found->second, owner, found->first, mode);
   }
 
   LockMark Mark(LockOwner owner_id) override {
-    std::lock_guard lock(mutex_);
+    const auto lock = Enter();
     const auto found = owners_.find(owner_id);
     return found == owners_.end() ? 0 : found->second.taken.size();
   }
 
   void ReleaseSince(LockOwner owner_id, LockMark mark) override {
-    std::lock_guard lock(mutex_);
-    const auto found = owners_.find(owner_id);
-    if (found != owners_.end()) GiveBack(&found->second, mark);
+    for (bool more = true; more;) {
+      const auto lock = Enter();
+      const auto found = owners_.find(owner_id);
+      more = found != owners_.end() && !GiveBack(&found->second, mark);
+    }
   }
 
   void ReleaseAll(LockOwner owner_id) override {
-    std::lock_guard lock(mutex_);
+    for (bool more = true; more;) {
+      const auto lock = Enter();
+      const auto found = owners_.find(owner_id);
+      if (found == owners_.end()) return;
+      more = !GiveBack(&found->second, 0);
+      if (!more) Forget(found);
+    }
+  }
+
+  bool ReleaseFew(LockOwner owner_id) override {
+    const auto lock = Enter();
     const auto found = owners_.find(owner_id);
-    if (found == owners_.end()) return;
+    if (found == owners_.end()) return true;
+    if (found->second.taken.size() > kLocksReleasedAtOnce) return false;
     GiveBack(&found->second, 0);
-    owners_.erase(found);
+    Forget(found);
+    return true;
   }
 
   size_t held_count() const override {
-    std::lock_guard lock(mutex_);
+    const auto lock = Enter();
     return held_count_;
   }
 
   size_t waiting_count() const override {
-    std::lock_guard lock(mutex_);
+    const auto lock = Enter();
     return waiting_count_;
   }
 
  private:
   using Entries = std::unordered_map<std::string, Entry, KeyHash, std::equal_to<>>;
+
+  using Owners = std::unordered_map<LockOwner, Owner>;
+
+  // Whoever waits for the mutex comes before one who has just given it back.
+  std::unique_lock<std::mutex> Enter() const {
+    const std::lock_guard next(next_);
+    return std::unique_lock(mutex_);
+  }
+
+  // All below REQUIRE: mutex_ held.
+
+  Owner* OwnerOf(LockOwner id) {
+    Owner& owner = owners_[id];
+    if (owner.session == nullptr) owner.session = &owner;
+    return &owner;
+  }
+
+  void Forget(Owners::iterator owner) {
+    Owner* const session = owner->second.session;
+    CHECK(owner->second.within == 0, "a transaction ended before one within it");
+    if (session != &owner->second) --session->within;
+    owners_.erase(owner);
+  }
+
+  absl::Status CheckRoom(Owner* owner, std::string_view key) {
+    if (bytes_ + key.size() + kLockOverheadBytes <= bytes_max_) return absl::OkStatus();
+    const auto found = entries_.find(key);  // what it holds already takes nothing more
+    if (found != entries_.end() && FindHolder(found->second, owner) != nullptr) return absl::OkStatus();
+    return SqlError(sqlstate::kOutOfMemory,
+                    fmt::format("the locks of this virtual cluster would take more than {} MiB", bytes_max_ >> 20),
+                    "Lock fewer rows in one transaction, or end other transactions first.");
+  }
 
   Entries::iterator FindEntry(std::string_view key) {
     const auto found = entries_.find(key);
@@ -132,16 +203,18 @@ class Table final : public LockTable {
   bool GrantAtOnce(Entry* entry, Owner* owner, std::string_view key, LockMode mode) {
     const Holder* held = FindHolder(*entry, owner);
     if (held != nullptr && (held->mode == LockMode::kExclusive || mode == LockMode::kShared)) return true;
-    // Whoever holds it already does not queue up behind those who wait for it.
-    if ((held == nullptr && entry->first != nullptr) || !Grantable(*entry, owner, mode)) return false;
+    // Whose session holds it already does not queue up behind those who wait for it.
+    const bool queues = entry->first != nullptr && !IsHeldBySession(*entry, owner);
+    if (queues || !Grantable(*entry, owner, mode)) return false;
     Grant(entry, owner, key, mode);
     return true;
   }
 
-  // The newest first, so that an upgrade finds its lock still held.
-  void GiveBack(Owner* owner, LockMark mark) {
-    CHECK(owner->waiting == nullptr, "a transaction gave locks back while it waited for one");
-    while (owner->taken.size() > mark) {
+  // The newest first, so that an upgrade finds its lock still held. False: there is more to give back.
+  bool GiveBack(Owner* owner, LockMark mark) {
+    CHECK(owner->session->waiting == nullptr, "a transaction gave locks back while it waited for one");
+    for (size_t given = 0; owner->taken.size() > mark; ++given) {
+      if (given == kLocksReleasedAtOnce) return false;
       const Taken taken = owner->taken.back();
       owner->taken.pop_back();
       const auto entry = entries_.find(taken.key);
@@ -151,19 +224,22 @@ class Table final : public LockTable {
       } else {
         entry->second.holders.erase(holder);
         --held_count_;
+        bytes_ -= taken.key.size() + kLockOverheadBytes;
       }
       GrantWaiters(&entry->second);
       if (entry->second.holders.empty() && entry->second.first == nullptr) entries_.erase(entry);
     }
+    return true;
   }
 
   // `lock` holds mutex_.
   absl::Status Wait(std::unique_lock<std::mutex>& lock, Waiter& waiter, bool upgrade, std::stop_token stop,
                     std::chrono::milliseconds timeout) {
+    Owner* const session = waiter.owner->session;
     Enqueue(waiter, upgrade);
-    waiter.owner->waiting = &waiter;
+    session->waiting = &waiter;
     absl::Status status;
-    if (ClosesCycle(waiter.owner)) {
+    if (ClosesCycle(session)) {
       status = SqlError(sqlstate::kDeadlockDetected, "deadlock detected");
     } else {
       const auto granted = [&] { return waiter.granted; };
@@ -174,7 +250,7 @@ class Table final : public LockTable {
       }
       if (!waiter.granted) status = stop.stop_requested() ? Cancelled() : TimedOut();
     }
-    waiter.owner->waiting = nullptr;
+    session->waiting = nullptr;
     if (!status.ok()) {
       Dequeue(waiter);
       GrantWaiters(waiter.entry);  // those behind this waiter may go on
@@ -212,6 +288,7 @@ class Table final : public LockTable {
     }
     entry->holders.push_back({owner, mode});
     ++held_count_;
+    bytes_ += key.size() + kLockOverheadBytes;
   }
 
   void GrantWaiters(Entry* entry) {
@@ -224,7 +301,7 @@ class Table final : public LockTable {
     }
   }
 
-  // Whether `start`, which has just begun to wait, waits for itself. Every new cycle goes through the newest waiter, so no
+  // Whether the session `start`, which has just begun to wait, waits for itself. Every new cycle goes through the newest waiter, so no
   // other need be searched for.
   bool ClosesCycle(Owner* start) {
     ++searches_;
@@ -241,11 +318,12 @@ class Table final : public LockTable {
         pending.push_back(blocker);
       };
       for (const Holder& holder : waiter->entry->holders) {
-        if (holder.owner != waiter->owner && Conflicts(holder.mode, waiter->mode)) visit(holder.owner);
+        Owner* const session = holder.owner->session;
+        if (session != waiter->owner->session && Conflicts(holder.mode, waiter->mode)) visit(session);
       }
       // Of those ahead in the queue, back to the nearest exclusive one: it waits for the rest itself.
       for (const Waiter* ahead = waiter->before; ahead != nullptr; ahead = ahead->before) {
-        if (Conflicts(ahead->mode, waiter->mode)) visit(ahead->owner);
+        if (Conflicts(ahead->mode, waiter->mode)) visit(ahead->owner->session);
         if (ahead->mode == LockMode::kExclusive) break;
       }
       if (cycle) return true;
@@ -253,9 +331,12 @@ class Table final : public LockTable {
     return false;
   }
 
+  const size_t bytes_max_;
+  mutable std::mutex next_;   // held by who takes mutex_ next
   mutable std::mutex mutex_;  // guards everything below, and what it points to
   Entries entries_;           // of keys that are held or waited for
-  std::unordered_map<LockOwner, Owner> owners_;
+  Owners owners_;
+  size_t bytes_ = 0;
   uint64_t searches_ = 0;
   size_t held_count_ = 0;
   size_t waiting_count_ = 0;
@@ -263,6 +344,6 @@ class Table final : public LockTable {
 
 }  // namespace
 
-std::unique_ptr<LockTable> LockTable::Create() { return std::make_unique<Table>(); }
+std::unique_ptr<LockTable> LockTable::Create(size_t bytes_max) { return std::make_unique<Table>(bytes_max); }
 
 }  // namespace anabranch

@@ -267,5 +267,81 @@ TEST_F(LockTableTest, ManyThreadsNeverHoldOneKeyTogether) {
   EXPECT_EQ(table_->held_count(), 0u);
 }
 
+// --- Owners within others ---
+
+TEST_F(LockTableTest, WhatTheOuterOneHoldsIsNoObstacle) {
+  ASSERT_TRUE(LockNow(1, "k", kExclusive).ok());
+  Asker other(table_.get(), 2);
+  other.Ask("k", kExclusive);
+  AwaitWaiters(1);
+  table_->Nest(11, 1);
+  EXPECT_TRUE(TryLock(11, "k", kShared).ok()) << "nor does it queue up behind those who wait for the outer one";
+  EXPECT_TRUE(TryLock(11, "own", kExclusive).ok());
+  table_->ReleaseAll(11);
+  EXPECT_EQ(table_->held_count(), 1u) << "the outer one's stays";
+  table_->ReleaseAll(1);
+  EXPECT_TRUE(other.Result().ok());
+  table_->ReleaseAll(2);
+  EXPECT_EQ(table_->held_count(), 0u);
+}
+
+TEST_F(LockTableTest, ACycleThroughAnInnerOwnerIsFound) {
+  ASSERT_TRUE(LockNow(1, "row", kExclusive).ok());
+  ASSERT_TRUE(LockNow(2, "descriptor", kExclusive).ok());
+  Asker second(table_.get(), 2);
+  second.Ask("row", kExclusive);
+  AwaitWaiters(1);
+  table_->Nest(11, 1);
+  table_->Nest(111, 11);
+  EXPECT_EQ(SqlStateOf(LockNow(111, "descriptor", kShared)), "40P01");
+  EXPECT_EQ(SqlStateOf(LockNow(11, "descriptor", kShared)), "40P01");
+  table_->ReleaseAll(111);
+  table_->ReleaseAll(11);
+  table_->ReleaseAll(1);
+  EXPECT_TRUE(second.Result().ok());
+}
+
+TEST_F(LockTableTest, ACycleIsFoundWhenTheInnerOneWaitedFirst) {
+  ASSERT_TRUE(LockNow(1, "row", kExclusive).ok());
+  ASSERT_TRUE(LockNow(2, "descriptor", kExclusive).ok());
+  table_->Nest(11, 1);
+  Asker inner(table_.get(), 11);
+  inner.Ask("descriptor", kShared);
+  AwaitWaiters(1);
+  EXPECT_EQ(SqlStateOf(LockNow(2, "row", kExclusive)), "40P01");
+  table_->ReleaseAll(2);
+  EXPECT_TRUE(inner.Result().ok());
+}
+
+// --- Many locks ---
+
+TEST_F(LockTableTest, LocksBeyondTheirBytesAreRefusedByName) {
+  constexpr size_t kLocks = 10;
+  table_ = LockTable::Create(kLocks * (kLockOverheadBytes + 1));
+  for (size_t i = 0; i < kLocks; ++i) ASSERT_TRUE(TryLock(1, std::string(1, static_cast<char>('a' + i)), kShared).ok());
+  EXPECT_TRUE(TryLock(1, "a", kExclusive).ok()) << "it takes nothing more";
+  const absl::Status refused = TryLock(1, "z", kShared);
+  EXPECT_EQ(SqlStateOf(refused), "53200") << refused;
+  EXPECT_EQ(SqlStateOf(table_->TryLock(2, "z", kShared).status()), "53200");
+  table_->ReleaseAll(1);
+  EXPECT_TRUE(TryLock(2, "z", kShared).ok());
+}
+
+TEST_F(LockTableTest, ManyLocksAreGivenBackWithOthersInBetween) {
+  constexpr size_t kLocks = 200 * kLocksReleasedAtOnce;
+  for (size_t i = 0; i < kLocks; ++i) ASSERT_TRUE(LockNow(1, std::to_string(i), kExclusive).ok());
+  EXPECT_FALSE(table_->ReleaseFew(1));
+  EXPECT_EQ(table_->held_count(), kLocks) << "nothing is given back by half";
+  size_t in_between = 0;
+  {
+    const std::jthread releases([&] { table_->ReleaseAll(1); });
+    for (size_t held = kLocks; held > 0; held = table_->held_count()) in_between += held < kLocks;
+  }
+  EXPECT_GT(in_between, 0u);
+  ASSERT_TRUE(LockNow(1, "k", kExclusive).ok());
+  EXPECT_TRUE(table_->ReleaseFew(1));
+  EXPECT_EQ(table_->held_count(), 0u);
+}
+
 }  // namespace
 }  // namespace anabranch

@@ -120,7 +120,14 @@ class StoreTransaction final : public Transaction {
         owner_(NextOwner()),
         snapshot_(as_of_ ? as_of->at() : ReadableUpto(context_)),
         reader_(std::move(as_of)) {}
+  StoreTransaction(StoreTransaction* outer) : StoreTransaction(outer->context_, IsolationLevel::kReadCommitted, nullptr) {
+    lock_timeout_ = outer->lock_timeout_;
+    outer->may_hold_locks_ = may_hold_locks_ = true;
+    context_.locks->Nest(owner_, outer->owner_);
+  }
   ~StoreTransaction() override { Rollback(); }
+
+  std::unique_ptr<Transaction> BeginInner() override { return std::make_unique<StoreTransaction>(this); }
 
   absl::Status BeginStatement() override {
     if (as_of_ || (started_ && isolation_ != IsolationLevel::kReadCommitted)) return CheckFollowed();
@@ -190,7 +197,8 @@ class StoreTransaction final : public Transaction {
   absl::StatusOr<std::optional<LockedRow>> TryLockRow(std::string_view key) override {
     if (read_only_) return ReadOnly();
     may_hold_locks_ = true;
-    if (!context_.locks->TryLock(owner_, key, LockMode::kExclusive)) return std::optional<LockedRow>();
+    ASSIGN_OR_RETURN(const bool granted, context_.locks->TryLock(owner_, key, LockMode::kExclusive));
+    if (!granted) return std::optional<LockedRow>();
     ASSIGN_OR_RETURN(LockedRow locked, ReadLocked(key));
     return std::optional<LockedRow>(std::move(locked));
   }
@@ -247,7 +255,7 @@ class StoreTransaction final : public Transaction {
                           .validate_spans = reads_.Take(),
                           .validate_after = snapshot_,
                           .as_files = false,
-                          .published = [this] { ReleaseLocks(); }};
+                          .published = [this] { ReleaseFewLocks(); }};
     absl::StatusOr<Timestamp> committed = context_.store->Commit(std::move(request));
     Rollback();
     if (!committed.ok()) return Explain(std::move(committed).status());
@@ -266,6 +274,10 @@ class StoreTransaction final : public Transaction {
  private:
   void ReleaseLocks() {
     if (std::exchange(may_hold_locks_, false)) context_.locks->ReleaseAll(owner_);
+  }
+  // On the writer's thread: many are given back by the committer, when it has woken (R18).
+  void ReleaseFewLocks() {
+    if (may_hold_locks_) may_hold_locks_ = !context_.locks->ReleaseFew(owner_);
   }
   bool Validates() const { return isolation_ == IsolationLevel::kSerializable && !read_only_; }
 

@@ -76,6 +76,11 @@ class Transaction {
 
   // How long each lock is waited for; kNoLockTimeout: for ever. 55P03 after it.
   virtual void SetLockTimeout(std::chrono::milliseconds timeout) = 0;
+  // A transaction of its own on the same keyspace, kReadCommitted, for what stays whatever becomes of this one (nextval). It
+  // is granted what this one holds, waits as long, and its waits are those of this one (R17). REQUIRES: this one does
+  // nothing before it has ended.
+  virtual std::unique_ptr<Transaction> BeginInner() = 0;
+
   // Locks without reading: descriptors (shared by statements that use a table, exclusive for DDL).
   virtual absl::Status Lock(std::string_view key, LockMode mode, std::stop_token stop) = 0;
   // Locks the row exclusively and returns its newest committed version, or the own write. 40001 above kReadCommitted if it

@@ -516,5 +516,40 @@ TEST_F(TransactionTest, AFollowerIsRefusedOnceAnUndoBegins) {
   EXPECT_EQ(Get(*follower, "a"), "57P01");
 }
 
+TEST_F(TransactionTest, AnInnerTransactionStaysWhateverBecomesOfItsOuterOne) {
+  auto outer = Begin();
+  LockAndPut(*outer, "outer", "x");
+  {
+    const auto inner = outer->BeginInner();
+    ASSERT_TRUE(inner->BeginStatement().ok());
+    EXPECT_EQ(Get(*inner, "outer"), "none") << "it is another transaction";
+    ASSERT_TRUE(inner->Lock("outer", LockMode::kShared, {}).ok());
+    LockAndPut(*inner, "inner", "y");
+    ASSERT_TRUE(inner->Commit().ok());
+  }
+  outer->Rollback();
+  EXPECT_EQ(Get(*Begin(), "inner"), "y");
+  EXPECT_EQ(Get(*Begin(), "outer"), "none");
+  EXPECT_EQ(locks_->held_count(), 0u);
+}
+
+TEST_F(TransactionTest, AnInnerTransactionWaitsAsLongAsItsOuterOne) {
+  auto holder = Begin();
+  ASSERT_TRUE(holder->Lock("k", LockMode::kExclusive, {}).ok());
+  auto outer = Begin();
+  outer->SetLockTimeout(std::chrono::milliseconds(1));
+  EXPECT_EQ(SqlStateOf(outer->BeginInner()->Lock("k", LockMode::kShared, {})), "55P03");
+}
+
+TEST_F(TransactionTest, ManyLocksAreGoneOnceTheirCommitIsAcknowledged) {
+  auto transaction = Begin();
+  for (size_t i = 0; i < 2 * kLocksReleasedAtOnce; ++i) {
+    ASSERT_TRUE(transaction->Lock(std::to_string(i), LockMode::kExclusive, {}).ok());
+  }
+  LockAndPut(*transaction, "k", "v");
+  ASSERT_TRUE(transaction->Commit().ok());
+  EXPECT_EQ(locks_->held_count(), 0u);
+}
+
 }  // namespace
 }  // namespace anabranch
