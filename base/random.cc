@@ -1,24 +1,25 @@
 #include "base/random.h"
 
+#include <unistd.h>
+
+#include <utility>
+
 #include "base/check.h"
 #include "fmt/format.h"
 
 namespace anabranch {
-namespace {
 
-uint64_t MachineSeed() {
-  std::random_device device;
-  return static_cast<uint64_t>(device()) << 32 | device();
-}
-
-}  // namespace
-
-Random::Random() : Random(MachineSeed()) {}
+Random::Random() = default;
 Random::Random(uint64_t seed) : engine_(seed) {}
 
 uint64_t Random::Next() {
   std::lock_guard lock(mutex_);
-  return engine_();
+  if (engine_) return (*engine_)();
+  if (drawn_left_ == 0) {
+    CHECK(getentropy(drawn_.data(), sizeof(drawn_)) == 0, "the system gives no random bytes");
+    drawn_left_ = drawn_.size();
+  }
+  return std::exchange(drawn_[--drawn_left_], 0);
 }
 
 uint64_t Random::NextNonZero() {

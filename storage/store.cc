@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "storage/commit/validation.h"
 #include "storage/rocks/files.h"
 #include "storage/store_impl.h"
 
@@ -118,7 +119,13 @@ absl::StatusOr<KeyspaceRef> RocksStore::AddReserved(Timestamp floor, const MakeF
   state.epoch = Epoch(1);
   state.floor = floor;
   auto keyspace = std::make_shared<RocksKeyspace>(engine_, incarnation, data, *changes, state);
-  ASSIGN_OR_RETURN(state.newest, NewestPresent(*keyspace));
+  const absl::StatusOr<Timestamp> newest = NewestPresent(*keyspace);
+  const absl::Status status = newest.ok() ? clock_->CheckVersion(*newest) : newest.status();
+  if (!status.ok()) {
+    (void)engine_->db->DropColumnFamilies({data, *changes});  // else the next start does
+    return status;
+  }
+  state.newest = *newest;
   state.system_newest = state.newest;
   keyspace->SetState(state);
   return keyspace;
@@ -155,7 +162,13 @@ absl::StatusOr<Timestamp> RocksStore::Commit(CommitRequest request) {
   CHECK(request.writes != nullptr && !request.writes->empty(), "a commit without writes has no timestamp to give");
   CHECK(request.writes->sorted(), "the keys of a commit must ascend");
   ASSIGN_OR_RETURN(const size_t bytes, CheckSize(*request.writes));
-  return writer_->Commit(request, bytes);
+  if (request.validate_spans.empty()) return writer_->Commit(request, bytes);
+  for (int looks = 0; looks < kValidationsMax; ++looks) {
+    RETURN_IF_ERROR(ValidateVisible(this, &request));
+    absl::StatusOr<Timestamp> committed = writer_->Commit(request, bytes);
+    if (!IsTooMuchToValidate(committed.status())) return committed;
+  }
+  return SerializationFailure();
 }
 
 absl::Status RocksStore::Ingest(IngestRequest request) {

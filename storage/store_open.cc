@@ -36,7 +36,7 @@ class ResumeByHand final : public rocksdb::EventListener {
 };
 
 absl::Status MakeFolder(const std::string& dir) {
-  const std::filesystem::path parent = std::filesystem::absolute(dir).parent_path();
+  const std::filesystem::path parent = (std::filesystem::absolute(dir) / "").parent_path().parent_path();
   std::error_code error;
   std::filesystem::create_directories(parent, error);
   if (!error && mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST) error.assign(errno, std::generic_category());
@@ -110,7 +110,7 @@ absl::Status RocksStore::InitializeMeta(bool has_keyspaces) {
   ASSIGN_OR_RETURN(const std::optional<std::string> format, GetMeta(kMetaFormatKey));
   if (!format) {
     if (has_keyspaces) return absl::DataLossError(fmt::format("store {} has data but no format record", options_.dir));
-    rocksdb::WriteBatch batch;
+    rocksdb::WriteBatch batch = engine_->NewBatch();
     batch.Put(engine_->meta, rocksdb::Slice(kMetaFormatKey), EncodeFormatVersion(kStoreFormatVersion));
     batch.Put(engine_->meta, rocksdb::Slice(kMetaClusterIdKey), options_.random->NextHex(kClusterIdHexDigits));
     batch.Put(engine_->meta, rocksdb::Slice(kMetaCeilingKey), EncodeTimestamp(kTimestampZero));
@@ -144,7 +144,7 @@ absl::Status RocksStore::LoadKeyspace(const std::string& incarnation, std::strin
   }
   const IncarnationId id(incarnation);
   if (!state.published || state.dropping) {
-    rocksdb::WriteBatch batch;
+    rocksdb::WriteBatch batch = engine_->NewBatch();
     batch.Delete(engine_->meta, MetaKeyspaceKey(id));
     batch.Delete(engine_->meta, MetaFrontierKey(id));
     batch.Delete(engine_->meta, MetaCollectedKey(id));
@@ -205,7 +205,7 @@ absl::Status RocksStore::LoadKeyspaces(std::vector<rocksdb::ColumnFamilyHandle*>
 absl::Status RocksStore::Load() {
   RETURN_IF_ERROR(FromRocks(env()->CreateDirIfMissing(options_.dir), "create store folder " + options_.dir));
   RETURN_IF_ERROR(CheckNotLocked());
-  ASSIGN_OR_RETURN(engine_->synced.first_log, CheckLogs(env(), options_.dir));
+  ASSIGN_OR_RETURN(engine_->mark.first_log, CheckLogs(env(), options_.dir));
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   RETURN_IF_ERROR(OpenDatabase(&handles));
   RETURN_IF_ERROR(LoadKeyspaces(std::move(handles)));

@@ -168,56 +168,6 @@ TEST_F(StoreTest, RefusesWhatIsTooLargeByName) {
   EXPECT_EQ(SqlStateOf(refused.status()), "54000");
 }
 
-TEST_F(StoreTest, SerializableFailsOnlyIfSomethingReadHasChanged) {
-  const KeyspaceRef keyspace = NewKeyspace();
-  CommitPut(keyspace, "b", "old");
-  const Timestamp read_at = store_->visible();
-  CommitPut(keyspace, "b", "new");
-  const auto commit_having_read = [&](std::vector<Span> spans) {
-    return store_->Commit({.keyspace = keyspace,
-                           .epoch = keyspace->state()->epoch,
-                           .writes = OnePut("z", ""),
-                           .validate_spans = std::move(spans),
-                           .validate_after = read_at});
-  };
-  EXPECT_EQ(SqlStateOf(commit_having_read({{"a", "c"}}).status()), "40001");
-  EXPECT_EQ(SqlStateOf(commit_having_read({{"b", ""}}).status()), "40001");
-  EXPECT_EQ(SqlStateOf(commit_having_read({{"a", "y"}, {"aa", "ab"}}).status()), "40001");  // the longer span begins first
-  EXPECT_TRUE(commit_having_read({{"a", "b"}, {"c", "z"}}).ok());
-}
-
-// Members of one group see each other: without that, two increments that were read at one moment would both pass.
-TEST_F(StoreTest, SerializableIncrementsAreNotLostWithinAGroup) {
-  const KeyspaceRef keyspace = NewKeyspace();
-  CommitPut(keyspace, "n", "0");
-  constexpr int kThreads = 8;
-  constexpr int kIncrements = 25;
-  std::atomic<int> conflicts{0};
-  std::vector<std::jthread> threads;
-  for (int t = 0; t < kThreads; ++t) {
-    threads.emplace_back([&] {
-      for (int done = 0; done < kIncrements;) {
-        const Timestamp at = store_->visible();
-        const int value = std::stoi(GetValue(keyspace, at, "n"));
-        const auto ts = store_->Commit({.keyspace = keyspace,
-                                        .epoch = keyspace->state()->epoch,
-                                        .writes = OnePut("n", std::to_string(value + 1)),
-                                        .validate_spans = {{"n", "o"}},
-                                        .validate_after = at});
-        if (ts.ok()) {
-          ++done;
-        } else {
-          EXPECT_EQ(SqlStateOf(ts.status()), "40001");
-          ++conflicts;
-        }
-      }
-    });
-  }
-  threads.clear();
-  EXPECT_EQ(GetValue(keyspace, store_->visible(), "n"), std::to_string(kThreads * kIncrements));
-  EXPECT_GT(conflicts.load(), 0);
-}
-
 // ---------------------------------------------------------------- ownership
 
 TEST_F(StoreTest, OldOwnersWritesAreRefusedByStorage) {
@@ -434,7 +384,7 @@ TEST_F(StoreTest, PromotionCostsTheSameWhateverLiesAbove) {
 
 TEST_F(StoreTest, WritesAfterAPromotionLieAboveWhatWasHidden) {
   const KeyspaceRef keyspace = NewStandby();
-  const uint64_t ahead = SystemClock()->WallNs() + kHourNs;  // the source's clock is an hour ahead of ours
+  const uint64_t ahead = SystemClock()->WallNs() + kPeerClockAheadNsMax - 60 * kSecondNs;
   Ingest(keyspace, {PutAt("k", ahead, "kept"), PutAt("k", ahead + 500, "undone")}, ahead);
   Promote(keyspace, ahead);
   EXPECT_GE(store_->visible().ns, ahead + 500);
@@ -520,6 +470,23 @@ TEST_F(StoreTest, PeersClockIsFollowedUpToALimit) {
   EXPECT_EQ(SqlStateOf(store_->ForwardClock({SystemClock()->WallNs() + kPeerClockAheadNsMax + 60 * kSecondNs})), "22023");
   Reopen();
   EXPECT_GE(store_->visible(), ahead);
+}
+
+// They take the clock along once they are hidden, or promoted.
+TEST_F(StoreTest, VersionsAreFollowedUpToTheSameLimit) {
+  const KeyspaceRef standby = NewStandby();
+  const uint64_t ahead = SystemClock()->WallNs() + kPeerClockAheadNsMax - 60 * kSecondNs;
+  const uint64_t too_far = SystemClock()->WallNs() + kPeerClockAheadNsMax + 60 * kSecondNs;
+  const auto ingest = [&](std::vector<Version> versions, std::optional<Timestamp> frontier) {
+    return SqlStateOf(store_->Ingest(
+        {.keyspace = standby, .epoch = standby->state()->epoch, .versions = std::move(versions), .frontier = frontier}));
+  };
+  Ingest(standby, {PutAt("k", ahead, "v")}, ahead);
+  EXPECT_EQ(ingest({PutAt("a", ahead + 1, "v"), PutAt("k", too_far, "v")}, std::nullopt), "22023");
+  EXPECT_EQ(ingest({}, Timestamp{too_far}), "22023");
+  EXPECT_EQ(standby->state()->newest, Timestamp{ahead});
+  Promote(standby, ahead - 1);
+  EXPECT_GE(store_->visible(), Timestamp{ahead});
 }
 
 class Recorder : public CommitObserver {
@@ -669,6 +636,12 @@ TEST_F(StoreTest, StoreOfANewerFormatIsRefused) {
   const absl::Status refused = TryOpen(dir_ + "/store").status();
   EXPECT_EQ(SqlStateOf(refused), "55000");
   EXPECT_NE(MessageOf(refused).find("has format 2, this program reads up to 1"), std::string::npos) << refused;
+}
+
+TEST_F(StoreTest, ASlashAtTheEndOfTheFolderIsNoOther) {
+  ASSERT_TRUE(TryOpen(dir_ + "/slash/").ok());
+  const auto permissions = std::filesystem::status(dir_ + "/slash").permissions();
+  EXPECT_EQ(permissions, std::filesystem::perms::owner_all);
 }
 
 TEST_F(StoreTest, FolderThatCannotBeMadeIsRefused) {

@@ -54,8 +54,9 @@ struct CommitRequest {
   KeyspaceRef keyspace;
   Epoch epoch;
   std::shared_ptr<const WriteList> writes;  // not empty, sorted, each key once; shared with the observer afterwards
-  // SERIALIZABLE: fail with 40001 if a key in these spans has a version newer than `validate_after`. Judged on the writer
-  // thread, against published state and earlier members of the own group (R3). Empty: no validation.
+  // SERIALIZABLE: fail with 40001 if a key in these spans has a version newer than `validate_after`. Judged by the caller's
+  // thread as far as is visible, and then on the writer thread, against what was published since and earlier members of the
+  // own group (R3). Empty: no validation.
   std::vector<Span> validate_spans;
   Timestamp validate_after;
   // Writes sorted files instead of going through log and memtables (storage/commit/files.h). For large loads, whose keys

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/status.h"
 #include "storage/api/store.h"
 
 namespace anabranch {
@@ -70,6 +71,14 @@ bool HybridClock::IsAhead(Timestamp ts, uint64_t limit_ns) const {
   std::lock_guard lock(mutex_);
   const uint64_t now_ns = std::max(wall_ns, last_.ns);
   return ts.ns > now_ns && ts.ns - now_ns > limit_ns;
+}
+
+absl::Status HybridClock::CheckVersion(Timestamp ts) const {
+  if (!IsAhead(ts, kPeerClockAheadNsMax)) return absl::OkStatus();
+  return SqlError(sqlstate::kInvalidParameterValue,
+                  fmt::format("a version at {} is more than {} s ahead of this node's clock", FormatHlc(ts),
+                              kPeerClockAheadNsMax / 1'000'000'000),
+                  "Set both machines' clocks, for example with chrony.");
 }
 
 }  // namespace anabranch

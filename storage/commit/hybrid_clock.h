@@ -4,6 +4,7 @@
 #include <mutex>
 #include <optional>
 
+#include "absl/status/status.h"
 #include "base/clock.h"
 #include "base/timestamp.h"
 
@@ -35,6 +36,9 @@ class HybridClock {
   void SetCeiling(Timestamp ceiling);
   // True if `ts` is further ahead of both this clock and the wall than `limit_ns`.
   bool IsAhead(Timestamp ts, uint64_t limit_ns) const;
+  // Of versions made elsewhere. 22023 if `ts` is ahead by more than kPeerClockAheadNsMax: versions take the clock along when
+  // they are hidden or promoted (R2).
+  absl::Status CheckVersion(Timestamp ts) const;
 
  private:
   Timestamp WallUnderCeiling(uint64_t wall_ns) const;  // REQUIRES: mutex_ held

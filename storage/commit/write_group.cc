@@ -8,24 +8,15 @@
 #include "base/coding.h"
 #include "base/status.h"
 #include "storage/commit/span_set.h"
+#include "storage/commit/validation.h"
 #include "storage/mvcc/change_index.h"
 #include "storage/mvcc/reader.h"
 #include "storage/rocks/meta_format.h"
 
 namespace anabranch {
-namespace {
 
-absl::Status SerializationFailure() {
-  return SqlError(sqlstate::kSerializationFailure,
-                  "could not serialize access due to read/write dependencies among transactions",
-                  "The transaction might succeed if retried.");
-}
-
-}  // namespace
-
-WriteGroup::WriteGroup(RocksEngine* engine, HybridClock* clock) : engine_(engine), clock_(clock) {
-  PutSyncedMark(&batch_, engine_->synced);
-}
+WriteGroup::WriteGroup(RocksEngine* engine, HybridClock* clock)
+    : engine_(engine), clock_(clock), batch_(engine->NewBatch()) {}
 
 WriteGroup::Staged& WriteGroup::Stage(const KeyspaceRef& keyspace) {
   CHECK(!sealed_, "a group grew after it was written");
@@ -88,12 +79,16 @@ absl::Status WriteGroup::CheckOwner(const KeyspaceRef& keyspace, Epoch epoch) {
   return absl::OkStatus();
 }
 
-// R3: everything published above `validate_after` is in the change index; earlier members of this group are not yet.
+// R3: everything published above `validate_after` is in the change index; earlier members of this group are not yet. What
+// stands above what the committer has looked at (storage/commit/validation.h).
 absl::Status WriteGroup::Validate(const CommitRequest& request) {
   const RocksKeyspace& keyspace = AsRocks(*request.keyspace);
   const SpanSet read(request.validate_spans);
+  size_t bytes = 0;
   for (const PublishedCommit& earlier : commits_) {
     if (earlier.incarnation != keyspace.incarnation()) continue;
+    bytes += earlier.writes->payload_bytes();
+    if (bytes > kValidatedByWriterBytesMax) return TooMuchToValidate();
     for (const WriteList::Entry write : *earlier.writes) {
       if (read.Contains(write.key)) return SerializationFailure();
     }
@@ -104,6 +99,8 @@ absl::Status WriteGroup::Validate(const CommitRequest& request) {
   it->Seek(EncodeTimestamp(request.validate_after.Next()));
   for (; it->Valid(); it->Next()) {
     ++keyspace.counter().iterator_steps;
+    bytes += it->key().size() + it->value().size();
+    if (bytes > kValidatedByWriterBytesMax) return TooMuchToValidate();
     ChangeEntry entry;
     if (!DecodeChange(it->key().ToStringView(), it->value().ToStringView(), &entry)) {
       return absl::DataLossError("change index entry does not decode");
@@ -186,6 +183,8 @@ absl::Status WriteGroup::AddIngest(const IngestRequest& request) {
                     fmt::format("a version at {} came after history up to {} was garbage collected",
                                 FormatHlc(versions.front()->timestamp), FormatHlc(state.floor)));
   }
+  const Timestamp newest = versions.empty() ? kTimestampZero : versions.back()->timestamp;
+  RETURN_IF_ERROR(clock_->CheckVersion(std::max(newest, request.frontier.value_or(kTimestampZero))));
   for (size_t begin = 0; begin < versions.size();) {
     const Timestamp ts = versions[begin]->timestamp;
     std::vector<std::string_view> keys;

@@ -90,9 +90,8 @@ absl::Status Writer::Run(const Call& call) {
 absl::Status Writer::Sync() {
   return Run([this] {
     RETURN_IF_ERROR(halted_);
-    if (const rocksdb::Status status = engine_->db->SyncWAL(); !status.ok()) return Halt(status);
+    if (const rocksdb::Status status = engine_->Sync(); !status.ok()) return Halt(status);
     ++engine_->counter.syncs;
-    engine_->synced.sequence = engine_->db->GetLatestSequenceNumber();
     return absl::OkStatus();
   });
 }
@@ -255,8 +254,7 @@ absl::Status Writer::Prepare() {
 
 // Not in the operation counts: it follows the clock and not the work.
 absl::Status Writer::WriteCeiling(Timestamp ceiling) {
-  rocksdb::WriteBatch batch;
-  PutSyncedMark(&batch, engine_->synced);
+  rocksdb::WriteBatch batch = engine_->NewBatch();
   batch.Put(engine_->meta, rocksdb::Slice(kMetaCeilingKey), EncodeTimestamp(ceiling));
   const rocksdb::Status status = engine_->Write(&batch, /*sync=*/true);
   return status.ok() ? absl::OkStatus() : Halt(status);

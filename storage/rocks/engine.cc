@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/check.h"
 #include "base/disk_error.h"
 #include "base/status.h"
 #include "storage/rocks/keyspace.h"
@@ -13,12 +14,27 @@ RocksEngine::~RocksEngine() {
   if (default_family != nullptr) db->DestroyColumnFamilyHandle(default_family);
 }
 
+rocksdb::WriteBatch RocksEngine::NewBatch() const {
+  rocksdb::WriteBatch batch;
+  PutLogMark(&batch, mark);
+  return batch;
+}
+
 rocksdb::Status RocksEngine::Write(rocksdb::WriteBatch* batch, bool sync) {
+  CHECK(HasMark(*batch, mark), "a record was to be written with the mark of another");
   rocksdb::WriteOptions options;
   options.sync = sync;
   const rocksdb::Status status = db->Write(options, batch);
   if (status.IsBusy()) return rocksdb::Status::NoSpace(status.getState());  // storage/rocks/log_file.h
-  if (status.ok() && sync) synced.sequence = db->GetLatestSequenceNumber();
+  if (!status.ok()) return status;
+  mark.before = {.log = env->last_log(), .upto = SequenceAfter(*batch)};
+  if (sync) mark.synced = mark.before;
+  return status;
+}
+
+rocksdb::Status RocksEngine::Sync() {
+  const rocksdb::Status status = db->SyncWAL();
+  if (status.ok()) mark.synced = mark.before;
   return status;
 }
 

@@ -1,70 +1,174 @@
 #include "storage/rocks/files.h"
 
+#include <mutex>
 #include <utility>
 #include <vector>
 
 #include "base/status.h"
 #include "rocksdb/file_system.h"
+#include "storage/rocks/io_status.h"
 #include "storage/rocks/keyspace.h"
 #include "storage/rocks/log_file.h"
 
 namespace anabranch {
 namespace {
 
+using rocksdb::IODebugContext;
+using rocksdb::IOOptions;
+using rocksdb::IOStatus;
+using rocksdb::Slice;
+
+// Whether the manifest that is current may name tables that RocksDB does not know of. Thread-safe.
+class ManifestDoubt {
+ public:
+  // Of a write or sync of a manifest.
+  IOStatus Note(IOStatus status) {
+    std::lock_guard lock(mutex_);
+    if (!status.ok()) doubtful_ = true;
+    if (!status.ok()) replaced_ = false;
+    return status;
+  }
+  // Another is current; then, on disk.
+  void NoteReplaced() {
+    std::lock_guard lock(mutex_);
+    replaced_ = true;
+  }
+  void NoteFolderSynced() {
+    std::lock_guard lock(mutex_);
+    if (std::exchange(replaced_, false)) doubtful_ = false;
+  }
+  bool doubtful() const {
+    std::lock_guard lock(mutex_);
+    return doubtful_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  bool doubtful_ = false;  // guarded by mutex_
+  bool replaced_ = false;  // guarded by mutex_; the folder is not synced since
+};
+
 class StoreFolder final : public rocksdb::FSDirectoryWrapper {
  public:
-  using FSDirectoryWrapper::FSDirectoryWrapper;
-  rocksdb::IOStatus Fsync(const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug) override {
-    return FinalOfSync(FSDirectoryWrapper::Fsync(options, debug));
+  StoreFolder(std::unique_ptr<rocksdb::FSDirectory> folder, ManifestDoubt* doubt)
+      : FSDirectoryWrapper(std::move(folder)), doubt_(doubt) {}
+  IOStatus Fsync(const IOOptions& options, IODebugContext* debug) override {
+    return Synced(FSDirectoryWrapper::Fsync(options, debug));
   }
-  rocksdb::IOStatus FsyncWithDirOptions(const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug,
-                                        const rocksdb::DirFsyncOptions& why) override {
-    return FinalOfSync(FSDirectoryWrapper::FsyncWithDirOptions(options, debug, why));
+  IOStatus FsyncWithDirOptions(const IOOptions& options, IODebugContext* debug,
+                               const rocksdb::DirFsyncOptions& why) override {
+    return Synced(FSDirectoryWrapper::FsyncWithDirOptions(options, debug, why));
   }
+
+ private:
+  IOStatus Synced(const IOStatus& status) {
+    if (status.ok()) doubt_->NoteFolderSynced();
+    return FinalOfSync(status);
+  }
+
+  ManifestDoubt* const doubt_;
+};
+
+// What is not a log.
+class StoreFile final : public rocksdb::FSWritableFileOwnerWrapper {
+ public:
+  // `doubt`: of a manifest; else null.
+  StoreFile(std::unique_ptr<rocksdb::FSWritableFile> file, ManifestDoubt* doubt)
+      : FSWritableFileOwnerWrapper(std::move(file)), doubt_(doubt) {}
+  IOStatus Append(const Slice& data, const IOOptions& options, IODebugContext* debug) override {
+    return Told(target()->Append(data, options, debug));
+  }
+  IOStatus Append(const Slice& data, const IOOptions& options, const rocksdb::DataVerificationInfo& verification,
+                  IODebugContext* debug) override {
+    return Told(target()->Append(data, options, verification, debug));
+  }
+  IOStatus Close(const IOOptions& options, IODebugContext* debug) override { return Told(target()->Close(options, debug)); }
+  IOStatus Flush(const IOOptions& options, IODebugContext* debug) override { return Told(target()->Flush(options, debug)); }
+  IOStatus Sync(const IOOptions& options, IODebugContext* debug) override { return Told(target()->Sync(options, debug)); }
+  IOStatus Fsync(const IOOptions& options, IODebugContext* debug) override { return Told(target()->Fsync(options, debug)); }
+  IOStatus RangeSync(uint64_t offset, uint64_t bytes, const IOOptions& options, IODebugContext* debug) override {
+    return Told(target()->RangeSync(offset, bytes, options, debug));
+  }
+  IOStatus Allocate(uint64_t offset, uint64_t bytes, const IOOptions& options, IODebugContext* debug) override {
+    return FullIfQuota(target()->Allocate(offset, bytes, options, debug));
+  }
+
+ private:
+  IOStatus Told(IOStatus status) const {
+    IOStatus told = FullIfQuota(std::move(status));
+    return doubt_ == nullptr ? told : doubt_->Note(std::move(told));
+  }
+
+  ManifestDoubt* const doubt_;
 };
 
 class StoreFiles final : public rocksdb::FileSystemWrapper {
  public:
-  using FileSystemWrapper::FileSystemWrapper;
+  StoreFiles(const std::shared_ptr<rocksdb::FileSystem>& base, std::shared_ptr<std::atomic<uint64_t>> last_log)
+      : FileSystemWrapper(base), last_log_(std::move(last_log)) {}
   const char* Name() const override { return "anabranch.StoreFiles"; }
 
-  rocksdb::IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
-                                    std::unique_ptr<rocksdb::FSWritableFile>* result,
-                                    rocksdb::IODebugContext* debug) override {
-    if (IsLog(path)) return NewLogFile(target(), path, options, result, debug);
-    return target()->NewWritableFile(path, options, result, debug);
+  IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
+                           std::unique_ptr<rocksdb::FSWritableFile>* result, IODebugContext* debug) override {
+    if (IsLog(path)) return NewLogFile(target(), path, options, last_log_.get(), result, debug);
+    return Wrapped(path, target()->NewWritableFile(path, options, result, debug), result);
+  }
+  IOStatus ReopenWritableFile(const std::string& path, const rocksdb::FileOptions& options,
+                              std::unique_ptr<rocksdb::FSWritableFile>* result, IODebugContext* debug) override {
+    return Wrapped(path, target()->ReopenWritableFile(path, options, result, debug), result);
   }
 
-  rocksdb::IOStatus NewDirectory(const std::string& path, const rocksdb::IOOptions& options,
-                                 std::unique_ptr<rocksdb::FSDirectory>* result, rocksdb::IODebugContext* debug) override {
+  IOStatus NewDirectory(const std::string& path, const IOOptions& options, std::unique_ptr<rocksdb::FSDirectory>* result,
+                        IODebugContext* debug) override {
     std::unique_ptr<rocksdb::FSDirectory> folder;
-    rocksdb::IOStatus status = target()->NewDirectory(path, options, &folder, debug);
-    if (status.ok()) *result = std::make_unique<StoreFolder>(std::move(folder));
+    IOStatus status = target()->NewDirectory(path, options, &folder, debug);
+    if (status.ok()) *result = std::make_unique<StoreFolder>(std::move(folder), &doubt_);
     return status;
   }
 
-  rocksdb::IOStatus LinkFile(const std::string& from, const std::string& to, const rocksdb::IOOptions& options,
-                             rocksdb::IODebugContext* debug) override {
-    rocksdb::IOStatus status = target()->LinkFile(from, to, options, debug);
+  IOStatus DeleteFile(const std::string& path, const IOOptions& options, IODebugContext* debug) override {
+    if (path.ends_with(".sst") && doubt_.doubtful()) return IOStatus::Busy("a manifest may name it", path);
+    return target()->DeleteFile(path, options, debug);
+  }
+
+  IOStatus RenameFile(const std::string& from, const std::string& to, const IOOptions& options,
+                      IODebugContext* debug) override {
+    IOStatus status = FullIfQuota(target()->RenameFile(from, to, options, debug));
+    if (status.ok() && to.ends_with("/CURRENT")) doubt_.NoteReplaced();
+    return status;
+  }
+
+  IOStatus LinkFile(const std::string& from, const std::string& to, const IOOptions& options,
+                    IODebugContext* debug) override {
+    IOStatus status = FullIfQuota(target()->LinkFile(from, to, options, debug));
     if (!status.ok()) return status;
     std::unique_ptr<rocksdb::FSDirectory> folder;
-    status = NewDirectory(to.substr(0, to.rfind('/')), options, &folder, debug);
+    status = NewDirectory(FolderOf(to), options, &folder, debug);
     if (status.ok()) status = folder->Fsync(options, debug);
     return status;
   }
-};
 
-class StoreEnv final : public rocksdb::EnvWrapper {
- public:
-  explicit StoreEnv(rocksdb::Env* base)
-      : EnvWrapper(rocksdb::NewCompositeEnv(std::make_shared<StoreFiles>(base->GetFileSystem()))) {
-    system_clock_ = base->GetSystemClock();
+ private:
+  IOStatus Wrapped(const std::string& path, IOStatus made, std::unique_ptr<rocksdb::FSWritableFile>* file) {
+    if (!made.ok()) return FullIfQuota(std::move(made));
+    const bool is_manifest = path.find("/MANIFEST-") != std::string::npos;
+    *file = std::make_unique<StoreFile>(std::move(*file), is_manifest ? &doubt_ : nullptr);
+    return made;
   }
+
+  const std::shared_ptr<std::atomic<uint64_t>> last_log_;
+  ManifestDoubt doubt_;
 };
 
 }  // namespace
 
-std::shared_ptr<rocksdb::Env> MakeStoreEnv(rocksdb::Env* base) { return std::make_shared<StoreEnv>(base); }
+StoreEnv::StoreEnv(rocksdb::Env* base) : StoreEnv(base, std::make_shared<std::atomic<uint64_t>>(0)) {}
+
+StoreEnv::StoreEnv(rocksdb::Env* base, LastLog last_log)
+    : EnvWrapper(rocksdb::NewCompositeEnv(std::make_shared<StoreFiles>(base->GetFileSystem(), last_log))),
+      last_log_(std::move(last_log)) {
+  system_clock_ = base->GetSystemClock();
+}
 
 absl::Status SyncFile(rocksdb::Env* env, const std::string& path) {
   std::unique_ptr<rocksdb::WritableFile> file;

@@ -16,6 +16,7 @@
 #include "rocksdb/db.h"
 #include "storage/api/keyspace.h"
 #include "storage/api/types.h"
+#include "storage/rocks/files.h"
 #include "storage/rocks/iterator_pool.h"
 #include "storage/rocks/log_check.h"
 #include "storage/rocks/published_state.h"
@@ -41,20 +42,27 @@ struct RocksEngine {
   RocksEngine(const RocksEngine&) = delete;
   RocksEngine& operator=(const RocksEngine&) = delete;
 
-  // Opening the store, then its writer thread. The batch is in the log, synced if that is asked for, and can be read; or
+  // Opening the store, then its writer thread, all of these.
+
+  // Empty, but for the mark that the next record of the log is to carry.
+  rocksdb::WriteBatch NewBatch() const;
+  // The batch is in the log, synced if that is asked for, and can be read; or
   // nothing of it took place. NoSpace: the log takes nothing more, or a flush found no room; see storage/commit/writer.h.
+  // REQUIRES: it was made by NewBatch since the last Write
   rocksdb::Status Write(rocksdb::WriteBatch* batch, bool sync);
-  // Likewise. What the present log refused is cut off, and writes go to a new one.
+  // All that is written is on disk.
+  rocksdb::Status Sync();
+  // What the present log refused is cut off, and writes go to a new one.
   rocksdb::Status BeginLog();
 
-  std::shared_ptr<rocksdb::Env> env;  // outlives `db`
+  std::shared_ptr<StoreEnv> env;  // outlives `db`
   std::unique_ptr<rocksdb::DB> db;
   rocksdb::ColumnFamilyHandle* default_family = nullptr;  // owned; RocksDB insists on it, BeginLog alone writes to it
   rocksdb::ColumnFamilyHandle* meta = nullptr;            // owned
   OperationCounter counter;
   const std::shared_ptr<IteratorPool> point_iterators = std::make_shared<IteratorPool>();  // over the `data` families
   RecentVersions recent;
-  SyncedMark synced;  // the mark that the next record carries; changed on the writer thread only
+  LogMark mark;  // of the next record; changed on the writer thread only
 };
 
 class RocksKeyspace final : public Keyspace {

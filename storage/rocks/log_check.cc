@@ -19,10 +19,11 @@ namespace anabranch {
 namespace {
 
 // A record is a WriteBatch: sequence of its first operation (8 B LE), their number (4 B LE), operations. Ours begin with
-// the mark: tag, length, 8 B BE.
+// the mark: tag, length, five times 8 B BE. A record with another first operation has no mark.
 constexpr size_t kBatchHeaderBytes = 12;
 constexpr char kLogDataTag = 3;
-constexpr size_t kMarkBytes = 16;
+constexpr size_t kMarkBytes = 40;
+constexpr size_t kHeadBytes = kBatchHeaderBytes + 2 + kMarkBytes;
 
 uint64_t LittleEndian(std::string_view bytes) {
   uint64_t value = 0;
@@ -33,6 +34,9 @@ uint64_t LittleEndian(std::string_view bytes) {
 struct Fragment {
   FragmentType type = FragmentType::kFull;
   std::string_view payload;
+
+  bool begins() const { return type == FragmentType::kFull || type == FragmentType::kFirst; }
+  bool ends() const { return type == FragmentType::kFull || type == FragmentType::kLast; }
 };
 
 // The fragment that begins the bytes, if it is whole and checks out.
@@ -48,44 +52,54 @@ std::optional<Fragment> Parse(std::string_view bytes) {
   return Fragment{type, bytes.substr(kFragmentHeaderBytes, length)};
 }
 
-// Whether the file ends within the fragment that begins here, `block_left` before the end of its block.
-bool IsCutOff(std::string_view rest, size_t block_left) {
-  if (rest.size() >= block_left) return false;
-  if (rest.size() < kFragmentHeaderBytes) return rest.find_first_not_of('\0') != std::string_view::npos;
-  const size_t bytes = kFragmentHeaderBytes + LittleEndian(rest.substr(4, 2));
-  const auto type = static_cast<FragmentType>(rest[6]);
-  return type >= FragmentType::kFull && type <= FragmentType::kLast && rest.size() < bytes && bytes <= block_left;
-}
+// The first bytes of a record, as many as are needed, and what they say.
+class Head {
+ public:
+  void Begin() { bytes_.clear(); }
+  // True: with these it is complete.
+  bool Append(std::string_view payload) {
+    if (bytes_.size() == kHeadBytes) return false;
+    bytes_.append(payload.substr(0, kHeadBytes - bytes_.size()));
+    return bytes_.size() == kHeadBytes;
+  }
 
-std::optional<SyncedMark> MarkOf(std::string_view record) {
-  if (record.size() < kBatchHeaderBytes + 2 + kMarkBytes) return std::nullopt;
-  record.remove_prefix(kBatchHeaderBytes);
-  if (record[0] != kLogDataTag || record[1] != static_cast<char>(kMarkBytes)) return std::nullopt;
-  record.remove_prefix(2);
-  SyncedMark mark;
-  TakeFixed64BigEndian(&record, &mark.first_log);
-  TakeFixed64BigEndian(&record, &mark.sequence);
-  return mark;
-}
+  size_t bytes() const { return bytes_.size(); }
+  uint64_t sequence() const { return LittleEndian(std::string_view(bytes_).substr(0, 8)); }
+  uint64_t upto() const { return sequence() + LittleEndian(std::string_view(bytes_).substr(8, 4)); }
+  std::optional<LogMark> mark() const {
+    if (bytes_.size() < kHeadBytes || bytes_[kBatchHeaderBytes] != kLogDataTag) return std::nullopt;
+    std::string_view rest = std::string_view(bytes_).substr(kBatchHeaderBytes + 1);
+    if (rest.front() != static_cast<char>(kMarkBytes)) return std::nullopt;
+    rest.remove_prefix(1);
+    LogMark mark;
+    for (uint64_t* field : {&mark.first_log, &mark.before.log, &mark.before.upto, &mark.synced.log, &mark.synced.upto}) {
+      TakeFixed64BigEndian(&rest, field);
+    }
+    return mark;
+  }
 
-// Goes over the fragments of all logs, oldest first. In each it follows the sequence up to the first damage; from there on
-// it looks for records that prove that what was lost had been synced.
+ private:
+  std::string bytes_;
+};
+
+// Goes over the fragments of all logs, oldest first, for as long as one record follows another. Behind the first gap it
+// looks for records that say that the gap loses nothing, or that it loses what was synced.
 class Scan {
  public:
-  // Within which record a log ends: it was not written to its end, and so never acknowledged.
-  struct Unfinished {
-    std::string log;
-    uint64_t at = 0;
-    bool has_newer_log = false;
+  struct File {
+    std::string path;
+    uint64_t whole_upto = 0;  // where its last record ends that is to be replayed
+    bool has_more = false;    // than zeros, behind that
   };
+  using Logs = std::map<uint64_t, File>;
 
-  void BeginFile(const std::string& path, uint64_t number) {
-    if (unfinished_) unfinished_->has_newer_log = true;
-    path_ = path;
+  explicit Scan(Logs logs) : logs_(std::move(logs)) {}
+
+  void BeginFile(uint64_t number) {
     number_ = number;
-    whole_upto_ = 0;
+    log_ = &logs_.at(number);
     in_record_ = false;
-    damaged_ = false;
+    torn_ = false;
     zeros_at_.reset();
   }
 
@@ -93,8 +107,7 @@ class Scan {
     size_t at = 0;
     while (at + kFragmentHeaderBytes <= block.size()) {
       if (const std::optional<Fragment> fragment = Parse(block.substr(at))) {
-        if (zeros_at_) Damaged(*zeros_at_);  // within the log, not after its end
-        zeros_at_.reset();
+        if (zeros_at_) Tear(*zeros_at_);  // within the log, not after its end
         Take(*fragment, offset + at);
         at += kFragmentHeaderBytes + fragment->payload.size();
         continue;
@@ -104,99 +117,108 @@ class Scan {
         if (!zeros_at_) zeros_at_ = offset + at;
         return;
       }
-      LookAtEnd(block, at, offset);
-      Damaged(zeros_at_.value_or(offset + at));
-      zeros_at_.reset();
+      Tear(zeros_at_.value_or(offset + at));
       // The length may be what is wrong: the next fragment can begin anywhere, but its type, the last byte of its header,
       // is not zero.
       at = std::max(at + 1, next + 1 - std::min(next + 1, kFragmentHeaderBytes));
     }
-    LookAtEnd(block, at, offset);
+    // The file ends within a header, if not with the end of a block.
+    const bool has_more = block.size() < kLogBlockBytes && block.find_first_not_of('\0', at) != std::string_view::npos;
+    if (has_more) Tear(zeros_at_.value_or(offset + at));
   }
 
-  void EndFile(uint64_t size) {
-    if (!in_record_) return;
-    if (!damaged_ && !zeros_at_) unfinished_ = {path_, record_at_};
-    Damaged(size);
+  void EndFile() {
+    if (in_record_) Tear(record_at_);
   }
 
   const absl::Status& result() const { return result_; }
-  // In the newest log that holds a record or a part of one.
-  const std::optional<Unfinished>& unfinished() const { return unfinished_; }
+  const Logs& logs() const { return logs_; }
 
  private:
-  struct Damage {
-    std::string path;
-    uint64_t number = 0;  // of the log
+  struct Gap {
+    uint64_t log = 0;
     uint64_t at = 0;
-    uint64_t sequence = 0;  // the first that was lost; 0: not known
   };
 
-  void LookAtEnd(std::string_view block, size_t at, uint64_t offset) {
-    if (damaged_ || zeros_at_ || at > block.size() || !IsCutOff(block.substr(at), kLogBlockBytes - at)) return;
-    unfinished_ = {path_, in_record_ ? record_at_ : offset + at};
+  // What stands here is no record that follows.
+  void Tear(uint64_t at) {
+    zeros_at_.reset();
+    in_record_ = false;
+    torn_ = true;
+    log_->has_more = true;
+    if (!gap_) gap_ = {number_, at};
   }
 
   void Take(const Fragment& fragment, uint64_t at) {
-    unfinished_.reset();
-    const bool begins = fragment.type == FragmentType::kFull || fragment.type == FragmentType::kFirst;
-    if (begins == in_record_) Damaged(at);
-    if (begins) record_at_ = at;
-    if (begins) Begin(fragment.payload);
-    if (damaged_) return;
-    in_record_ = fragment.type == FragmentType::kFirst || fragment.type == FragmentType::kMiddle;
-    if (!in_record_) whole_upto_ = record_end_;
-  }
-
-  void Begin(std::string_view record) {
-    if (record.size() < kBatchHeaderBytes) return;
-    const uint64_t sequence = LittleEndian(record.substr(0, 8));
-    record_end_ = sequence + LittleEndian(record.substr(8, 4));
-    // Where the log after it goes on with the very next operation, what is damaged were no records.
-    std::erase_if(damages_,
-                  [&](const Damage& d) { return d.number < number_ && d.sequence != 0 && d.sequence == sequence; });
-    const std::optional<SyncedMark> mark = MarkOf(record);
-    if (!mark) return;
-    for (Damage& damage : damages_) {
-      if (damage.number < mark->first_log) continue;
-      // With nothing whole before the damage, what was lost ends at the latest where this record begins.
-      if (damage.sequence == 0) damage.sequence = std::max<uint64_t>(sequence, 1) - 1;
-      if (mark->sequence >= damage.sequence && result_.ok()) {
-        result_ = SqlError(
-            sqlstate::kDataCorrupted,
-            fmt::format("write-ahead log {} is damaged at byte {}, where acknowledged writes were", damage.path, damage.at),
-            "Restore the store's files, or replicate its virtual clusters anew from the other side.");
-      }
+    if (fragment.begins() == in_record_) Tear(in_record_ ? record_at_ : at);
+    if (fragment.begins()) {
+      head_.Begin();
+      record_at_ = at;
+      in_record_ = true;
     }
-  }
-
-  void Damaged(uint64_t at) {
-    if (unfinished_ && unfinished_->log != path_) unfinished_.reset();
+    if (!in_record_) return;
+    const bool complete = head_.Append(fragment.payload);
+    if (fragment.ends() && head_.bytes() < kBatchHeaderBytes) return Tear(record_at_);
+    if (complete || (fragment.ends() && head_.bytes() < kHeadBytes)) Judge();
+    if (!fragment.ends()) return;
     in_record_ = false;
-    if (!damaged_) damages_.push_back({path_, number_, at, whole_upto_});
-    damaged_ = true;
+    if (gap_) {
+      log_->has_more = true;
+      return;
+    }
+    whole_ = {number_, head_.upto()};
+    log_->whole_upto = at + kFragmentHeaderBytes + fragment.payload.size();
   }
 
-  std::string path_;
+  // The head of a record is known.
+  void Judge() {
+    const std::optional<LogMark> mark = head_.mark();
+    if (gap_ && gap_->log < number_ && !torn_ && GoesOn(mark)) gap_.reset();
+    if (!mark) return;
+    if (!gap_ && !Follows(*mark)) {
+      const uint64_t log = std::max(whole_.log, mark->before.log);
+      gap_ = {log, logs_.at(log).whole_upto};
+    }
+    if (!gap_ || mark->first_log > gap_->log || !IsLost(mark->synced) || !result_.ok()) return;
+    result_ = SqlError(sqlstate::kDataCorrupted,
+                       fmt::format("write-ahead log {} is damaged at byte {}, where acknowledged writes were",
+                                   logs_.at(gap_->log).path, gap_->at),
+                       "Restore the store's files, or replicate its virtual clusters anew from the other side.");
+  }
+
+  // A log that is not there any more was not needed any more, and so none before it.
+  bool Follows(const LogMark& mark) const { return !logs_.contains(mark.before.log) || mark.before == whole_; }
+
+  bool IsLost(const LogPlace& record) const { return record > whole_ && logs_.contains(record.log); }
+
+  // The record begins a log, and nothing is lost between it and the last whole one: what stood in the gap were no records.
+  bool GoesOn(const std::optional<LogMark>& mark) const {
+    if (mark) return mark->first_log > gap_->log || Follows(*mark);
+    return head_.sequence() == whole_.upto;
+  }
+
+  Logs logs_;
+  // The log that is read.
   uint64_t number_ = 0;
-  uint64_t whole_upto_ = 0;  // the sequence after the last whole record of this log; 0: none yet
-  uint64_t record_at_ = 0;   // where the record that began last did
-  uint64_t record_end_ = 0;  // the sequence after it
-  bool in_record_ = false;
-  bool damaged_ = false;              // this log
+  File* log_ = nullptr;
+  bool torn_ = false;
   std::optional<uint64_t> zeros_at_;  // since when nothing but zeros has come: the room ahead of the log, so far
-  std::vector<Damage> damages_;       // the first of each log
-  std::optional<Unfinished> unfinished_;
+  bool in_record_ = false;
+  uint64_t record_at_ = 0;  // where the record that began last did
+  Head head_;               // and its head
+  LogPlace whole_;          // the last record of those that follow one another
+  std::optional<Gap> gap_;  // behind it
   absl::Status result_;
 };
 
-absl::Status CutOff(rocksdb::Env* env, const std::string& path, uint64_t at) {
+absl::Status CutOff(rocksdb::Env* env, const Scan::File& log) {
+  Log(LogLevel::kWarning, "store.log_cut", "log={} at={}", log.path, log.whole_upto);
   std::unique_ptr<rocksdb::WritableFile> file;
-  rocksdb::Status status = env->ReopenWritableFile(path, &file, rocksdb::EnvOptions());
-  if (status.ok()) status = file->Truncate(at);
+  rocksdb::Status status = env->ReopenWritableFile(log.path, &file, rocksdb::EnvOptions());
+  if (status.ok()) status = file->Truncate(log.whole_upto);
   if (status.ok()) status = file->Fsync();
   if (status.ok()) status = file->Close();
-  return FromRocks(status, "cut an unfinished record off " + path);
+  return FromRocks(status, "cut unacknowledged records off " + log.path);
 }
 
 absl::Status ScanLog(rocksdb::Env* env, const std::string& path, uint64_t number, Scan* scan) {
@@ -205,7 +227,7 @@ absl::Status ScanLog(rocksdb::Env* env, const std::string& path, uint64_t number
   std::string block(kLogBlockBytes, '\0');
   std::string scratch(kLogBlockBytes, '\0');
   uint64_t offset = 0;
-  scan->BeginFile(path, number);
+  scan->BeginFile(number);
   while (true) {
     size_t filled = 0;
     rocksdb::Slice read;
@@ -218,33 +240,46 @@ absl::Status ScanLog(rocksdb::Env* env, const std::string& path, uint64_t number
     offset += filled;
     if (filled < kLogBlockBytes) break;
   }
-  scan->EndFile(offset);
+  scan->EndFile();
   return absl::OkStatus();
 }
 
 }  // namespace
 
-void PutSyncedMark(rocksdb::WriteBatch* batch, const SyncedMark& mark) {
+void PutLogMark(rocksdb::WriteBatch* batch, const LogMark& mark) {
   std::string encoded;
-  PutFixed64BigEndian(&encoded, mark.first_log);
-  PutFixed64BigEndian(&encoded, mark.sequence);
+  for (const uint64_t field : {mark.first_log, mark.before.log, mark.before.upto, mark.synced.log, mark.synced.upto}) {
+    PutFixed64BigEndian(&encoded, field);
+  }
   batch->PutLogData(encoded);
+}
+
+bool HasMark(const rocksdb::WriteBatch& batch, const LogMark& mark) {
+  Head head;
+  head.Append(batch.Data());
+  return head.mark() == mark;
+}
+
+uint64_t SequenceAfter(const rocksdb::WriteBatch& batch) {
+  Head head;
+  head.Append(batch.Data());
+  return head.upto();
 }
 
 absl::StatusOr<uint64_t> CheckLogs(rocksdb::Env* env, const std::string& dir) {
   std::vector<std::string> names;
   RETURN_IF_ERROR(FromRocks(env->GetChildren(dir, &names), "list " + dir));
-  std::map<uint64_t, std::string> logs;
+  Scan::Logs logs;
   for (const std::string& name : names) {
     if (!name.ends_with(".log") || name.find_first_not_of("0123456789") != name.size() - 4) continue;
-    logs.emplace(std::strtoull(name.c_str(), nullptr, 10), name);
+    logs[std::strtoull(name.c_str(), nullptr, 10)].path = dir + "/" + name;
   }
-  Scan scan;
-  for (const auto& [number, name] : logs) RETURN_IF_ERROR(ScanLog(env, dir + "/" + name, number, &scan));
+  Scan scan(logs);
+  for (const auto& [number, log] : logs) RETURN_IF_ERROR(ScanLog(env, log.path, number, &scan));
   RETURN_IF_ERROR(scan.result());
-  if (scan.unfinished() && scan.unfinished()->has_newer_log) {
-    Log(LogLevel::kWarning, "store.log_cut", "log={} at={}", scan.unfinished()->log, scan.unfinished()->at);
-    RETURN_IF_ERROR(CutOff(env, scan.unfinished()->log, scan.unfinished()->at));
+  // The newest first: until the gap itself is cut off, it is found again.
+  for (auto log = scan.logs().rbegin(); log != scan.logs().rend(); ++log) {
+    if (log->second.has_more) RETURN_IF_ERROR(CutOff(env, log->second));
   }
   return logs.empty() ? 0 : logs.rbegin()->first + 1;
 }

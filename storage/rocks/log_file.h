@@ -20,6 +20,7 @@
 //   has given up, would say that all is well. Only a restart finds out.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -29,14 +30,15 @@
 namespace anabranch {
 
 inline constexpr uint64_t kLogAheadBytes = 256 << 10;
+// With less free than that, no room is made: it would be taken from the records, and the tables, that the disk is left for.
+inline constexpr uint64_t kLogAheadFreeBytes = 4 * kLogAheadBytes;
 
 bool IsLog(const std::string& path);
 
-// Creates the log at `path` in `files`, which outlives it. On a full disk the file may not be there yet.
+// Creates the log at `path` in `files`, which outlives it. On a full disk the file may not be there yet. What is written to
+// the log puts its number into `last_written`, which outlives it, too.
 rocksdb::IOStatus NewLogFile(rocksdb::FileSystem* files, const std::string& path, const rocksdb::FileOptions& options,
-                             std::unique_ptr<rocksdb::FSWritableFile>* result, rocksdb::IODebugContext* debug);
-
-// What a failed sync, of a file or a folder, is to whoever would try it again on a full disk: no NoSpace any more.
-rocksdb::IOStatus FinalOfSync(const rocksdb::IOStatus& status);
+                             std::atomic<uint64_t>* last_written, std::unique_ptr<rocksdb::FSWritableFile>* result,
+                             rocksdb::IODebugContext* debug);
 
 }  // namespace anabranch

@@ -1,9 +1,13 @@
 // A log on a disk that fails, without a database.
 #include "storage/rocks/log_file.h"
 
+#include <atomic>
+#include <cerrno>
 #include <memory>
 #include <random>
 #include <string>
+#include <system_error>
+#include <thread>
 
 #include "gtest/gtest.h"
 #include "storage/rocks/log_format.h"
@@ -38,10 +42,13 @@ TEST(LogEndTest, IsWhereTheLastWholeRecordEndsWhateverThePieces) {
   }
 }
 
+// As RocksDB tells it.
+IOStatus QuotaUsedUp() { return IOStatus::IOError("While pwrite to file", std::generic_category().message(EDQUOT)); }
+
 class LogFileTest : public testing::Test {
  protected:
   LogFileTest() {
-    EXPECT_TRUE(NewLogFile(&disk_, kPath, {}, &log_, nullptr).ok());
+    EXPECT_TRUE(NewLogFile(&disk_, kPath, {}, &last_written_, &log_, nullptr).ok());
     EXPECT_TRUE(Append(record_).ok() && log_->Sync({}, nullptr).ok() && disk_.SyncFolder("/").ok());
   }
   IOStatus Append(std::string_view bytes) { return log_->Append(rocksdb::Slice(bytes), {}, nullptr); }
@@ -49,6 +56,7 @@ class LogFileTest : public testing::Test {
 
   static constexpr char kPath[] = "/1.log";
   FaultFileSystem disk_;
+  std::atomic<uint64_t> last_written_ = 0;
   std::unique_ptr<rocksdb::FSWritableFile> log_;
   const std::string record_ = LogRecord(std::string(10'000, 'r'), 0);
 };
@@ -82,9 +90,66 @@ TEST_F(LogFileTest, IsNotSyncedWhileTheRefusedRecordCannotBeCutOff) {
   EXPECT_EQ(Bytes(), record_);
 }
 
+TEST_F(LogFileTest, ANameThatIsMadeLateIsOnDiskBeforeARecordIs) {
+  constexpr char kLate[] = "/2.log";
+  disk_.SetFull(true);
+  ASSERT_TRUE(NewLogFile(&disk_, kLate, {}, &last_written_, &log_, nullptr).ok());
+  EXPECT_FALSE(disk_.Save().contains(kLate));
+  // RocksDB syncs the folder of a new log with its first sync, and then no more.
+  ASSERT_TRUE(log_->Sync({}, nullptr).ok() && disk_.SyncFolder("/").ok());
+  disk_.SetFull(false);
+  ASSERT_TRUE(Append(record_).ok() && log_->Sync({}, nullptr).ok());
+  disk_.Crash(Unsynced::kLost, 1);
+  ASSERT_TRUE(disk_.Save().contains(kLate));
+  EXPECT_EQ(disk_.Save().at(kLate)->bytes.substr(0, record_.size()), record_);
+}
+
+TEST_F(LogFileTest, LeavesADiskThatIsNearlyFullWhatThereIs) {
+  const auto append_to_new = [&] {
+    ASSERT_TRUE(NewLogFile(&disk_, "/2.log", {}, &last_written_, &log_, nullptr).ok());
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(Append(record_).ok());
+    EXPECT_EQ(disk_.SizeOf("/2.log"), 3 * record_.size());
+  };
+  disk_.SetCapacity(disk_.Used() + kLogAheadBytes);
+  append_to_new();
+  EXPECT_EQ(disk_.faults(), 0u) << "it was not tried";
+  // What the file system does not say: a quota.
+  disk_.SetCapacity(0);
+  disk_.FailAt(FaultFileSystem::PointKind::kWrite, "/2.log", 2, QuotaUsedUp());
+  append_to_new();
+  EXPECT_EQ(disk_.faults(), 1u) << "it was tried once";
+}
+
+TEST_F(LogFileTest, AQuotaThatIsUsedUpIsAFullDisk) {
+  disk_.FailAt(FaultFileSystem::PointKind::kWrite, ".log", 1, QuotaUsedUp());
+  EXPECT_TRUE(Append(record_).IsBusy());
+  EXPECT_TRUE(log_->Sync({}, nullptr).ok());
+  EXPECT_EQ(Bytes(), record_);
+}
+
+// A flush on another thread.
+TEST_F(LogFileTest, IsSyncedWhileItIsWrittenTo) {
+  constexpr int kRecords = 200;
+  std::string written = record_;
+  std::atomic<bool> done = false;
+  const auto sync = [&] {
+    while (!done) ASSERT_TRUE(log_->Sync({}, nullptr).ok());
+  };
+  {
+    const std::jthread syncs(sync);
+    for (int i = 0; i < kRecords; ++i) {
+      const std::string record = LogRecord(std::string(100 * i, 'x'), written.size());
+      ASSERT_TRUE(Append(record).ok());
+      written += record;
+    }
+    done = true;
+  }
+  EXPECT_EQ(Bytes().substr(0, written.size()), written);
+}
+
 TEST_F(LogFileTest, AFailedSyncIsFinalAndNoMatterOfSpace) {
   for (const IOStatus& error : {IOStatus::NoSpace("injected"), IOStatus::IOError("injected")}) {
-    ASSERT_TRUE(NewLogFile(&disk_, kPath, {}, &log_, nullptr).ok());
+    ASSERT_TRUE(NewLogFile(&disk_, kPath, {}, &last_written_, &log_, nullptr).ok());
     ASSERT_TRUE(Append(record_).ok());
     disk_.ResetCounts();
     disk_.FailAt(FaultFileSystem::PointKind::kSync, ".log", 1, error);

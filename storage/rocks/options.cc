@@ -24,6 +24,9 @@ constexpr size_t kBlockBytes = 8 << 10;
 constexpr int kCacheShardBits = 3;
 constexpr size_t kMemtableBytes = 64 << 20;
 constexpr size_t kMetaMemtableBytes = 4 << 20;
+// What a memtable takes at a time. A small one takes one of them, and what hundreds of keyspaces take, a row each, must not
+// use the budget up: each further row would flush a table of a few rows.
+constexpr size_t kArenaBlockBytes = 64 << 10;
 // Most keys that are looked up are not in the memtables: a bit array, by user key, spares the walk through them.
 constexpr double kMemtableBloomRatio = 0.005;
 // A file of which this share are deletions is compacted soon, down to where they meet what they delete: what a collection
@@ -76,7 +79,7 @@ std::string FamilyName(const IncarnationId& incarnation, Family family) {
   return incarnation.value() + (family == Family::kData ? "/data" : "/changes");
 }
 
-RocksOptions::RocksOptions(const StoreOptions& options, rocksdb::Env* base) : env_(MakeStoreEnv(base)) {
+RocksOptions::RocksOptions(const StoreOptions& options, rocksdb::Env* base) : env_(std::make_shared<StoreEnv>(base)) {
   db_.env = env_.get();
   db_.create_if_missing = true;
   db_.create_missing_column_families = true;
@@ -94,9 +97,11 @@ RocksOptions::RocksOptions(const StoreOptions& options, rocksdb::Env* base) : en
   rocksdb::BlockBasedTableOptions table = TableOptions(block_cache_);
 
   meta_.write_buffer_size = kMetaMemtableBytes;
+  meta_.arena_block_size = kArenaBlockBytes;
   meta_.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
 
   changes_.write_buffer_size = kMemtableBytes;
+  changes_.arena_block_size = kArenaBlockBytes;
   changes_.compression = rocksdb::kLZ4Compression;
   changes_.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
 

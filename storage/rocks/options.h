@@ -9,6 +9,7 @@
 #include "rocksdb/env.h"
 #include "rocksdb/options.h"
 #include "storage/api/store.h"
+#include "storage/rocks/files.h"
 
 namespace anabranch {
 
@@ -23,14 +24,14 @@ class RocksOptions {
   // `base` (not owned) is where the files are.
   explicit RocksOptions(const StoreOptions& options, rocksdb::Env* base = rocksdb::Env::Default());
 
-  const std::shared_ptr<rocksdb::Env>& env() const { return env_; }
+  const std::shared_ptr<StoreEnv>& env() const { return env_; }
   const std::shared_ptr<rocksdb::Cache>& block_cache() const { return block_cache_; }
   const rocksdb::DBOptions& db() const { return db_; }
   const rocksdb::ColumnFamilyOptions& meta() const { return meta_; }
   const rocksdb::ColumnFamilyOptions& family(Family family) const { return family == Family::kData ? data_ : changes_; }
 
  private:
-  std::shared_ptr<rocksdb::Env> env_;
+  std::shared_ptr<StoreEnv> env_;
   std::shared_ptr<rocksdb::Cache> block_cache_;
   rocksdb::DBOptions db_;
   rocksdb::ColumnFamilyOptions meta_;

@@ -1,8 +1,10 @@
 // A disk that reports errors, is full, or gives back other bytes than were written.
 #include <algorithm>
+#include <cerrno>
 #include <map>
 #include <random>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -154,21 +156,39 @@ TEST_F(FaultTest, FilesThatCannotBeWrittenRefuseTheirCommitAlone) {
 
 // Whether they are part of it is not known then.
 TEST_F(FaultTest, FilesThatCannotBeAdoptedStopTheStoreUntilARestart) {
-  store_.Close();
-  Must(store_.Open());  // a manifest of its own, whose name is the last one
-  std::string manifest;
-  for (const std::string& file : store_.disk().Files()) {
-    if (file.find("/MANIFEST-") != std::string::npos) manifest = std::max(manifest, file);
+  constexpr auto kSync = FaultFileSystem::PointKind::kSync;
+  constexpr auto kWrite = FaultFileSystem::PointKind::kWrite;
+  // RocksDB writes twice: that it takes numbers for the files, then that they are there.
+  constexpr uint64_t kAdoption = 2;
+  const std::pair<FaultFileSystem::PointKind, uint64_t> faults[] = {
+      {kSync, 1}, {kSync, kAdoption}, {kWrite, 1}, {kWrite, kAdoption}};
+  for (const auto& [kind, number] : faults) {
+    for (const Unsynced unsynced : kAllUnsynced) {
+      const std::string files = fmt::format("files {} {} {}", kind == kSync, number, static_cast<int>(unsynced));
+      store_.Close();
+      Must(store_.Open());  // a manifest of its own, whose name is the last one
+      std::string manifest;
+      for (const std::string& file : store_.disk().Files()) {
+        if (file.find("/MANIFEST-") != std::string::npos) manifest = std::max(manifest, file);
+      }
+      store_.disk().ResetCounts();
+      store_.disk().FailAt(kind, manifest, number, rocksdb::IOStatus::IOError("injected"));
+      EXPECT_EQ(SqlStateOf(store_.Commit("a", One(files, "x"), true).status()), "58030");
+      EXPECT_EQ(store_.disk().faults(), 1u);
+      EXPECT_EQ(StateOfCommit("refused"), "58030");
+      EXPECT_TRUE(IsThere("before"));
+      Restart(unsynced);
+      const std::string view = View();  // of both families, or of neither
+      const bool is_there = IsThere(files);
+      const bool is_named = kind == kSync && number == kAdoption && unsynced != Unsynced::kLost;
+      EXPECT_TRUE(is_named || !is_there) << files;
+      EXPECT_TRUE(is_there || !is_named || unsynced != Unsynced::kKept) << files;
+      EXPECT_EQ(StateOfCommit("after"), "ok");
+      store_.Close();
+      Must(store_.Open());
+      EXPECT_TRUE(IsThere("after"));
+    }
   }
-  store_.disk().ResetCounts();
-  store_.disk().FailAt(FaultFileSystem::PointKind::kSync, manifest, 1, rocksdb::IOStatus::IOError("injected"));
-  EXPECT_EQ(SqlStateOf(store_.Commit("a", One("files", "x"), true).status()), "58030");
-  EXPECT_EQ(store_.disk().faults(), 1u);
-  EXPECT_EQ(StateOfCommit("refused"), "58030");
-  EXPECT_TRUE(IsThere("before"));
-  Restart(Unsynced::kLost);
-  EXPECT_FALSE(IsThere("files"));
-  EXPECT_EQ(StateOfCommit("after"), "ok");
 }
 
 TEST_F(FaultTest, FullDiskRefusesWritesServesReadsAndRecoversByItself) {
@@ -190,6 +210,22 @@ TEST_F(FaultTest, FullDiskRefusesWritesServesReadsAndRecoversByItself) {
     const std::string view = View();
     Restart(round == 0 ? Unsynced::kLost : round == 1 ? Unsynced::kKept : Unsynced::kTorn);
     EXPECT_EQ(View(), view) << "a refused write came back, or an acknowledged one is gone";
+  }
+}
+
+TEST_F(FaultTest, AQuotaThatIsUsedUpIsAFullDisk) {
+  const auto quota = rocksdb::IOStatus::IOError("While appending to file", std::generic_category().message(EDQUOT));
+  for (const char* const suffix : {".log", ".sst"}) {
+    store_.disk().ResetCounts();
+    store_.disk().FailAt(FaultFileSystem::PointKind::kWrite, suffix, 1, quota);
+    const absl::Status flushed = suffix == std::string(".sst") ? store_.Flush() : absl::OkStatus();
+    if (!flushed.ok()) {
+      EXPECT_EQ(SqlStateOf(flushed), "53100") << flushed;
+    } else {
+      EXPECT_EQ(StateOfCommit("refused"), "53100");
+    }
+    EXPECT_EQ(store_.disk().faults(), 1u) << suffix;
+    EXPECT_EQ(StateOfCommitInTime("after"), "ok") << suffix;
   }
 }
 

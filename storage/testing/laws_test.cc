@@ -1,5 +1,6 @@
 // The laws of cost: promote, undo, catch-up, garbage collection, clone and drop do the same work for the same change, whatever
 // lies under it, and whether it was compacted or not. Judged on operations and bytes, never on time.
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <string>
@@ -196,6 +197,28 @@ void HoldAt(const std::vector<uint64_t>& scales) {
 TEST(LawsTest, SameChangeIsSameWorkAtTenTimesTheData) { HoldAt({1, 10}); }
 
 TEST(LawsTest, DISABLED_SameChangeIsSameWorkAtAHundredTimesTheData) { HoldAt({1, 10, 100}); }
+
+// Flushes follow bytes: hundreds of keyspaces with a row each do not use up the budget of all.
+TEST(LawsTest, ManyKeyspacesThatAreWrittenInTurnAreFlushedByTheirBytes) {
+  constexpr int kKeyspaces = 64;
+  constexpr int kRounds = 40;
+  constexpr size_t kRowBytes = 4 << 10;
+  FaultStore store(1);
+  ASSERT_TRUE(store.Open().ok());
+  for (int i = 0; i < kKeyspaces; ++i) ASSERT_TRUE(store.Create(fmt::format("k{:03}", i)).ok());
+  const auto tables = [&] {
+    const std::vector<std::string> files = store.disk().Files();
+    return std::count_if(files.begin(), files.end(), [](const std::string& file) { return file.ends_with(".sst"); });
+  };
+  const auto before = tables();
+  for (int round = 0; round < kRounds; ++round) {
+    for (int i = 0; i < kKeyspaces; ++i) {
+      const WriteSet row = {{fmt::format("{}", round), {WriteKind::kPut, std::string(kRowBytes, 'v')}}};
+      ASSERT_TRUE(store.Commit(fmt::format("k{:03}", i), row).ok());
+    }
+  }
+  EXPECT_EQ(tables(), before) << kKeyspaces * kRounds * kRowBytes << " bytes are much less than the budget";
+}
 
 }  // namespace
 }  // namespace anabranch
