@@ -365,9 +365,45 @@ bool IsPort(std::string_view text) {
   return error == std::errc() && rest == text.data() + text.size() && port >= 1 && port <= kPortMax;
 }
 
+// What a connection string may set. Not what makes libpq read or write files of this node's user, or take its settings from
+// such a file: passfile, service, sslcert, sslkey, sslcrl, sslkeylogfile and their like.
+constexpr std::string_view kParametersAllowed[] = {"application_name",
+                                                   "channel_binding",
+                                                   "client_encoding",
+                                                   "connect_timeout",
+                                                   "dbname",
+                                                   "gssencmode",
+                                                   "host",
+                                                   "hostaddr",
+                                                   "keepalives",
+                                                   "keepalives_count",
+                                                   "keepalives_idle",
+                                                   "keepalives_interval",
+                                                   "load_balance_hosts",
+                                                   "options",
+                                                   "password",
+                                                   "port",
+                                                   "require_auth",
+                                                   "ssl_max_protocol_version",
+                                                   "ssl_min_protocol_version",
+                                                   "sslmode",
+                                                   "sslnegotiation",
+                                                   "sslrootcert",
+                                                   "sslsni",
+                                                   "target_session_attrs",
+                                                   "tcp_user_timeout",
+                                                   "user"};
+
 // What libpq takes and we do not mean, or would refuse like a network that is down. Nothing of the string goes into the
 // text: what looks like a port may be the end of a password with an unescaped slash.
 absl::Status CheckConninfo(const std::map<std::string, std::string>& parameters) {
+  for (const auto& [name, value] : parameters) {
+    if (std::find(std::begin(kParametersAllowed), std::end(kParametersAllowed), name) != std::end(kParametersAllowed))
+      continue;
+    return SqlError(sqlstate::kInvalidParameterValue,
+                    fmt::format("the connection string of the source sets \"{}\", which is not allowed", name),
+                    "It would let libpq read files of this node.");
+  }
   const auto list = [&](const char* name) {
     const auto found = parameters.find(name);
     return Elements(found == parameters.end() ? "" : found->second);
