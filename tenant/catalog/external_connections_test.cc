@@ -1,12 +1,16 @@
 // External connections: the files, the statements, and streams that go through one.
 #include "tenant/catalog/external_connections.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 
 #include "base/status.h"
 #include "gtest/gtest.h"
+#include "tenant/catalog/catalog.h"
 #include "tenant/testing/replication_fixture.h"
 
 namespace anabranch {
@@ -80,9 +84,58 @@ TEST_F(ExternalConnectionsTest, AStreamKeepsTheNameAndLooksItUpWhenItConnects) {
   b_.Restart();
   ASSERT_TRUE(a_.Put("main", "restarted", "v").ok());
   ASSERT_TRUE(CaughtUp(a_, b_));
-  Promote(b_);
+  ASSERT_TRUE(b_->CompleteReplication("main", ToLatest{}, {}).ok());
+  const absl::Status needed = b_->DropExternalConnection("east", false);
+  EXPECT_EQ(SqlStateOf(needed), "2BP01") << "an undo replicates through it again";
+  EXPECT_NE(MessageOf(needed).find("virtual cluster \"main\""), std::string::npos) << needed;
+  ASSERT_TRUE(b_->StartService("main").ok());
   EXPECT_EQ(b_.Get("main", "restarted"), "v");
-  EXPECT_TRUE(b_->DropExternalConnection("east", false).ok()) << "nothing replicates through it any more";
+  // Nothing replicates through it any more, once the source is told.
+  EXPECT_TRUE(Eventually([&] { return b_->DropExternalConnection("east", false).ok(); }));
+}
+
+TEST_F(ExternalConnectionsTest, WhatAFailbackReplacedIsStillInUse) {
+  Fill(a_, "row", 3);
+  ASSERT_TRUE(b_->CreateExternalConnection("east", a_.uri(), false).ok());
+  ASSERT_TRUE(b_->CreateExternalConnection("again", a_.uri(), false).ok());
+  ASSERT_TRUE(b_->CreateFromReplication("main", {}, "main", "east", {}, {}).ok());
+  ASSERT_TRUE(CaughtUp(a_, b_));
+  Promote(b_);
+  ASSERT_TRUE(b_->StopService("main").ok());
+  ASSERT_TRUE(Eventually([&] { return LoadStreams(a_.store())->front().finished(); })) << "a source is to be told";
+  a_.Reconnect({.answered = nullptr, .opens_left = 1});  // the handshake, and no more
+  ASSERT_TRUE(b_->StartReplication("main", "main", "again", {}, {}).ok());
+  EXPECT_EQ(SqlStateOf(b_->DropExternalConnection("again", false)), "2BP01");
+  const absl::Status replaced = b_->DropExternalConnection("east", false);
+  EXPECT_EQ(SqlStateOf(replaced), "2BP01") << "CANCEL REPLICATION puts it back";
+  ASSERT_TRUE(b_->CancelReplication("main").ok());
+  EXPECT_TRUE(Eventually([&] { return b_->DropExternalConnection("east", false).ok(); }));
+}
+
+TEST_F(ExternalConnectionsTest, ASourceThatIsToBeToldIsNamedByAnAddress) {
+  Fill(a_, "row", 3);
+  ASSERT_TRUE(b_->CreateExternalConnection("east", a_.uri(), false).ok());
+  ASSERT_TRUE(b_->CreateFromReplication("main", {}, "main", "east", {}, {}).ok());
+  ASSERT_TRUE(CaughtUp(a_, b_));
+  // Takes a connection and says nothing.
+  const int listening = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  ASSERT_EQ(bind(listening, reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(listen(listening, 8), 0);
+  ASSERT_EQ(getsockname(listening, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  const std::string mute = fmt::format("postgresql://root@127.0.0.1:{}?sslmode=disable", ntohs(address.sin_port));
+  ASSERT_TRUE(b_->AlterExternalConnection("east", mute, false).ok());
+  ASSERT_TRUE(b_->Drop("main", false).ok());
+  const absl::Status waiting = b_->DropExternalConnection("east", false);
+  EXPECT_EQ(SqlStateOf(waiting), "2BP01");
+  EXPECT_NE(MessageOf(waiting).find("is still to be told"), std::string::npos) << waiting;
+  close(listening);
+  ASSERT_TRUE(b_->AlterExternalConnection("east", a_.uri(), false).ok());
+  b_.Restart();
+  EXPECT_TRUE(Eventually([&] { return b_->DropExternalConnection("east", false).ok(); }));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "tenant/replication/farewell.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -34,6 +35,14 @@ void Farewells::SayJournaled() {
     journaled_ = true;
   }
   changed_.notify_one();
+}
+
+absl::StatusOr<bool> Farewells::AreWaiting(const std::string& uri) {
+  ASSIGN_OR_RETURN(const std::vector<catalog::FarewellRecord> records, LoadFarewells(store_));
+  const auto goes_there = [&](const Farewell& farewell) { return farewell.uri == uri; };
+  std::lock_guard lock(mutex_);
+  return std::any_of(records.begin(), records.end(), [&](const auto& record) { return record.uri() == uri; }) ||
+         std::any_of(queue_.begin(), queue_.end(), goes_there) || std::any_of(saying_.begin(), saying_.end(), goes_there);
 }
 
 absl::Status Farewells::Say(const Farewell& farewell, std::stop_token stop) {
@@ -77,6 +86,7 @@ void Farewells::Run(std::stop_token stop) {
       std::unique_lock lock(mutex_);
       if (!changed_.wait(lock, stop, [this] { return journaled_ || !queue_.empty(); })) return;
       queue = std::exchange(queue_, {});
+      saying_ = queue;
       journaled = std::exchange(journaled_, false);
     }
     for (const Farewell& farewell : queue) {
@@ -84,6 +94,10 @@ void Farewells::Run(std::stop_token stop) {
       const absl::Status status = Say(farewell, stop);
       Log(LogLevel::kInfo, "stream.farewell", "stream={} source={} result=\"{}\"", StreamText(farewell.stream),
           RedactUri(farewell.uri), status.ok() ? "told" : MessageOf(status));
+    }
+    {
+      std::lock_guard lock(mutex_);
+      saying_.clear();
     }
     if (!journaled) continue;
     if (const absl::Status status = SayAll(stop); !status.ok()) {

@@ -30,6 +30,8 @@ class Farewells {
   void Send(const std::string& uri, StreamId stream, Ending ending);
   // All that are journaled.
   void SayJournaled();
+  // Whether one is to be said, or being said, through this address.
+  absl::StatusOr<bool> AreWaiting(const std::string& uri);
 
  private:
   struct Farewell {
@@ -46,8 +48,9 @@ class Farewells {
   std::set<StreamId> failed_;  // of those that are journaled; the thread's own: only the first failure is logged
   std::mutex mutex_;
   std::condition_variable_any changed_;
-  bool journaled_ = false;      // guarded by mutex_; what is journaled is to be said
-  std::deque<Farewell> queue_;  // guarded by mutex_
+  bool journaled_ = false;       // guarded by mutex_; what is journaled is to be said
+  std::deque<Farewell> queue_;   // guarded by mutex_
+  std::deque<Farewell> saying_;  // guarded by mutex_; those of which one is being said
   std::jthread thread_;
 };
 
