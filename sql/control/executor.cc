@@ -18,16 +18,20 @@ class Executor : public SystemStatements {
 
   absl::StatusOr<std::string> Run(const SystemStatement& statement, const SessionContext& session, ResultSink& sink,
                                   std::stop_token stop) override {
-    if (session.tenant != TenantId() && session.tenant != kSystemTenantId) {
-      RETURN_IF_ERROR(CheckGuest(statement, session, *clusters_));
+    if (session.tenant == TenantId() || session.tenant == kSystemTenantId) {
+      RETURN_IF_ERROR(CheckMayRun(InfoOf(statement), session));
+      return RunAny({statement, session, *clusters_, sink, std::move(stop)});
     }
-    RETURN_IF_ERROR(CheckMayRun(InfoOf(statement), session));
-    const Running running{statement, session, *clusters_, sink, std::move(stop)};
-    return std::visit([&](const auto& shape) { return RunStatement(shape, running); },
-                      static_cast<const SystemStatement::variant&>(statement));
+    ASSIGN_OR_RETURN(const SystemStatement own, AsGuest(statement, session, *clusters_));
+    return RunAny({own, session, *clusters_, sink, std::move(stop), /*guest=*/true});
   }
 
  private:
+  static absl::StatusOr<std::string> RunAny(const Running& running) {
+    return std::visit([&](const auto& shape) { return RunStatement(shape, running); },
+                      static_cast<const SystemStatement::variant&>(running.statement));
+  }
+
   VirtualClusters* const clusters_;
 };
 

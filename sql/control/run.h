@@ -23,6 +23,7 @@ struct Running {
   VirtualClusters& clusters;
   ResultSink& sink;
   std::stop_token stop;
+  bool guest = false;  // it runs in another virtual cluster than `system`, and sees nothing but that one
 };
 
 using CommandTag = absl::StatusOr<std::string>;
@@ -31,9 +32,10 @@ using Columns = std::vector<ColumnDescription>;
 // Before anything else of a statement: 42501 names the user and what it lacks at this moment, as the keyspace of `system`
 // says. In run_grant.cc.
 absl::Status CheckMayRun(const StatementInfo& info, const SessionContext& session);
-// run_capability.cc. Whether a session of another virtual cluster than `system` may run it: what it is allowed to see of
-// itself and of the cluster that it lives in.
-absl::Status CheckGuest(const SystemStatement& statement, const SessionContext& session, VirtualClusters& clusters);
+// run_capability.cc. For a session of another virtual cluster than `system`: what it may see of itself and of the cluster that
+// it lives in. The statement as it is to be run, about that virtual cluster by its id, whatever is called so meanwhile.
+absl::StatusOr<SystemStatement> AsGuest(SystemStatement statement, const SessionContext& session,
+                                        VirtualClusters& clusters);
 
 absl::Status NotSupportedYet(std::string_view what, std::string hint = "");
 // The columns of the statement's rows, without running it.

@@ -6,6 +6,8 @@
 #include "fmt/format.h"
 #include "sql/control/executor.h"
 #include "sql/control/run.h"
+#include "sql/stored/privilege.h"
+#include "tenant/catalog/cluster_settings.h"
 #include "tenant/virtual_clusters.h"
 
 namespace anabranch {
@@ -13,24 +15,37 @@ namespace {
 
 // Those for which this version has an operation: the others are kept and shown, and allow nothing yet.
 bool GatesSomething(Capability capability) {
-  return capability == Capability::kCheckConsistency || capability == Capability::kViewNodeInfo;
+  return capability == Capability::kCheckConsistency || capability == Capability::kViewNodeInfo ||
+         capability == Capability::kViewAllMetrics || capability == Capability::kDebugProcess;
 }
 
+// What a guest needs for a statement, and the virtual cluster that it names; null: none.
 struct GuestRight {
   Capability capability;
-  std::optional<VirtualClusterSpec> target;  // must be the session's own
+  VirtualClusterSpec* target = nullptr;
 };
 
-std::optional<GuestRight> RightFor(const SystemStatement& statement) {
-  if (const auto* show = std::get_if<ShowFingerprints>(&statement)) {
-    return GuestRight{Capability::kCheckConsistency, show->target};
+VirtualClusterSpec* TargetOf(std::optional<VirtualClusterSpec>& target) { return target ? &*target : nullptr; }
+
+// nullopt: it is for `system` alone.
+std::optional<GuestRight> RightFor(SystemStatement& statement) {
+  if (auto* const show = std::get_if<ShowFingerprints>(&statement)) {
+    return GuestRight{Capability::kCheckConsistency, &show->target};
   }
-  const auto* const one = std::get_if<ShowVirtualClusters>(&statement);
-  if (one != nullptr && one->target) return GuestRight{Capability::kViewNodeInfo, one->target};
-  const auto* const setting = std::get_if<ShowClusterSetting>(&statement);
-  if (setting != nullptr) return GuestRight{Capability::kViewNodeInfo, setting->target};
-  const auto* const settings = std::get_if<ShowClusterSettings>(&statement);
-  if (settings != nullptr) return GuestRight{Capability::kViewNodeInfo, settings->target};
+  if (auto* const show = std::get_if<ShowVirtualClusters>(&statement); show != nullptr && show->target) {
+    return GuestRight{Capability::kViewNodeInfo, TargetOf(show->target)};
+  }
+  if (auto* const show = std::get_if<ShowClusterSetting>(&statement)) {
+    const bool names_another = show->setting == DefinitionOf(ClusterSetting::kDefaultTarget).name;
+    if (!names_another) return GuestRight{Capability::kViewNodeInfo, TargetOf(show->target)};
+  }
+  if (auto* const show = std::get_if<ShowClusterSettings>(&statement)) {
+    return GuestRight{Capability::kViewNodeInfo, TargetOf(show->target)};
+  }
+  if (std::holds_alternative<ShowReplicationStreams>(statement)) return GuestRight{Capability::kViewAllMetrics};
+  if (const auto* const show = std::get_if<ShowJobs>(&statement); show != nullptr && show->ids.empty()) {
+    return GuestRight{Capability::kDebugProcess};
+  }
   return std::nullopt;
 }
 
@@ -55,18 +70,22 @@ absl::StatusOr<std::map<Capability, std::string>> ValuesOf(const ChangeCapabilit
 
 }  // namespace
 
-absl::Status CheckGuest(const SystemStatement& statement, const SessionContext& session, VirtualClusters& clusters) {
+absl::StatusOr<SystemStatement> AsGuest(SystemStatement statement, const SessionContext& session,
+                                        VirtualClusters& clusters) {
   const std::optional<GuestRight> right = RightFor(statement);
   if (!right) return NotInSystem();
-  if (right->target) {
+  if (right->target != nullptr) {
     const absl::StatusOr<VirtualClusterInfo> info = clusters.Show(*right->target);
     if (!info.ok() || info->id != session.tenant) return NotInSystem();  // nor whether there is such a one
+    *right->target = session.tenant;
   }
-  if (!session.admin) {
+  ASSIGN_OR_RETURN(const bool admin, IsAdmin(session.transaction, session.user));
+  if (!admin) {
     return SqlError(sqlstate::kInsufficientPrivilege,
                     fmt::format("{}: only users with the admin role may run it", InfoOf(statement).name));
   }
-  return clusters.CheckCapability(session.tenant, right->capability);
+  RETURN_IF_ERROR(clusters.CheckCapability(session.tenant, right->capability));
+  return statement;
 }
 
 absl::Status RunAction(const VirtualClusterSpec& target, const ChangeCapabilities& change, const Running& running) {

@@ -35,7 +35,7 @@ absl::StatusOr<std::vector<int64_t>> JobIds(const std::vector<uint64_t>& written
 Row JobRow(const JobInfo& job) {
   return {job.id,
           std::string(ToString(job.kind)),
-          job.description,
+          TextOrNull(job.description),
           TextOrNull(job.user_name),
           std::string(ToString(job.status)),
           TextOrNull(job.running_status),
@@ -59,6 +59,16 @@ Row StreamRow(const ReplicationStreamInfo& stream) {
           stream.job_id};
 }
 
+// Of a guest; without what tells of the cluster that it lives in, and of others.
+void KeepOwn(TenantId tenant, std::vector<JobInfo>* jobs) {
+  std::erase_if(*jobs, [&](const JobInfo& job) { return job.tenant != tenant; });
+  for (JobInfo& job : *jobs) {
+    job.description.clear();
+    job.user_name.clear();
+    job.error.clear();
+  }
+}
+
 }  // namespace
 
 Columns ColumnsOf(const ShowJobs&) {
@@ -78,6 +88,7 @@ CommandTag RunStatement(const ShowJobs& show, const Running& running) {
   } else {
     ASSIGN_OR_RETURN(jobs, running.clusters.FindJobs(ids));
   }
+  if (running.guest) KeepOwn(running.session.tenant, &jobs);
   RETURN_IF_ERROR(running.sink.Columns(ColumnsOf(show)));
   for (const JobInfo& job : jobs) RETURN_IF_ERROR(running.sink.AddRow(JobRow(job)));
   return fmt::format("SHOW {}", jobs.size());
@@ -107,7 +118,10 @@ Columns ColumnsOf(const ShowReplicationStreams&) {
 }
 
 CommandTag RunStatement(const ShowReplicationStreams& show, const Running& running) {
-  ASSIGN_OR_RETURN(const std::vector<ReplicationStreamInfo> streams, running.clusters.ShowReplicationStreams());
+  ASSIGN_OR_RETURN(std::vector<ReplicationStreamInfo> streams, running.clusters.ShowReplicationStreams());
+  if (running.guest) {
+    std::erase_if(streams, [&](const ReplicationStreamInfo& stream) { return stream.tenant != running.session.tenant; });
+  }
   RETURN_IF_ERROR(running.sink.Columns(ColumnsOf(show)));
   for (const ReplicationStreamInfo& stream : streams) RETURN_IF_ERROR(running.sink.AddRow(StreamRow(stream)));
   return fmt::format("SHOW {}", streams.size());

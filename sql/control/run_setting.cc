@@ -39,6 +39,11 @@ CommandTag RunStatement(const ShowClusterSettings& show, const Running& running)
     ASSIGN_OR_RETURN(rows, running.clusters.ShowClusterSettings());
   }
   RETURN_IF_ERROR(running.sink.Columns(ColumnsOf(show)));
+  if (running.guest) {
+    std::erase_if(rows, [](const SettingInfo& info) {
+      return info.name == DefinitionOf(ClusterSetting::kDefaultTarget).name;  // names another one
+    });
+  }
   for (const SettingInfo& info : rows) {
     RETURN_IF_ERROR(running.sink.AddRow({info.name, info.value, info.type, true, info.description, info.default_value}));
   }

@@ -84,6 +84,15 @@ Columns ColumnsOf(const ShowVirtualClusters& show) {
 
 namespace {
 
+// What names other virtual clusters, or where they are, is not for those that live here.
+void HideOthers(VirtualClusterInfo* info) {
+  info->prior.reset();
+  if (!info->replication) return;
+  info->replication->source_tenant_name.clear();
+  info->replication->source_cluster_uri.clear();
+  info->replication->last_error.clear();
+}
+
 // One row; with capabilities, one for each of them.
 absl::StatusOr<size_t> AddRows(const ShowVirtualClusters& show, const VirtualClusterInfo& info, ResultSink& sink) {
   Row row = ShowRow(info, show.with_replication_status);
@@ -111,6 +120,9 @@ CommandTag RunStatement(const ShowVirtualClusters& show, const Running& running)
     ASSIGN_OR_RETURN(rows.emplace_back(), running.clusters.Show(*show.target));
   } else {
     ASSIGN_OR_RETURN(rows, running.clusters.ShowAll());
+  }
+  if (running.guest) {
+    for (VirtualClusterInfo& info : rows) HideOthers(&info);
   }
   RETURN_IF_ERROR(running.sink.Columns(ColumnsOf(show)));
   size_t count = 0;

@@ -95,7 +95,7 @@ std::shared_ptr<SessionControl> SessionRegistry::Add() {
 void SessionRegistry::Remove(const SessionControl& session) {
   std::lock_guard lock(mutex_);
   sessions_.erase(session.process_id());
-  removed_.notify_all();
+  changed_.notify_all();
 }
 
 absl::Status SessionRegistry::Admit(const SessionControl& session, const std::string& user) {
@@ -118,6 +118,7 @@ absl::Status SessionRegistry::Admit(const SessionControl& session, const std::st
 void SessionRegistry::SetTenant(const SessionControl& session, TenantId tenant) {
   std::lock_guard lock(mutex_);
   sessions_[session.process_id()].tenant = tenant;
+  changed_.notify_all();
 }
 
 std::vector<SessionRegistry::Listed> SessionRegistry::List(TenantId tenant) const {
@@ -143,12 +144,15 @@ void SessionRegistry::Cancel(int32_t process_id, int32_t secret) {
 
 void SessionRegistry::EndTenant(TenantId tenant, const absl::Status& reason) {
   std::unique_lock lock(mutex_);
-  const auto of_tenant = [&](const auto& entry) { return entry.second.tenant == tenant; };
-  for (const auto& [process_id, entry] : sessions_) {
-    if (entry.tenant == tenant) entry.control->End(SessionControl::EndMode::kNow, reason);
-  }
-  // One that connected meanwhile finds the virtual cluster no longer serving (see Session::Connect) and leaves by itself.
-  removed_.wait(lock, [&] { return std::none_of(sessions_.begin(), sessions_.end(), of_tenant); });
+  changed_.wait(lock, [&] {
+    bool gone = true;
+    for (const auto& [process_id, entry] : sessions_) {
+      if (entry.tenant != tenant) continue;
+      entry.control->End(SessionControl::EndMode::kNow, reason);
+      gone = false;
+    }
+    return gone;
+  });
 }
 
 void SessionRegistry::EndAll(const absl::Status& reason, int grace_ms) {
@@ -156,9 +160,9 @@ void SessionRegistry::EndAll(const absl::Status& reason, int grace_ms) {
   closing_ = reason;
   for (const auto& [process_id, entry] : sessions_) entry.control->End(SessionControl::EndMode::kWhenIdle, reason);
   const auto gone = [&] { return sessions_.empty(); };
-  if (removed_.wait_for(lock, std::chrono::milliseconds(grace_ms), gone)) return;
+  if (changed_.wait_for(lock, std::chrono::milliseconds(grace_ms), gone)) return;
   for (const auto& [process_id, entry] : sessions_) entry.control->End(SessionControl::EndMode::kNow, reason);
-  removed_.wait(lock, gone);
+  changed_.wait(lock, gone);
 }
 
 }  // namespace anabranch

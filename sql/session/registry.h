@@ -97,7 +97,8 @@ class SessionRegistry final : public SessionList {
   std::vector<Listed> List(TenantId tenant) const override;
 
   void Cancel(int32_t process_id, int32_t secret);
-  // Ends the sessions of `tenant` and returns when they are gone.
+  // Ends the sessions of `tenant`, those that come to it meanwhile as well, and returns when they are gone. REQUIRES: its
+  // record refuses sessions by now, so that not many come.
   void EndTenant(TenantId tenant, const absl::Status& reason);
   // Ends all: idle ones at once, running ones after `grace_ms`. Returns when they are gone; none is admitted from now on.
   void EndAll(const absl::Status& reason, int grace_ms);
@@ -114,7 +115,7 @@ class SessionRegistry final : public SessionList {
   Random* const random_;
   StatementTimer timer_;
   mutable std::mutex mutex_;
-  std::condition_variable removed_;
+  std::condition_variable changed_;    // one was removed, or belongs to a virtual cluster now
   std::map<int32_t, Entry> sessions_;  // by process id; this and below: guarded by mutex_
   int32_t last_process_id_ = 0;
   absl::Status closing_;  // not OK once EndAll was called

@@ -89,15 +89,16 @@ absl::StatusOr<std::vector<SystemGrant>> ReadSystemGrants(const TransactionConte
 absl::Status UpdateSystemGrants(const TransactionContext& context, SystemGrantChange change,
                                 const std::vector<SystemPrivilege>& privileges, std::vector<std::string> grantees,
                                 const std::stop_token& stop) {
+  const bool grants = change == SystemGrantChange::kGrant;
   uint32_t bits = 0;
-  for (const SystemPrivilege privilege : privileges) bits |= Bit(privilege);
+  // REPLICATIONSOURCE is taken away under its older name, too.
+  for (const SystemPrivilege privilege : privileges) bits |= grants ? Bit(privilege) : BitsFor(privilege);
   std::sort(grantees.begin(), grantees.end());  // one order for all: no deadlocks
   const std::unique_ptr<Transaction> transaction = Transaction::Begin(context, IsolationLevel::kReadCommitted);
   RETURN_IF_ERROR(transaction->BeginStatement());
   for (const std::string& grantee : grantees) {
     ASSIGN_OR_RETURN(const UserRef user, LockUser(*transaction, grantee, stop));
     if (!user) return NoSuchGrantee(grantee);
-    const bool grants = change == SystemGrantChange::kGrant;
     const uint32_t changed_to = grants ? user->system_privileges | bits : user->system_privileges & ~bits;
     if (changed_to == user->system_privileges) continue;
     User changed = *user;

@@ -241,4 +241,17 @@ void PgConnection::FlushLastWords() {
   shutdown(socket_, SHUT_WR);
 }
 
+HangupWatch::HangupWatch(const PgConnection& connection, std::stop_token outer)
+    : on_outer_(std::move(outer), [this] { stop_.request_stop(); }), thread_([this, socket = connection.socket_] {
+        std::array<pollfd, 2> fds = {pollfd{socket, POLLRDHUP, 0}, pollfd{over_.fd(), POLLIN, 0}};
+        while (poll(fds.data(), fds.size(), -1) < 0 && errno == EINTR) {
+        }
+        if (fds[0].revents != 0) stop_.request_stop();
+      }) {}
+
+HangupWatch::~HangupWatch() {
+  over_.Signal();
+  thread_.join();
+}
+
 }  // namespace anabranch

@@ -7,9 +7,12 @@
 // Used by one thread.
 #pragma once
 
+#include <functional>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
+#include <thread>
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
@@ -57,6 +60,7 @@ class PgConnection {
   bool gone() const { return gone_; }
 
  private:
+  friend class HangupWatch;
   enum class ReadEvent { kData, kWoken, kTimeout };
 
   // Waits until something was read, at most until deadline_ns (0: for ever).
@@ -81,6 +85,24 @@ class PgConnection {
   char skipped_type_ = 0;
   std::string out_;
   bool gone_ = false;
+};
+
+// While it lives, a stop is requested once the client has closed the connection, or `outer` asks for it: for a statement that
+// takes long, reads nothing and is of no use to anybody else. A thread of its own; `connection` must outlive it.
+class HangupWatch {
+ public:
+  HangupWatch(const PgConnection& connection, std::stop_token outer);
+  ~HangupWatch();
+  HangupWatch(const HangupWatch&) = delete;
+  HangupWatch& operator=(const HangupWatch&) = delete;
+
+  std::stop_token token() const { return stop_.get_token(); }
+
+ private:
+  std::stop_source stop_;
+  const std::stop_callback<std::function<void()>> on_outer_;
+  WakeEvent over_;
+  std::thread thread_;
 };
 
 }  // namespace anabranch

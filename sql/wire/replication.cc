@@ -12,14 +12,23 @@ namespace anabranch {
 namespace {
 
 constexpr std::string_view kCommand = "REPLICATION_STREAM";
+// How often a stream that runs looks whether its user may still have it.
+constexpr uint64_t kUserCheckedNs = 1'000'000'000;
+
+absl::StatusOr<StreamUser> CheckUser(const SessionContext& session) {
+  ASSIGN_OR_RETURN(const Identity identity, ReadIdentity(session.transaction, session.user));
+  RETURN_IF_ERROR(CheckSystemPrivilege(identity, SystemPrivilege::kReplicationSource));
+  return StreamUser{.name = session.user, .admin = identity.admin};
+}
 
 // Frames as COPY data. While there is no room to send, the connection takes in what the peer sends, so two full sockets do
-// not wait for each other.
+// not wait for each other. Ends with 42501 soon after its user was told that it may no longer replicate.
 class CopyBothTransport : public FrameTransport {
  public:
   explicit CopyBothTransport(const SessionParts& parts) : parts_(parts) {}
 
   absl::Status Send(std::string_view frame, WakeEvent* wake) override {
+    RETURN_IF_ERROR(CheckUserNowAndThen());
     AppendCopyDataHeader(parts_.connection.out(), frame.size());
     parts_.connection.out()->append(frame);
     const absl::Status status = parts_.connection.Flush(wake);
@@ -29,6 +38,7 @@ class CopyBothTransport : public FrameTransport {
   absl::StatusOr<std::optional<std::string>> Receive(int timeout_ms, WakeEvent* wake) override {
     while (true) {
       if (finished_) return absl::UnavailableError("the destination has ended the stream");
+      RETURN_IF_ERROR(CheckUserNowAndThen());
       absl::StatusOr<std::optional<FrontendMessage>> message = parts_.connection.TryReadMessage(timeout_ms, wake);
       if (!message.ok()) return message.status();
       if (!message->has_value()) {
@@ -64,12 +74,20 @@ class CopyBothTransport : public FrameTransport {
   bool terminated() const { return terminated_; }  // and that it leaves
 
  private:
+  absl::Status CheckUserNowAndThen() {
+    const SessionContext& session = parts_.sql.context();
+    const uint64_t now_ns = session.transaction.store->clock()->MonotonicNs();
+    if (now_ns - checked_at_ns_ < kUserCheckedNs) return absl::OkStatus();
+    checked_at_ns_ = now_ns;
+    return CheckUser(session).status();
+  }
   absl::Status EndReasonOr(const absl::Status& status) const {
     if (absl::IsCancelled(status)) RETURN_IF_ERROR(parts_.control.end_reason());
     return status;
   }
 
   const SessionParts parts_;
+  uint64_t checked_at_ns_ = 0;  // monotonic
   bool finished_ = false;
   bool terminated_ = false;
 };
@@ -132,18 +150,12 @@ absl::Status Stream(const SessionParts& parts, const Serve& serve) {
   return absl::OkStatus();
 }
 
-// At every verb: a running stream whose user lost the privilege ends at its next one.
-absl::StatusOr<StreamUser> CheckUser(const SessionContext& session) {
-  ASSIGN_OR_RETURN(const Identity identity, ReadIdentity(session.transaction, session.user));
-  RETURN_IF_ERROR(CheckSystemPrivilege(identity, SystemPrivilege::kReplicationSource));
-  return StreamUser{.name = session.user, .admin = identity.admin};
-}
-
 absl::Status Run(const StreamCommand& command, const SessionParts& parts, VirtualClusters& clusters, std::stop_token stop) {
   ASSIGN_OR_RETURN(const StreamUser user, CheckUser(parts.sql.context()));
   if (command.verb == "OPEN") {
     ASSIGN_OR_RETURN(const auto request, ParseRequest<wire::OpenRequest>(command));
-    ASSIGN_OR_RETURN(const wire::OpenResponse response, clusters.OpenStream(request, user, stop));
+    const HangupWatch watch(parts.connection, std::move(stop));
+    ASSIGN_OR_RETURN(const wire::OpenResponse response, clusters.OpenStream(request, user, watch.token()));
     Answer(parts, response.SerializeAsString());
     return absl::OkStatus();
   }

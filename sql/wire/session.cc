@@ -85,15 +85,10 @@ class WireSession {
     return connection_.Flush();
   }
 
-  // STOP SERVICE first marks the virtual cluster as stopping, then ends the sessions that are registered. So: look it up,
-  // register, look again. Whoever registers too late to be ended is refused by the second look.
   absl::Status Connect(const StartupRequest& startup) {
-    {
-      ASSIGN_OR_RETURN(const ServedVirtualCluster found, environment_.clusters->Connect(startup.virtual_cluster));
-      environment_.registry->SetTenant(control_, found.id);
-    }
-    ASSIGN_OR_RETURN(served_, environment_.clusters->Connect(startup.virtual_cluster));
-    environment_.registry->SetTenant(control_, served_->id);
+    ASSIGN_OR_RETURN(served_,
+                     FindAndRegister([&] { return environment_.clusters->Connect(startup.virtual_cluster); },
+                                     [&](TenantId tenant) { environment_.registry->SetTenant(control_, tenant); }));
     RETURN_IF_ERROR(CheckLogin(served_->context, startup.user));
     SessionContext context;
     context.transaction = served_->context;
@@ -272,6 +267,17 @@ class WireSession {
 
 void ServeSession(int fd, SessionControl& control, const ServerEnvironment& environment) {
   WireSession(fd, control, environment).Serve();
+}
+
+absl::StatusOr<ServedVirtualCluster> FindAndRegister(const std::function<absl::StatusOr<ServedVirtualCluster>()>& find,
+                                                     const std::function<void(TenantId)>& register_with) {
+  ASSIGN_OR_RETURN(ServedVirtualCluster found, find());
+  while (true) {
+    const TenantId registered = found.id;
+    register_with(registered);
+    ASSIGN_OR_RETURN(found, find());
+    if (found.id == registered) return found;
+  }
 }
 
 absl::Status TooLarge() {

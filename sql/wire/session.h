@@ -2,6 +2,8 @@
 // queries and replication streams are in files of their own.
 #pragma once
 
+#include <functional>
+
 #include "base/clock.h"
 #include "sql/control/statement.h"
 #include "sql/session/registry.h"
@@ -51,6 +53,12 @@ class TimedStatement {
 
 // Runs a COPY FROM STDIN, from CopyInResponse to its command tag.
 absl::StatusOr<std::string> RunCopyIn(const SessionParts& parts, const StatementRef& statement, std::stop_token stop);
+
+// STOP SERVICE first marks the virtual cluster as stopping, then ends the sessions that are registered. So: find it, register,
+// find it again. Whoever registers too late to be ended is refused by the second look. A name may lead elsewhere by then,
+// after a RENAME or a change of the default target: then all of it again, for that one.
+absl::StatusOr<ServedVirtualCluster> FindAndRegister(const std::function<absl::StatusOr<ServedVirtualCluster>()>& find,
+                                                     const std::function<void(TenantId)>& register_with);
 
 absl::Status TooLarge();  // 54000 for a message beyond kMessageBytesMax
 
