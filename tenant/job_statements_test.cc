@@ -177,11 +177,11 @@ TEST_F(JobsTest, AnOrphanIsSeenAndGivenUp) {
   request.set_protocol_version(1);
   request.set_clock_ns(a_.store()->visible().ns);
   request.set_source_tenant("main");
-  request.set_destination_cluster_id("gone");
+  request.set_destination_cluster_id("0123456789abcdef0123456789abcdef");
   request.set_destination_tenant("orphan");
   const auto opened = a_->OpenStream(request, kRoot, {});
   ASSERT_TRUE(opened.ok()) << opened.status();
-  EXPECT_EQ(Stream(a_).state, "copying");
+  EXPECT_EQ(Stream(a_).state, "unclaimed");
   EXPECT_EQ(Stream(a_).standby_name, "orphan");
   const IncarnationId main(LoadTenant(a_.store(), TenantId(2))->incarnation());
   EXPECT_TRUE(OldestProtected(a_.store(), main)->has_value());

@@ -27,7 +27,8 @@ absl::Status CheckSameSource(const catalog::TenantRecord& record, const wire::Op
 
 }  // namespace
 
-// Asks the source, at the new address if there is one, whether it goes on with the stream; and for the window.
+// Asks the source, at the new address if there is one, whether it goes on with the stream. That changes nothing there.
+// Then, if there is a window, for that.
 absl::Status VirtualClustersImpl::CheckSource(const catalog::TenantRecord& record, const std::string& address,
                                               uint64_t expiration_window_ns, std::stop_token stop) {
   const catalog::Replication& replication = record.replication();
@@ -36,13 +37,19 @@ absl::Status VirtualClustersImpl::CheckSource(const catalog::TenantRecord& recor
                     std::max(FrontierOf(record),
                              Timestamp{replication.phase() == catalog::Replication::COPYING ? 0 : replication.start_at()}));
   request.set_expiration_window_ns(expiration_window_ns);
-  const absl::StatusOr<wire::OpenResponse> response = Handshake(address, request, std::move(stop));
+  request.set_explain(true);
+  const absl::StatusOr<wire::OpenResponse> response = Handshake(address, request, stop);
   const absl::Status status = response.ok() ? CheckSameSource(record, *response) : response.status();
-  if (status.ok() || absl::IsCancelled(status)) return status;
-  return SqlError(
-      SqlStateOf(status),
-      fmt::format("cannot change the replication of virtual cluster \"{}\": {}", record.name(), MessageOf(status)),
-      "Nothing was changed: the stream is as it was.");
+  if (absl::IsCancelled(status)) return status;
+  if (!status.ok()) {
+    return SqlError(
+        SqlStateOf(status),
+        fmt::format("cannot change the replication of virtual cluster \"{}\": {}", record.name(), MessageOf(status)),
+        "Nothing was changed: the stream is as it was.");
+  }
+  if (expiration_window_ns == 0) return absl::OkStatus();
+  request.set_explain(false);
+  return Handshake(address, request, std::move(stop)).status();
 }
 
 // At the source: of all streams that it feeds.

@@ -1,4 +1,5 @@
 // The statements that start, pause, resume and end a replication into a virtual cluster of this node.
+#include <algorithm>
 #include <filesystem>
 
 #include "base/log.h"
@@ -19,6 +20,13 @@ namespace {
 absl::StatusOr<uint64_t> RetentionOf(Store* store, const ReplicationOptions& options) {
   if (options.retention_ns) return *options.retention_ns;
   return ReadDurationNs(store, ClusterSetting::kDefaultRetention);
+}
+
+absl::StatusOr<bool> IsUsed(Store* store, StreamId stream) {
+  ASSIGN_OR_RETURN(const std::vector<catalog::TenantRecord> records, LoadTenants(store));
+  return std::any_of(records.begin(), records.end(), [&](const catalog::TenantRecord& record) {
+    return record.replication().stream_id() == stream.value();
+  });
 }
 
 }  // namespace
@@ -66,7 +74,7 @@ absl::Status VirtualClustersImpl::CreateFromReplication(const std::string& name,
     ASSIGN_OR_RETURN(like, Locate(*options.like));
   }
 
-  wire::OpenRequest request = CopyHandshake(store_, name, source);
+  ASSIGN_OR_RETURN(wire::OpenRequest request, CopyHandshake(store_, name, source));
   request.set_expiration_window_ns(replication.expiration_window_ns.value_or(0));
   ASSIGN_OR_RETURN(const uint64_t retention_ns, RetentionOf(store_, replication));
   ASSIGN_OR_RETURN(const wire::OpenResponse response, Handshake(uri, request, std::move(stop)));
@@ -96,7 +104,9 @@ absl::Status VirtualClustersImpl::CreateFromReplication(const std::string& name,
     });
   }
   if (!status.ok()) {
-    if (WasRefused(status)) farewells_.Send(uri, StreamId(response.stream_id()), Ending::kAbandoned);
+    // The same statement, run twice at a time, has one stream.
+    ASSIGN_OR_RETURN(const bool used, IsUsed(store_, StreamId(response.stream_id())));
+    if (WasRefused(status) && !used) farewells_.Send(uri, StreamId(response.stream_id()), Ending::kAbandoned);
     if (!options.if_not_exists || SqlStateOf(status) != sqlstate::kDuplicateObject) return status;
     ASSIGN_OR_RETURN(const std::optional<TenantId> taken, FindTenant(store_, name));
     return taken ? absl::OkStatus() : status;  // else it is the reader's name that is taken

@@ -1,6 +1,8 @@
 // Who may say what of a stream, at its source, over libpq. What a stream carries is stream_test.cc's business.
 #include "sql/wire/replication.h"
 
+#include <map>
+
 #include "base/coding.h"
 #include "sql/testing/test_server.h"
 #include "stream/frame.h"
@@ -134,12 +136,62 @@ TEST_F(StreamRightsTest, AForeignStreamIsLeftAlone) {
   EXPECT_EQ(Subscribe(*bob_), "42501");
   EXPECT_EQ(Finish(*bob_), "42501");
   EXPECT_NE(bob_->error().find("user bob does not own stream"), std::string::npos) << bob_->error();
-  EXPECT_EQ(Finish(*root_), "42501");
   EXPECT_EQ(Copy(*alice_), "streaming");
   // An administrator takes it over, and then it is no longer alice's.
   EXPECT_EQ(Open(*root_), "opened");
   EXPECT_EQ(Copy(*alice_), "42501");
   EXPECT_EQ(Finish(*root_), "");
+}
+
+TEST_F(StreamRightsTest, AnAdministratorEndsAForeignOne) {
+  MayReplicate("alice", true);
+  ASSERT_EQ(Open(*alice_), "opened");
+  EXPECT_EQ(Finish(*root_), "");
+  EXPECT_EQ(Copy(*alice_), "55000");
+}
+
+// Neither waits for the next request.
+TEST_F(StreamRightsTest, ARunningStreamEndsWithItsUsersRight) {
+  const std::map<std::string, std::string> ways = {
+      {"GRANT SYSTEM REPLICATIONSOURCE TO alice", "REVOKE SYSTEM REPLICATIONSOURCE FROM alice"},
+      {"GRANT SYSTEM REPLICATION TO alice", "REVOKE SYSTEM REPLICATIONSOURCE FROM alice"},
+      {"GRANT admin TO alice", "REVOKE admin FROM alice"}};
+  for (const auto& [grant, revoke] : ways) {
+    ASSERT_EQ(root_->Run(grant).substr(0, 2), "OK");
+    ASSERT_EQ(Open(*alice_), "opened");
+    auto request = About<wire::SubscribeRequest>();
+    request.set_after(start_at_);
+    request.add_spans();
+    request.set_credit_bytes(kCreditWindowBytes);
+    alice_->Send(Verb("SUBSCRIBE", request));
+    PGresult* first = PQgetResult(alice_->get());
+    ASSERT_EQ(PQresultStatus(first), PGRES_COPY_BOTH);
+    PQclear(first);
+    ASSERT_EQ(root_->Run(revoke).substr(0, 2), "OK");
+    char* data = nullptr;
+    while (PQgetCopyData(alice_->get(), &data, 0) > 0) PQfreemem(data);
+    EXPECT_EQ(alice_->Finish(), "42501") << revoke;
+    EXPECT_EQ(Open(*alice_), "42501") << revoke;
+    stream_ = 0;
+  }
+}
+
+TEST_F(StreamRightsTest, ATakeOverEndsWhatTheFormerOwnerReads) {
+  MayReplicate("alice", true);
+  ASSERT_EQ(Open(*alice_), "opened");
+  auto request = About<wire::SubscribeRequest>();
+  request.set_after(start_at_);
+  request.add_spans();
+  request.set_credit_bytes(kCreditWindowBytes);
+  alice_->Send(Verb("SUBSCRIBE", request));
+  PGresult* first = PQgetResult(alice_->get());
+  ASSERT_EQ(PQresultStatus(first), PGRES_COPY_BOTH);
+  PQclear(first);
+  ASSERT_EQ(Open(*root_), "opened");
+  char* data = nullptr;
+  while (PQgetCopyData(alice_->get(), &data, 0) > 0) PQfreemem(data);
+  alice_->Finish();
+  EXPECT_EQ(Subscribe(*alice_), "42501");
 }
 
 }  // namespace

@@ -113,14 +113,15 @@ TEST_F(ClusterSettingsTest, RetentionAndExpirationCountForWhatComesNext) {
                   .ok());
   EXPECT_EQ(LoadTenant(b_.store(), b_->Show("main")->id)->replication().retention_ns(), 3600 * kSecondNs);
   EXPECT_EQ(LoadTenant(b_.store(), b_->Show("other")->id)->replication().retention_ns(), 60 * kSecondNs);
+  ASSERT_TRUE(CaughtUp(a_, b_) && CaughtUp(a_, b_, "other"));
+  const auto streams = a_->ShowReplicationStreams();
   const uint64_t now_ns = a_.store()->clock()->WallNs();
-  const auto streams = LoadStreams(a_.store());
   ASSERT_TRUE(streams.ok());
   ASSERT_EQ(streams->size(), 2u);
-  for (const catalog::StreamRecord& stream : *streams) {
-    const uint64_t window_ns = stream.destination_tenant() == "main" ? 7200 * kSecondNs : 600 * kSecondNs;
-    EXPECT_LE(stream.expires_at_ns(), now_ns + window_ns);
-    EXPECT_GT(stream.expires_at_ns() + 60 * kSecondNs, now_ns + window_ns);
+  for (const ReplicationStreamInfo& stream : *streams) {
+    const uint64_t window_ns = stream.standby_name == "main" ? 7200 * kSecondNs : 600 * kSecondNs;
+    EXPECT_LE(stream.expires_at_ns, now_ns + window_ns);
+    EXPECT_GT(stream.expires_at_ns + 60 * kSecondNs, now_ns + window_ns);
   }
 }
 

@@ -38,12 +38,21 @@ inline constexpr uint64_t kGcTtlSecondsMax = 2'147'483'647;
 
 // How often progress that may lag behind is made durable: raised protections, expirations, the source's clock offset.
 inline constexpr uint64_t kProgressIntervalNs = 10'000'000'000;
+// Streams that leave from a node, whoever made them.
+inline constexpr size_t kReplicationStreamsMax = 1'000;
+// What a standby that was never heard of again leaves of an initial copy is kept that long, at most.
+inline constexpr uint64_t kUnclaimedWindowNs = 10ull * 60 * 1'000'000'000;
+// Of what a request of a peer names.
+inline constexpr size_t kOpenKeyBytesMax = 200;
+inline constexpr int kAncestryMax = 10'000;
 inline constexpr uint64_t kRetryMinMs = 100;
 inline constexpr uint64_t kRetryMaxMs = 15'000;
 inline constexpr uint64_t kSweepWaitMs = 30'000;  // OPEN waits that long for a sweep before it refuses
 inline constexpr uint64_t kReachCheckMs = 500;    // how often a waiting COMPLETE looks whether another statement ended it
 inline constexpr uint64_t kHousekeepingMs = 60'000;
+inline constexpr uint64_t kSilenceNotedNs = 30'000'000'000;  // how much is not durable before it is noted
 inline constexpr size_t kFarewellsMax = 256;  // to be said; beyond it the oldest goes: its source forgets by itself
 static_assert(kProgressIntervalNs < kExpirationWindowNs / 100);
+static_assert(kSilenceNotedNs < kHousekeepingMs * 1'000'000, "each round of the housekeeper notes it");
 
 }  // namespace anabranch

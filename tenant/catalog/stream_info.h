@@ -19,14 +19,14 @@ struct ReplicationStreamInfo {
   std::string standby_cluster;
   std::string standby_name;     // of the virtual cluster there
   std::string standby_address;  // empty unless it is connected
-  // exporting (its standby does not know it yet), copying, failback agreed, streaming, disconnected, finished (promoted: the
+  // exporting (its standby does not know it yet), unclaimed (its standby has not come back), copying, failback agreed, streaming, disconnected, finished (promoted: the
   // history is kept for a failback).
   std::string state;
   Timestamp protected_at;
   std::optional<uint64_t> bytes_behind;  // unless it streams; while it catches up with what was before it connected
   uint64_t connected_since_ns = 0;       // wall clock; zero: it is not connected
   uint64_t created_at_ns = 0;            // wall clock; zero: unknown
-  uint64_t expires_at_ns = 0;            // wall clock; silence until then forgets it
+  uint64_t expires_at_ns = 0;            // wall clock; silence until then forgets it, if this cluster runs all the while
 };
 
 }  // namespace anabranch

@@ -9,9 +9,8 @@
 //   drop of the source, CANCEL JOB            -> gone
 //
 // exporting: the files of the initial copy are being made, and the standby does not know the stream yet. copying: it
-// fetches them. promised:
-// a failback was agreed to, and it is not known whether it is journaled (R13). standing: history is kept for it,
-// connected or not.
+// fetches them, or, as long as the stream is unclaimed, may never have heard the answer to its OPEN. promised: a failback
+// was agreed to, and it is not known whether it is journaled (R13). standing: history is kept for it, connected or not.
 // finished: the standby was promoted; history is kept until it expires, for a failback.
 //
 // Derived from the records, and kept nowhere else. Whether a connection is there now is StreamRegistry's business.
@@ -20,6 +19,7 @@
 #include <algorithm>
 
 #include "tenant/catalog/catalog.h"
+#include "tenant/catalog/limits.h"
 
 namespace anabranch {
 
@@ -44,5 +44,11 @@ inline StreamState StateOf(const catalog::StreamRecord& stream, const catalog::T
 inline bool IsOpen(StreamState state) { return state != StreamState::kExporting && state != StreamState::kFinished; }
 // A silent one is forgotten. One that is being exported is its own OPEN's to forget.
 inline bool CanExpire(StreamState state) { return state != StreamState::kExporting; }
+
+// How much silence it takes. `default_ns`: as the cluster is set.
+inline uint64_t WindowOf(const catalog::StreamRecord& stream, uint64_t default_ns) {
+  const uint64_t window_ns = stream.expiration_window_ns() != 0 ? stream.expiration_window_ns() : default_ns;
+  return stream.unclaimed() ? std::min(window_ns, kUnclaimedWindowNs) : window_ns;
+}
 
 }  // namespace anabranch

@@ -256,7 +256,7 @@ TEST_F(FailbackTest, APromiseToAThirdHoldsOverRestartsUntilItIsGivenUpOrExpires)
   EXPECT_NE(HintOf(refused).find("24h"), std::string::npos) << HintOf(refused);
   EXPECT_EQ(b_.StateOf("main"), "ready");
   ASSERT_TRUE(UpdateStream(b_.store(), StreamId(answer->stream_id()), [](MetaUpdate&, catalog::StreamRecord& record) {
-                record.set_expires_at_ns(1);
+                record.set_silent_ns(kExpirationWindowNs);
                 return absl::OkStatus();
               }).ok());
   b_.Restart();

@@ -24,12 +24,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What the source will still say when it is asked again.
+// What the source will still say when it is asked again. Not that it speaks another version of the protocol (08P01): one of
+// the two is being upgraded.
 bool IsPermanent(const absl::Status& status) {
   const std::string state = SqlStateOf(status);
   return state == sqlstate::kObjectNotInPrerequisiteState || state == sqlstate::kUndefinedObject ||
-         state == sqlstate::kInvalidParameterValue || state == sqlstate::kInsufficientPrivilege ||
-         state == sqlstate::kProtocolViolation;
+         state == sqlstate::kInvalidParameterValue || state == sqlstate::kInsufficientPrivilege;
 }
 
 // What is shown of a refusal: why, and what would help.
@@ -163,7 +163,10 @@ absl::StatusOr<wire::OpenResponse> ReplicationJob::Open(const catalog::TenantRec
   const wire::OpenRequest request = ReopenRequest(store_, record, frontier);
   ASSIGN_OR_RETURN(wire::OpenResponse response, client->Open(request));
   options_.progress->SetOffset(static_cast<int64_t>(response.clock_ns() - store_->clock()->WallNs()));
-  RETURN_IF_ERROR(store_->ForwardClock({response.clock_ns()}));
+  // A clock that is wrong is mended some time: the source is asked again (R2).
+  if (const absl::Status skewed = store_->ForwardClock({response.clock_ns()}); !skewed.ok()) {
+    return SqlError(sqlstate::kCannotConnectNow, MessageOf(skewed), HintOf(skewed));
+  }
   RETURN_IF_ERROR(FollowSource(replication, response));
   return response;
 }

@@ -1,7 +1,10 @@
 #include "tenant/replication/open_request.h"
 
+#include <optional>
 #include <variant>
 
+#include "base/status.h"
+#include "fmt/format.h"
 #include "stream/frame.h"
 
 namespace anabranch {
@@ -26,9 +29,11 @@ void NameSource(const VirtualClusterSpec& source, wire::OpenRequest* request) {
 
 }  // namespace
 
-wire::OpenRequest CopyHandshake(Store* store, const std::string& name, const VirtualClusterSpec& source) {
+absl::StatusOr<wire::OpenRequest> CopyHandshake(Store* store, const std::string& name, const VirtualClusterSpec& source) {
   wire::OpenRequest request = RequestOf(store, name);
   NameSource(source, &request);
+  ASSIGN_OR_RETURN(const std::optional<std::string> newest_id, store->GetMeta(kTenantCounterKey));
+  request.set_key(fmt::format("{}/{}", name, newest_id.value_or("")));
   return request;
 }
 

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "absl/status/statusor.h"
 #include "storage/api/store.h"
 #include "stream/wire.pb.h"
 #include "tenant/catalog/catalog.h"
@@ -10,8 +11,9 @@
 
 namespace anabranch {
 
-// Of a new stream, whose initial copy becomes the virtual cluster `name`.
-wire::OpenRequest CopyHandshake(Store* store, const std::string& name, const VirtualClusterSpec& source);
+// Of a new stream, whose initial copy becomes the virtual cluster `name`. Its key is the same until some virtual cluster is
+// made here, so a statement that did not hear the answer finds its stream when it is run again.
+absl::StatusOr<wire::OpenRequest> CopyHandshake(Store* store, const std::string& name, const VirtualClusterSpec& source);
 
 // What this virtual cluster says of itself to its source to be.
 wire::OpenRequest FailbackHandshake(Store* store, const catalog::TenantRecord& record, const VirtualClusterSpec& source);

@@ -1,14 +1,25 @@
 #include "tenant/source/judge.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/status.h"
+#include "tenant/catalog/cluster_settings.h"
+#include "tenant/catalog/limits.h"
 #include "tenant/catalog/stream_state.h"
 
 namespace anabranch {
+namespace {
 
-absl::Status CheckServes(const catalog::TenantRecord& tenant) {
-  return CheckAllowed(LifecycleAction::kServeStream, tenant.name(), StateOf(tenant), ModeOf(tenant));
+constexpr size_t kClusterIdBytes = 32;  // hex digits
+
+bool IsHex(std::string_view text, size_t digits) {
+  const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+  return text.size() == digits && std::all_of(text.begin(), text.end(), is_hex);
+}
+
+absl::Status Malformed(std::string_view what) {
+  return SqlError(sqlstate::kInvalidParameterValue, fmt::format("the request of the standby has {}", what));
 }
 
 absl::Status NotOwner(const catalog::StreamRecord& record, const StreamUser& user, std::string hint) {
@@ -17,15 +28,55 @@ absl::Status NotOwner(const catalog::StreamRecord& record, const StreamUser& use
                   std::move(hint));
 }
 
+bool IsOwner(const catalog::StreamRecord& record, const StreamUser& user) {
+  return !record.owner().empty() && record.owner() == user.name;
+}
+
+}  // namespace
+
+absl::Status CheckServes(const catalog::TenantRecord& tenant) {
+  return CheckAllowed(LifecycleAction::kServeStream, tenant.name(), StateOf(tenant), ModeOf(tenant));
+}
+
+absl::Status CheckRequest(const wire::OpenRequest& request) {
+  if (!IsHex(request.destination_cluster_id(), kClusterIdBytes)) return Malformed("an id that no cluster has");
+  RETURN_IF_ERROR(CheckName(request.destination_tenant()));
+  if (!request.source_tenant().empty()) RETURN_IF_ERROR(CheckName(request.source_tenant()));
+  if (request.key().size() > kOpenKeyBytesMax) return Malformed("a key that is too long");
+  const auto is_branch = [](const wire::BranchPoint& point) { return IsHex(point.branch_id(), kBranchHexDigits); };
+  const auto& ancestry = request.ancestry();
+  if (ancestry.size() > kAncestryMax || !std::all_of(ancestry.begin(), ancestry.end(), is_branch)) {
+    return Malformed("a history that no virtual cluster has");
+  }
+  if (request.expiration_window_ns() == 0) return absl::OkStatus();
+  return CheckExpirationWindow(request.expiration_window_ns());
+}
+
+absl::Status CheckMayOpen(const catalog::StreamRecord& record, const StreamUser& user, const wire::OpenRequest& request) {
+  const bool same_destination = record.destination_cluster_id() == request.destination_cluster_id();
+  if (!same_destination || !IsOpen(StateOf(record))) {
+    return SqlError(sqlstate::kObjectNotInPrerequisiteState,
+                    fmt::format("replication stream {} is not a running stream to this standby",
+                                StreamText(StreamId(record.stream_id()))));
+  }
+  if (record.owner().empty() || IsOwner(record, user) || user.admin) return absl::OkStatus();
+  return NotOwner(
+      record, user,
+      "Give the user who began the stream in the connection string, or one who has admin: such a user takes it over.");
+}
+
 absl::Status CheckOwner(const catalog::StreamRecord& record, const StreamUser& user, const std::string& destination) {
   if (!destination.empty() && destination != record.destination_cluster_id()) {
     return SqlError(sqlstate::kInsufficientPrivilege,
                     fmt::format("stream {} is of another standby", StreamText(StreamId(record.stream_id()))));
   }
-  const bool unowned = record.owner().empty() && !destination.empty();
-  return unowned || record.owner() == user.name
-             ? absl::OkStatus()
-             : NotOwner(record, user, "Open the stream as the user who began it, or as one who has admin.");
+  if (IsOwner(record, user)) return absl::OkStatus();
+  return NotOwner(record, user, "Open the stream as the user who began it, or as one who has admin.");
+}
+
+absl::Status CheckMayFinish(const catalog::StreamRecord& record, const StreamUser& user, const std::string& destination) {
+  const bool same_destination = destination == record.destination_cluster_id();
+  return user.admin && same_destination ? absl::OkStatus() : CheckOwner(record, user, destination);
 }
 
 }  // namespace anabranch

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "stream/wire.pb.h"
 #include "tenant/catalog/catalog.h"
 #include "tenant/catalog/stream_user.h"
 
@@ -12,10 +13,19 @@ namespace anabranch {
 // Whether streams may leave from it now.
 absl::Status CheckServes(const catalog::TenantRecord& tenant);
 
-// 42501, with the user and the stream.
-absl::Status NotOwner(const catalog::StreamRecord& record, const StreamUser& user, std::string hint);
+// What a peer says of itself is as long, and made of such characters, as ours is; and its window is one that the setting
+// could have. 22023.
+absl::Status CheckRequest(const wire::OpenRequest& request);
 
-// For what is not OPEN. A standby that does not say which cluster it is runs an older program, which did not.
+// For OPEN of a stream that exists: by its owner, by an administrator, or by whoever comes first to one without an owner;
+// for its destination, while it is open. 42501, 55000.
+absl::Status CheckMayOpen(const catalog::StreamRecord& record, const StreamUser& user, const wire::OpenRequest& request);
+
+// For COPY and SUBSCRIBE: by its owner. 42501. A standby that does not say which cluster it is runs an older program, which
+// did not.
 absl::Status CheckOwner(const catalog::StreamRecord& record, const StreamUser& user, const std::string& destination);
+
+// For FINISH: by its owner, or by an administrator who says which destination it is. 42501.
+absl::Status CheckMayFinish(const catalog::StreamRecord& record, const StreamUser& user, const std::string& destination);
 
 }  // namespace anabranch

@@ -51,10 +51,9 @@ absl::Status CheckAnother(const ClusterId& cluster, const catalog::TenantRecord&
                   "The connection string leads to this very cluster: give that of the cluster that has the other copy.");
 }
 
-// Judged on the writer thread: the source is as it was when the stream was opened. Returns it.
+// Judged on the writer thread: the history is as it was when the stream was opened. Returns the record as it is now.
 absl::StatusOr<catalog::TenantRecord> LoadSame(MetaUpdate& update, const catalog::TenantRecord& before) {
   ASSIGN_OR_RETURN(catalog::TenantRecord now, LoadTenant(update, TenantId(before.id())));
-  RETURN_IF_ERROR(CheckServes(now));
   if (now.incarnation() == before.incarnation() && FromWire(now.ancestry()) == FromWire(before.ancestry())) return now;
   return SqlError(sqlstate::kObjectInUse,
                   fmt::format("the history of virtual cluster \"{}\" changed meanwhile", now.name()));
@@ -68,6 +67,46 @@ absl::Status CheckSettled(const catalog::TenantRecord& tenant) {
       fmt::format("cannot replicate from virtual cluster \"{}\" yet: its failover can still be undone", tenant.name()),
       fmt::format("It goes on by itself after ALTER VIRTUAL CLUSTER {} START SERVICE SHARED.",
                   QuotedIdentifier(tenant.name())));
+}
+
+absl::Status CheckRoom(Store* store) {
+  ASSIGN_OR_RETURN(const std::vector<catalog::StreamRecord> streams, LoadStreams(store));
+  if (streams.size() < kReplicationStreamsMax) return absl::OkStatus();
+  return SqlError(
+      sqlstate::kProgramLimitExceeded,
+      fmt::format("a cluster feeds at most {} replication streams (kReplicationStreamsMax)", kReplicationStreamsMax),
+      "SHOW REPLICATION STREAMS, at the source, lists them; CANCEL JOB gives up one that no standby will come back to.");
+}
+
+// What an earlier request with the same key has made, if its standby never came back to it and can still use it.
+absl::StatusOr<std::optional<catalog::StreamRecord>> FindUnclaimed(Store* store, const catalog::TenantRecord& tenant,
+                                                                   const wire::OpenRequest& request,
+                                                                   const StreamUser& user) {
+  if (request.key().empty()) return std::nullopt;
+  ASSIGN_OR_RETURN(const std::vector<catalog::StreamRecord> streams, LoadStreams(store));
+  for (const catalog::StreamRecord& stream : streams) {
+    const bool same = stream.unclaimed() && stream.open_key() == request.key() &&
+                      stream.destination_cluster_id() == request.destination_cluster_id() && stream.owner() == user.name &&
+                      stream.tenant_id() == tenant.id() && stream.incarnation() == tenant.incarnation();
+    if (!same) continue;
+    const bool current = stream.exporting() || JudgeResume(FromWire(tenant.ancestry()), FromWire(stream.export_ancestry()),
+                                                           {stream.manifest().copied_upto()})
+                                                   .ok();
+    if (current) return stream;
+  }
+  return std::nullopt;
+}
+
+// What every answer says of the source.
+wire::OpenResponse ResponseOf(Store* store, const catalog::TenantRecord& source, Timestamp start_at) {
+  wire::OpenResponse response;
+  response.set_clock_ns(store->visible().ns);
+  response.set_source_cluster_id(store->cluster_id().value());
+  response.set_source_tenant_id(source.id());
+  response.set_source_tenant(source.name());
+  *response.mutable_ancestry() = source.ancestry();
+  response.set_start_at(start_at.ns);
+  return response;
 }
 
 }  // namespace
@@ -110,8 +149,7 @@ absl::StatusOr<wire::OpenResponse> StreamSource::Open(const wire::OpenRequest& r
                     fmt::format("the standby speaks version {} of the stream protocol, this source version {}",
                                 request.protocol_version(), kProtocolVersion));
   }
-  RETURN_IF_ERROR(store_->ForwardClock({request.clock_ns()}));  // R2
-  RETURN_IF_ERROR(ExpireSilent());
+  RETURN_IF_ERROR(CheckRequest(request));
   ASSIGN_OR_RETURN(const Source source, FindSource(request));
   RETURN_IF_ERROR(CheckAnother(store_->cluster_id(), source.tenant, request));
   if (request.stream_id() != 0) return OpenAgain(source, request, user);
@@ -122,31 +160,25 @@ absl::StatusOr<wire::OpenResponse> StreamSource::Open(const wire::OpenRequest& r
 
 absl::StatusOr<wire::OpenResponse> StreamSource::Answer(const Source& source, StreamId stream, Timestamp start_at) {
   ASSIGN_OR_RETURN(const uint64_t checkpoint_interval_ns, ReadDurationNs(store_, ClusterSetting::kCheckpointInterval));
-  wire::OpenResponse response;
-  response.set_clock_ns(store_->visible().ns);
+  wire::OpenResponse response = ResponseOf(store_, source.tenant, start_at);
   response.set_stream_id(stream.value());
-  response.set_source_cluster_id(store_->cluster_id().value());
-  response.set_source_tenant_id(source.tenant.id());
-  response.set_source_tenant(source.tenant.name());
-  *response.mutable_ancestry() = source.tenant.ancestry();
-  response.set_start_at(start_at.ns);
   response.add_partitions()->add_spans();  // one partition, everything, here
   response.set_checkpoint_interval_ms(checkpoint_interval_ns / kMsNs);
   ASSIGN_OR_RETURN(const catalog::StreamRecord record, LoadStream(store_, stream));
-  uint64_t window_ns = record.expiration_window_ns();
-  if (window_ns == 0) {
-    ASSIGN_OR_RETURN(window_ns, ReadDurationNs(store_, ClusterSetting::kExpirationWindow));
-  }
-  response.set_expiration_window_ns(window_ns);
+  ASSIGN_OR_RETURN(const uint64_t default_ns, ReadDurationNs(store_, ClusterSetting::kExpirationWindow));
+  response.set_expiration_window_ns(record.expiration_window_ns() != 0 ? record.expiration_window_ns() : default_ns);
   std::lock_guard lock(mutex_);
-  Live& live = live_[stream];
+  Live& live = LiveOf(stream);
+  live.silent_since_ns = store_->clock()->MonotonicNs();
   live.branch = source.tenant.ancestry().rbegin()->branch_id();
   live.checkpoint_interval_ns = checkpoint_interval_ns;
   return response;
 }
 
+// REQUIRES: adding_ held.
 absl::Status StreamSource::AddStream(const Source& source, const wire::OpenRequest& request, const StreamUser& user,
                                      StreamId stream, Timestamp protect, Purpose purpose) {
+  RETURN_IF_ERROR(CheckRoom(store_));
   catalog::StreamRecord record;
   record.set_stream_id(stream.value());
   record.set_tenant_id(source.tenant.id());
@@ -157,22 +189,27 @@ absl::Status StreamSource::AddStream(const Source& source, const wire::OpenReque
   record.set_owner(user.name);
   record.set_protected_at(protect.ns);
   record.set_expiration_window_ns(request.expiration_window_ns());
-  ASSIGN_OR_RETURN(const uint64_t expires_at_ns, NewExpiration(request.expiration_window_ns()));
-  record.set_expires_at_ns(expires_at_ns);
   record.set_created_at_ns(store_->clock()->WallNs());
   record.set_exporting(purpose == Purpose::kInitialCopy);
+  record.set_unclaimed(purpose == Purpose::kInitialCopy);
+  if (purpose == Purpose::kInitialCopy) record.set_open_key(request.key());
   std::optional<catalog::TenantRecord> settled;
+  std::vector<StreamId> replaced;
   RETURN_IF_ERROR(store_->UpdateMeta([&](MetaUpdate& update) -> absl::Status {
     ASSIGN_OR_RETURN(catalog::TenantRecord now, LoadSame(update, source.tenant));
+    RETURN_IF_ERROR(CheckServes(now));
     const Timestamp floor = update.Before(source.keyspace)->floor;
     if (protect < floor) return HistoryReleased(source.tenant.name(), protect, floor);  // R8
     PutStream(update, record);
     Protect(update, source.keyspace->incarnation(), StreamKey(stream), protect);
-    if (purpose == Purpose::kFailback) RETURN_IF_ERROR(Promise(update, record, now));
+    if (purpose == Purpose::kFailback) {
+      ASSIGN_OR_RETURN(replaced, Promise(update, record, now));
+    }
     if (EndUndo(update, now, kReplicatedFrom)) settled = now;
     PutTenant(update, now);
     return absl::OkStatus();
   }));
+  for (const StreamId& earlier : replaced) Forgotten(earlier);
   if (settled) options_.settled(*settled);
   return absl::OkStatus();
 }
@@ -181,25 +218,18 @@ absl::StatusOr<wire::OpenResponse> StreamSource::OpenNew(const Source& source, c
                                                          const StreamUser& user, std::stop_token stop) {
   RETURN_IF_ERROR(options_.wait_swept(TenantId(source.tenant.id()), stop));  // R7
   const StreamId stream(store_->random()->NextNonZero());
-  RETURN_IF_ERROR(AddStream(source, request, user, stream, store_->visible(), Purpose::kInitialCopy));
-  std::error_code error;
-  fs::create_directories(ExportsRoot(store_), error);
-  absl::StatusOr<TransferManifest> manifest = ExportKeyspace(store_, source.keyspace, ExportDir(store_, stream));
-  absl::Status status = manifest.status();
-  if (status.ok()) {
-    status = UpdateStream(store_, stream, [&](MetaUpdate& update, catalog::StreamRecord& record) -> absl::Status {
-      RETURN_IF_ERROR(LoadSame(update, source.tenant).status());
-      record.set_exporting(false);
-      *record.mutable_manifest() = ToWire(*manifest);
-      *record.mutable_export_ancestry() = source.tenant.ancestry();
-      return absl::OkStatus();
-    });
+  {
+    std::lock_guard adding(adding_);
+    ASSIGN_OR_RETURN(const std::optional<catalog::StreamRecord> known, FindUnclaimed(store_, source.tenant, request, user));
+    if (known) return OpenKnown(source, *known);
+    RETURN_IF_ERROR(AddStream(source, request, user, stream, store_->visible(), Purpose::kInitialCopy));
   }
-  if (!status.ok()) {
+  const absl::StatusOr<TransferManifest> manifest = Export(source, stream, stop);
+  if (!manifest.ok()) {
     if (const absl::Status forgotten = Forget(stream); !forgotten.ok()) {
       Log(LogLevel::kWarning, "stream.forget_failed", "stream={} error=\"{}\"", StreamText(stream), MessageOf(forgotten));
     }
-    return status;
+    return manifest.status();
   }
   Log(LogLevel::kInfo, "stream.created", "stream={} vc={} destination={} files={} from={} upto={}", StreamText(stream),
       source.tenant.name(), request.destination_tenant(), manifest->files.size(), FormatHlc(manifest->copied_from),
@@ -207,6 +237,38 @@ absl::StatusOr<wire::OpenResponse> StreamSource::OpenNew(const Source& source, c
   ASSIGN_OR_RETURN(wire::OpenResponse response, Answer(source, stream, manifest->copied_from));
   *response.mutable_manifest() = ToWire(*manifest);
   return response;
+}
+
+// Of a stream that an earlier request of the same kind made.
+absl::StatusOr<wire::OpenResponse> StreamSource::OpenKnown(const Source& source, const catalog::StreamRecord& stream) {
+  const StreamId id(stream.stream_id());
+  if (StateOf(stream) == StreamState::kExporting) {
+    return SqlError(sqlstate::kCannotConnectNow,
+                    fmt::format("the files of stream {} are being made for an earlier request", StreamText(id)),
+                    "Ask again in a moment.");
+  }
+  RETURN_IF_ERROR(Touch(id, std::nullopt));
+  Log(LogLevel::kInfo, "stream.found_again", "stream={} vc={} destination={}", StreamText(id), source.tenant.name(),
+      stream.destination_tenant());
+  ASSIGN_OR_RETURN(wire::OpenResponse response, Answer(source, id, {stream.manifest().copied_from()}));
+  *response.mutable_manifest() = stream.manifest();
+  return response;
+}
+
+absl::StatusOr<TransferManifest> StreamSource::Export(const Source& source, StreamId stream, const std::stop_token& stop) {
+  std::error_code error;
+  fs::create_directories(ExportsRoot(store_), error);
+  ASSIGN_OR_RETURN(TransferManifest manifest, ExportKeyspace(store_, source.keyspace, ExportDir(store_, stream)));
+  if (stop.stop_requested()) return absl::CancelledError("the standby has left");
+  RETURN_IF_ERROR(UpdateStream(store_, stream, [&](MetaUpdate& update, catalog::StreamRecord& record) -> absl::Status {
+    ASSIGN_OR_RETURN(const catalog::TenantRecord now, LoadSame(update, source.tenant));
+    RETURN_IF_ERROR(CheckServes(now));
+    record.set_exporting(false);
+    *record.mutable_manifest() = ToWire(manifest);
+    *record.mutable_export_ancestry() = source.tenant.ancestry();
+    return absl::OkStatus();
+  }));
+  return manifest;
 }
 
 absl::Status StreamSource::CheckNotPreparing(const catalog::TenantRecord& tenant) {
@@ -228,13 +290,7 @@ absl::StatusOr<wire::OpenResponse> StreamSource::ExplainFailback(const Source& s
   ASSIGN_OR_RETURN(const Timestamp point, JudgeFailback(source, request));
   const Timestamp floor = source.keyspace->state()->floor;
   if (point < floor) return HistoryReleased(source.tenant.name(), point, floor);
-  wire::OpenResponse response;
-  response.set_clock_ns(store_->visible().ns);
-  response.set_source_cluster_id(store_->cluster_id().value());
-  response.set_source_tenant_id(source.tenant.id());
-  response.set_source_tenant(source.tenant.name());
-  *response.mutable_ancestry() = source.tenant.ancestry();
-  response.set_start_at(point.ns);
+  wire::OpenResponse response = ResponseOf(store_, source.tenant, point);
   ASSIGN_OR_RETURN(const RangeEstimate estimate,
                    EstimateRange(store_, source.keyspace, point, ChangeFilter::kVisible, std::move(stop)));
   *response.mutable_to_fetch() = ToWire(estimate);
@@ -244,6 +300,7 @@ absl::StatusOr<wire::OpenResponse> StreamSource::ExplainFailback(const Source& s
 absl::StatusOr<wire::OpenResponse> StreamSource::OpenFailback(const Source& source, const wire::OpenRequest& request,
                                                               const StreamUser& user) {
   ASSIGN_OR_RETURN(const Timestamp point, JudgeFailback(source, request));
+  std::lock_guard adding(adding_);
   const StreamId stream(store_->random()->NextNonZero());
   RETURN_IF_ERROR(AddStream(source, request, user, stream, point, Purpose::kFailback));
   Log(LogLevel::kInfo, "stream.failback_opened", "stream={} vc={} destination={} point={}", StreamText(stream),
@@ -251,77 +308,64 @@ absl::StatusOr<wire::OpenResponse> StreamSource::OpenFailback(const Source& sour
   return Answer(source, stream, point);
 }
 
-// By its owner, or by an administrator, who owns it from then on. So does whoever comes first to one without an owner.
-absl::Status StreamSource::TakeOver(const catalog::StreamRecord& record, const StreamUser& user) {
-  if (record.owner() == user.name) return absl::OkStatus();
-  Log(LogLevel::kInfo, "stream.taken_over", "stream={} from=\"{}\" to=\"{}\"", StreamText(StreamId(record.stream_id())),
-      record.owner(), user.name);
-  return UpdateStream(store_, StreamId(record.stream_id()), [&](MetaUpdate&, catalog::StreamRecord& now) {
-    now.set_owner(user.name);
-    return absl::OkStatus();
-  });
-}
-
-absl::StatusOr<wire::OpenResponse> StreamSource::OpenAgain(const Source& source, const wire::OpenRequest& request,
-                                                           const StreamUser& user) {
-  const StreamId stream(request.stream_id());
-  ASSIGN_OR_RETURN(const catalog::StreamRecord record, LoadStream(store_, stream));
-  const bool same_destination = record.destination_cluster_id() == request.destination_cluster_id();
-  if (!same_destination || !IsOpen(StateOf(record))) {
-    return SqlError(sqlstate::kObjectNotInPrerequisiteState,
-                    fmt::format("replication stream {} is not a running stream of virtual cluster \"{}\" to this standby",
-                                StreamText(stream), source.tenant.name()));
-  }
-  if (!record.owner().empty() && record.owner() != user.name && !user.admin) {
-    return NotOwner(
-        record, user,
-        "Give the user who began the stream in the connection string, or one who has admin: such a user takes it "
-        "over.");
-  }
+// From where on it goes on.
+absl::StatusOr<Timestamp> StreamSource::JudgeOpenAgain(const Source& source, const catalog::StreamRecord& record,
+                                                       const wire::OpenRequest& request, const StreamUser& user) {
+  RETURN_IF_ERROR(CheckMayOpen(record, user, request));
   RETURN_IF_ERROR(CheckSettled(source.tenant));
   const Ancestry ancestry = FromWire(source.tenant.ancestry());
   if (request.ancestry().empty()) {
     if (StateOf(record) != StreamState::kCopying) {
       return SqlError(sqlstate::kObjectNotInPrerequisiteState,
-                      fmt::format("stream {} has ended its initial copy", StreamText(stream)),
+                      fmt::format("stream {} has ended its initial copy", StreamText(StreamId(record.stream_id()))),
                       "Drop the standby and create it again.");
     }
     // The files hold history as of the export: what left it since is of no use.
     RETURN_IF_ERROR(JudgeResume(ancestry, FromWire(record.export_ancestry()), {record.manifest().copied_upto()}));
     RETURN_IF_ERROR(CheckReadyAgain(source.tenant));
-    RETURN_IF_ERROR(TakeOver(record, user));
-    RETURN_IF_ERROR(Touch(stream, std::nullopt));
-    RETURN_IF_ERROR(Follow(record, request));
-    ASSIGN_OR_RETURN(wire::OpenResponse response, Answer(source, stream, {record.manifest().copied_from()}));
-    *response.mutable_manifest() = record.manifest();
-    return response;
+    return Timestamp{record.manifest().copied_from()};
   }
   const Timestamp frontier{request.frontier()};
   RETURN_IF_ERROR(JudgeResume(ancestry, FromWire(request.ancestry()), frontier));
   const Timestamp kept = std::max(source.keyspace->state()->floor, Timestamp{record.protected_at()});
   if (frontier < kept) return HistoryReleased(source.tenant.name(), frontier, kept);
   RETURN_IF_ERROR(CheckReadyAgain(source.tenant));
-  RETURN_IF_ERROR(TakeOver(record, user));
-  RETURN_IF_ERROR(store_->UpdateMeta([&](MetaUpdate& update) { return EndPromise(update, record); }));
-  RETURN_IF_ERROR(Touch(stream, std::nullopt));
-  RETURN_IF_ERROR(Follow(record, request));
-  return Answer(source, stream, frontier);
+  return frontier;
 }
 
-// The standby may have been renamed since the last OPEN, or want another window.
-absl::Status StreamSource::Follow(const catalog::StreamRecord& record, const wire::OpenRequest& request) {
-  const uint64_t window_ns =
-      request.expiration_window_ns() != 0 ? request.expiration_window_ns() : record.expiration_window_ns();
-  const bool same =
-      record.destination_tenant() == request.destination_tenant() && record.expiration_window_ns() == window_ns;
-  if (same) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const uint64_t expires_at_ns, NewExpiration(window_ns));
-  return UpdateStream(store_, StreamId(record.stream_id()), [&](MetaUpdate&, catalog::StreamRecord& now) {
+absl::StatusOr<wire::OpenResponse> StreamSource::OpenAgain(const Source& source, const wire::OpenRequest& request,
+                                                           const StreamUser& user) {
+  const StreamId stream(request.stream_id());
+  ASSIGN_OR_RETURN(const catalog::StreamRecord record, LoadStream(store_, stream));
+  ASSIGN_OR_RETURN(const Timestamp start_at, JudgeOpenAgain(source, record, request, user));
+  if (request.explain()) return ResponseOf(store_, source.tenant, start_at);
+  RETURN_IF_ERROR(GoOn(source, request, user));
+  ASSIGN_OR_RETURN(wire::OpenResponse response, Answer(source, stream, start_at));
+  if (request.ancestry().empty()) *response.mutable_manifest() = record.manifest();
+  return response;
+}
+
+// What its OPEN changes of a stream, judged in the write that does. Its standby may have been renamed since the last one,
+// want another window, or come as another user.
+absl::Status StreamSource::GoOn(const Source& source, const wire::OpenRequest& request, const StreamUser& user) {
+  const StreamId stream(request.stream_id());
+  std::string owner;
+  RETURN_IF_ERROR(UpdateStream(store_, stream, [&](MetaUpdate& update, catalog::StreamRecord& now) -> absl::Status {
+    ASSIGN_OR_RETURN(const catalog::TenantRecord tenant, LoadSame(update, source.tenant));
+    RETURN_IF_ERROR(CheckReadyAgain(tenant));
+    RETURN_IF_ERROR(CheckMayOpen(now, user, request));
+    owner = now.owner();
+    now.set_owner(user.name);
     now.set_destination_tenant(request.destination_tenant());
-    now.set_expiration_window_ns(window_ns);
-    now.set_expires_at_ns(expires_at_ns);
-    return absl::OkStatus();
-  });
+    if (request.expiration_window_ns() != 0) now.set_expiration_window_ns(request.expiration_window_ns());
+    now.clear_silent_ns();
+    now.clear_unclaimed();
+    return request.ancestry().empty() ? absl::OkStatus() : EndPromise(update, now);
+  }));
+  if (owner == user.name) return absl::OkStatus();
+  registry_.EndStream(stream);
+  Log(LogLevel::kInfo, "stream.taken_over", "stream={} from=\"{}\" to=\"{}\"", StreamText(stream), owner, user.name);
+  return absl::OkStatus();
 }
 
 }  // namespace anabranch

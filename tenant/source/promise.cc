@@ -5,20 +5,34 @@
 #include <vector>
 
 #include "base/status.h"
+#include "storage/protection.h"
 
 namespace anabranch {
 
-absl::Status Promise(MetaUpdate& update, const catalog::StreamRecord& stream, catalog::TenantRecord& tenant) {
+void DeleteStream(MetaUpdate& update, const catalog::StreamRecord& stream) {
+  const std::string key = StreamKey(StreamId(stream.stream_id()));
+  update.Delete(key);
+  Unprotect(update, IncarnationId(stream.incarnation()), key);
+}
+
+absl::StatusOr<std::vector<StreamId>> Promise(MetaUpdate& update, const catalog::StreamRecord& stream,
+                                              catalog::TenantRecord& tenant) {
   const std::vector<uint64_t> before(tenant.promised_streams().begin(), tenant.promised_streams().end());
   tenant.clear_promised_streams();
+  std::vector<StreamId> replaced;
   for (const uint64_t id : before) {
     ASSIGN_OR_RETURN(const catalog::StreamRecord earlier, LoadStream(update, StreamId(id)));
-    const bool replaced = earlier.destination_cluster_id() == stream.destination_cluster_id() &&
-                          earlier.destination_tenant_id() == stream.destination_tenant_id();
-    if (!replaced) tenant.add_promised_streams(id);
+    const bool same_destination = earlier.destination_cluster_id() == stream.destination_cluster_id() &&
+                                  earlier.destination_tenant_id() == stream.destination_tenant_id();
+    if (same_destination) {
+      DeleteStream(update, earlier);
+      replaced.emplace_back(id);
+    } else {
+      tenant.add_promised_streams(id);
+    }
   }
   tenant.add_promised_streams(stream.stream_id());
-  return absl::OkStatus();
+  return replaced;
 }
 
 absl::Status EndPromise(MetaUpdate& update, const catalog::StreamRecord& stream) {

@@ -6,7 +6,6 @@
 
 #include "base/log.h"
 #include "base/status.h"
-#include "storage/protection.h"
 #include "stream/producer.h"
 #include "tenant/catalog/cluster_settings.h"
 #include "tenant/catalog/limits.h"
@@ -63,14 +62,6 @@ StreamSource::Closing::~Closing() {
   source_->closed_.erase(tenant_);
 }
 
-// The window is the stream's own, or else the cluster's.
-absl::StatusOr<uint64_t> StreamSource::NewExpiration(uint64_t window_ns) const {
-  if (window_ns == 0) {
-    ASSIGN_OR_RETURN(window_ns, ReadDurationNs(store_, ClusterSetting::kExpirationWindow));
-  }
-  return store_->clock()->WallNs() + window_ns;
-}
-
 absl::Status StreamSource::Recover() {
   ASSIGN_OR_RETURN(const std::vector<catalog::StreamRecord> streams, LoadStreams(store_));
   std::set<std::string> exports;
@@ -89,33 +80,26 @@ absl::Status StreamSource::Recover() {
   return ExpireSilent();
 }
 
-absl::Status StreamSource::ExpireSilent() {
-  ASSIGN_OR_RETURN(const std::vector<catalog::StreamRecord> streams, LoadStreams(store_));
-  const uint64_t now_ns = store_->clock()->WallNs();
-  for (const catalog::StreamRecord& record : streams) {
-    if (!CanExpire(StateOf(record)) || record.expires_at_ns() > now_ns) continue;
-    Log(LogLevel::kWarning, "stream.expired", "stream={} destination={}", StreamText(StreamId(record.stream_id())),
-        record.destination_tenant());
-    RETURN_IF_ERROR(Forget(StreamId(record.stream_id())));
-  }
-  return absl::OkStatus();
-}
-
-// The connections go before the protection does: none reads history that may be collected.
-absl::Status StreamSource::Forget(StreamId stream) {
-  registry_.EndStream(stream);
+// The record and the protection go in one write, before the connections do: none begins after it (tenant/source/registry.h),
+// and one that reads on meanwhile is refused by the floor (R8).
+absl::Status StreamSource::Forget(StreamId stream, const StreamJudge& judge) {
   RETURN_IF_ERROR(store_->UpdateMeta([&](MetaUpdate& update) -> absl::Status {
     ASSIGN_OR_RETURN(const std::optional<std::string> there, update.GetBefore(StreamKey(stream)));
     if (!there) return absl::OkStatus();
     ASSIGN_OR_RETURN(const catalog::StreamRecord record, LoadStream(update, stream));
-    update.Delete(StreamKey(stream));
-    Unprotect(update, IncarnationId(record.incarnation()), StreamKey(stream));
+    if (judge != nullptr) RETURN_IF_ERROR(judge(record));
+    DeleteStream(update, record);
     return EndPromise(update, record);
   }));
+  Forgotten(stream);
+  return absl::OkStatus();
+}
+
+void StreamSource::Forgotten(StreamId stream) {
+  registry_.EndStream(stream);
   RemoveFolder(ExportDir(store_, stream));
   std::lock_guard lock(mutex_);
   live_.erase(stream);
-  return absl::OkStatus();
 }
 
 absl::Status StreamSource::ForgetTenant(TenantId tenant) {
@@ -127,49 +111,34 @@ absl::Status StreamSource::ForgetTenant(TenantId tenant) {
   return absl::OkStatus();
 }
 
+// Each has the whole of it before itself.
 absl::StatusOr<size_t> StreamSource::SetExpirationWindow(TenantId tenant, uint64_t window_ns) {
   ASSIGN_OR_RETURN(const std::vector<catalog::StreamRecord> streams, LoadStreams(store_));
-  ASSIGN_OR_RETURN(const uint64_t expires_at_ns, NewExpiration(window_ns));
   size_t changed = 0;
   for (const catalog::StreamRecord& stream : streams) {
     if (stream.tenant_id() != tenant.value()) continue;
-    RETURN_IF_ERROR(UpdateStream(store_, StreamId(stream.stream_id()), [&](MetaUpdate&, catalog::StreamRecord& now) {
+    const StreamId id(stream.stream_id());
+    RETURN_IF_ERROR(UpdateStream(store_, id, [&](MetaUpdate&, catalog::StreamRecord& now) {
       now.set_expiration_window_ns(window_ns);
-      now.set_expires_at_ns(expires_at_ns);
+      now.clear_silent_ns();
       return absl::OkStatus();
     }));
+    Heard(id);
     ++changed;
   }
   return changed;
 }
 
-// Not more often than kProgressIntervalNs: what is durable lags behind what was acknowledged, on the safe side.
-absl::Status StreamSource::Touch(StreamId stream, std::optional<Timestamp> retained) {
-  const uint64_t now_ns = store_->clock()->MonotonicNs();
-  {
-    std::lock_guard lock(mutex_);
-    Live& live = live_[stream];
-    if (live.touched_at_ns != 0 && now_ns - live.touched_at_ns < kProgressIntervalNs) return absl::OkStatus();
-    live.touched_at_ns = now_ns;
-  }
-  return UpdateStream(store_, stream, [&](MetaUpdate& update, catalog::StreamRecord& record) -> absl::Status {
-    ASSIGN_OR_RETURN(const uint64_t expires_at_ns, NewExpiration(record.expiration_window_ns()));
-    record.set_expires_at_ns(expires_at_ns);
-    if (retained && retained->ns > record.protected_at()) {  // R11: only upwards
-      record.set_protected_at(retained->ns);
-      Protect(update, IncarnationId(record.incarnation()), StreamKey(stream), *retained);
-    }
-    return absl::OkStatus();
-  });
-}
-
-// Judged when it was opened, by this process, and the history is still the one that was judged (R10).
+// Judged when it was opened, by this process, and the history is still the one that was judged (R10), and the checkpoints
+// come as the standby was told then.
 absl::Status StreamSource::CheckCurrent(const catalog::StreamRecord& record) {
   ASSIGN_OR_RETURN(const catalog::TenantRecord tenant, LoadTenant(store_, TenantId(record.tenant_id())));
   RETURN_IF_ERROR(CheckServes(tenant));
+  ASSIGN_OR_RETURN(const uint64_t interval_ns, ReadDurationNs(store_, ClusterSetting::kCheckpointInterval));
   std::lock_guard lock(mutex_);
   const auto live = live_.find(StreamId(record.stream_id()));
-  const bool opened = live != live_.end() && live->second.branch == tenant.ancestry().rbegin()->branch_id();
+  const bool opened = live != live_.end() && live->second.branch == tenant.ancestry().rbegin()->branch_id() &&
+                      live->second.checkpoint_interval_ns == interval_ns;
   const bool closed = closed_.contains(TenantId(record.tenant_id()));
   if (opened && !closed && IsOpen(StateOf(record))) return absl::OkStatus();
   return SqlError(sqlstate::kObjectInUse,
@@ -205,13 +174,15 @@ absl::Status StreamSource::ServeSubscription(const wire::SubscribeRequest& reque
   NoteAcknowledged(stream, {request.after()});
   {
     std::lock_guard lock(mutex_);
-    options.checkpoint_interval_ns = live_[stream].checkpoint_interval_ns;
+    options.checkpoint_interval_ns = LiveOf(stream).checkpoint_interval_ns;
   }
   options.on_acknowledged = [this, stream](Timestamp frontier, Timestamp retained) {
     NoteAcknowledged(stream, frontier);
     return Touch(stream, retained);
   };
-  return anabranch::ServeSubscription(std::move(options), transport, registration.token());
+  absl::Status ended = anabranch::ServeSubscription(std::move(options), transport, registration.token());
+  Heard(stream);
+  return ended;
 }
 
 absl::Status StreamSource::ServeCopy(const wire::CopyRequest& request, const StreamUser& user, FrameTransport& transport,
@@ -226,27 +197,32 @@ absl::Status StreamSource::ServeCopy(const wire::CopyRequest& request, const Str
   RETURN_IF_ERROR(CheckCurrent(record));
   RETURN_IF_ERROR(CheckKnownFile(record, request));
   RETURN_IF_ERROR(Touch(stream, std::nullopt));
-  return anabranch::ServeCopy(ExportDir(store_, stream), request, transport, registration.token());
+  absl::Status ended = anabranch::ServeCopy(ExportDir(store_, stream), request, transport, registration.token());
+  Heard(stream);
+  return ended;
 }
 
 absl::StatusOr<wire::FinishResponse> StreamSource::Finish(const wire::FinishRequest& request, const StreamUser& user) {
   const StreamId stream(request.stream_id());
   ASSIGN_OR_RETURN(const std::optional<std::string> there, store_->GetMeta(StreamKey(stream)));
   if (!there) return wire::FinishResponse();  // it is over already
-  ASSIGN_OR_RETURN(const catalog::StreamRecord found, LoadStream(store_, stream));
-  RETURN_IF_ERROR(CheckOwner(found, user, request.destination_cluster_id()));
+  const auto check_may = [&](const catalog::StreamRecord& record) {
+    return CheckMayFinish(record, user, request.destination_cluster_id());
+  };
   if (!request.promoted()) {
-    RETURN_IF_ERROR(Forget(stream));
+    RETURN_IF_ERROR(Forget(stream, check_may));
     return wire::FinishResponse();
   }
   RETURN_IF_ERROR(UpdateStream(store_, stream, [&](MetaUpdate& update, catalog::StreamRecord& record) -> absl::Status {
-    ASSIGN_OR_RETURN(const uint64_t expires_at_ns, NewExpiration(record.expiration_window_ns()));
+    RETURN_IF_ERROR(check_may(record));
     record.set_finished(true);
-    record.set_expires_at_ns(expires_at_ns);
+    record.clear_silent_ns();
+    record.clear_unclaimed();
     record.clear_manifest();
     record.clear_export_ancestry();
     return EndPromise(update, record);
   }));
+  Heard(stream);
   registry_.EndStream(stream);
   RemoveFolder(ExportDir(store_, stream));
   return wire::FinishResponse();

@@ -6,10 +6,17 @@
 // One StreamRecord per stream. Its protection is made durable before anything relies on it, raised only after the standby's
 // durable acknowledgements (R11), and released when the standby finished, or was silent for the expiration window.
 //
-// Owners. A stream belongs to the user who opened it and to the cluster it was opened for: nobody else goes on with it,
-// subscribes to it or finishes it (42501). An administrator takes it over by opening it again for the same cluster, so that
-// the user of a connection string can be replaced. A stream without an owner, made by a program that kept none, is owned by
-// who opens it next.
+// Silence is counted by this process's monotonic clock, while it runs and nobody is connected, and noted in the record so
+// that it adds up over restarts. So neither a time in which the source was down nor a wall clock that steps expires a stream.
+//
+// Orphans. An OPEN whose standby does not hear the answer leaves a stream that nobody knows. One for an initial copy is
+// `unclaimed` until it is opened again, is kept for kUnclaimedWindowNs, and is found again by the key of its OPEN; one for
+// a failback is replaced when its destination asks anew. An OPEN whose peer leaves meanwhile leaves nothing.
+//
+// Owners. A stream belongs to the user who opened it and to the cluster it was opened for: nobody else goes on with it or
+// subscribes to it (42501), and nobody else but an administrator finishes it. An administrator takes it over by opening it
+// again for the same cluster, so that the user of a connection string can be replaced; what the former owner had connected
+// ends. A stream without an owner, made by a program that kept none, is owned by who opens it next.
 //
 // Promises (R13). A stream opened for a failback is promised: it stands in the source's own TenantRecord until the standby
 // opens it again (its failback is journaled, so it is nobody's source), gives it up, asks anew, or is forgotten. While a
@@ -28,6 +35,7 @@
 
 #include "absl/status/statusor.h"
 #include "storage/api/store.h"
+#include "storage/transfer.h"
 #include "stream/live_feed.h"
 #include "stream/transport.h"
 #include "stream/wire.pb.h"
@@ -53,9 +61,10 @@ class StreamSource {
 
   // Forgets streams that their standbys never heard of, and folders that belong to none. Before anything else.
   absl::Status Recover();
-  // Forgets streams that were silent for too long and releases their history.
+  // Forgets streams that were silent for too long and releases their history, and notes the silence of the others.
   absl::Status ExpireSilent();
 
+  // The peer's clock decides nothing. `stop`: the peer has gone, or the node stops.
   absl::StatusOr<wire::OpenResponse> Open(const wire::OpenRequest& request, const StreamUser& user, std::stop_token stop);
   absl::Status ServeSubscription(const wire::SubscribeRequest& request, const StreamUser& user, FrameTransport& transport,
                                  std::stop_token stop);
@@ -65,7 +74,8 @@ class StreamSource {
 
   // Of all streams that the virtual cluster feeds, from now on. How many these are.
   absl::StatusOr<size_t> SetExpirationWindow(TenantId tenant, uint64_t window_ns);
-  // Ends the connections that read this virtual cluster and returns when they are gone.
+  // Ends the connections that read this virtual cluster and returns when they are gone. REQUIRES: its record refuses those
+  // that come later.
   void EndStreams(TenantId tenant) { registry_.EndTenant(tenant); }
   void EndAll() { registry_.EndAll(); }
   // All that there are, those that nobody will come back to as well.
@@ -108,32 +118,51 @@ class StreamSource {
     catalog::TenantRecord tenant;
     KeyspaceRef keyspace;
   };
+  using StreamJudge = std::function<absl::Status(const catalog::StreamRecord&)>;
+
+  // open.cc
   absl::StatusOr<TenantId> LocateSource(const wire::OpenRequest& request);
   absl::StatusOr<Source> FindSource(const wire::OpenRequest& request);
   absl::StatusOr<wire::OpenResponse> OpenNew(const Source& source, const wire::OpenRequest& request, const StreamUser& user,
                                              std::stop_token stop);
+  absl::StatusOr<wire::OpenResponse> OpenKnown(const Source& source, const catalog::StreamRecord& stream);
+  absl::StatusOr<TransferManifest> Export(const Source& source, StreamId stream, const std::stop_token& stop);
   absl::StatusOr<Timestamp> JudgeFailback(const Source& source, const wire::OpenRequest& request);
   absl::StatusOr<wire::OpenResponse> ExplainFailback(const Source& source, const wire::OpenRequest& request,
                                                      std::stop_token stop);
   absl::StatusOr<wire::OpenResponse> OpenFailback(const Source& source, const wire::OpenRequest& request,
                                                   const StreamUser& user);
+  absl::StatusOr<Timestamp> JudgeOpenAgain(const Source& source, const catalog::StreamRecord& record,
+                                           const wire::OpenRequest& request, const StreamUser& user);
   absl::StatusOr<wire::OpenResponse> OpenAgain(const Source& source, const wire::OpenRequest& request,
                                                const StreamUser& user);
+  absl::Status GoOn(const Source& source, const wire::OpenRequest& request, const StreamUser& user);
   enum class Purpose { kInitialCopy, kFailback };
   absl::Status AddStream(const Source& source, const wire::OpenRequest& request, const StreamUser& user, StreamId stream,
                          Timestamp protect, Purpose purpose);
   absl::StatusOr<wire::OpenResponse> Answer(const Source& source, StreamId stream, Timestamp start_at);
-  absl::Status TakeOver(const catalog::StreamRecord& record, const StreamUser& user);
-  StreamRegistry::Connection ConnectionFrom(StreamRegistry::Purpose purpose, const FrameTransport& transport) const;
-  ReplicationStreamInfo InfoOf(const catalog::StreamRecord& record, const catalog::TenantRecord& tenant);
-  void NoteAcknowledged(StreamId stream, Timestamp frontier);
-  absl::Status Touch(StreamId stream, std::optional<Timestamp> retained);
-  absl::Status Forget(StreamId stream);
-  absl::Status Follow(const catalog::StreamRecord& record, const wire::OpenRequest& request);
   absl::Status CheckNotPreparing(const catalog::TenantRecord& tenant);
+
+  // stream_list.cc
+  StreamRegistry::Connection ConnectionFrom(StreamRegistry::Purpose purpose, const FrameTransport& transport) const;
+  ReplicationStreamInfo InfoOf(const catalog::StreamRecord& record, const catalog::TenantRecord& tenant,
+                               uint64_t window_ns);
+
+  // silence.cc
+  struct Live;
+  Live& LiveOf(StreamId stream);  // REQUIRES: mutex_ held
+  void Heard(StreamId stream);
+  uint64_t SilenceOf(const catalog::StreamRecord& record);
+  absl::Status NoteSilence();
+  absl::Status Touch(StreamId stream, std::optional<Timestamp> retained);
+
+  void NoteAcknowledged(StreamId stream, Timestamp frontier);
+  // Once it was deleted: what else there is of it goes.
+  void Forgotten(StreamId stream);
+  // Unless `judge`, which is asked in the write that deletes it, refuses.
+  absl::Status Forget(StreamId stream, const StreamJudge& judge = nullptr);
   absl::Status CheckCurrent(const catalog::StreamRecord& record);
   absl::Status FinishExport(StreamId stream);
-  absl::StatusOr<uint64_t> NewExpiration(uint64_t window_ns) const;
 
   const Options options_;
   Store* const store_;
@@ -141,12 +170,14 @@ class StreamSource {
   // What this process remembers of a stream.
   struct Live {
     std::string branch;                   // of the source, when the stream was last opened
-    uint64_t touched_at_ns = 0;           // monotonic; of the last durable touch
+    uint64_t silent_since_ns = 0;         // monotonic; what was silent before is in the record
+    uint64_t touched_at_ns = 0;           // monotonic; of the last durable touch. Zero: the record is behind
     uint64_t checkpoint_interval_ns = 0;  // as the standby was told then
     Timestamp acknowledged;               // the newest frontier that the standby has told
   };
+  std::mutex adding_;  // one new stream at a time: their number is counted
   std::mutex mutex_;
-  std::map<StreamId, Live> live_;  // guarded by mutex_
+  std::map<StreamId, Live> live_;  // guarded by mutex_; of those that have a record
   std::set<TenantId> preparing_;   // guarded by mutex_; those whose failback is being prepared
   std::set<TenantId> closed_;      // guarded by mutex_; those whose history is being changed
 };

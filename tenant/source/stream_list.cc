@@ -1,6 +1,9 @@
 // What the source tells of its streams, and how one that nobody will come back to is given up.
+#include <algorithm>
+
 #include "base/log.h"
 #include "base/status.h"
+#include "tenant/catalog/cluster_settings.h"
 #include "tenant/catalog/jobs.h"
 #include "tenant/catalog/stream_state.h"
 #include "tenant/source/source.h"
@@ -14,10 +17,13 @@ StreamRegistry::Connection StreamSource::ConnectionFrom(StreamRegistry::Purpose 
 
 void StreamSource::NoteAcknowledged(StreamId stream, Timestamp frontier) {
   std::lock_guard lock(mutex_);
-  live_[stream].acknowledged = frontier;
+  Live& live = LiveOf(stream);
+  live.acknowledged = frontier;
+  live.silent_since_ns = store_->clock()->MonotonicNs();
 }
 
-ReplicationStreamInfo StreamSource::InfoOf(const catalog::StreamRecord& record, const catalog::TenantRecord& tenant) {
+ReplicationStreamInfo StreamSource::InfoOf(const catalog::StreamRecord& record, const catalog::TenantRecord& tenant,
+                                           uint64_t window_ns) {
   const StreamId stream(record.stream_id());
   ReplicationStreamInfo info;
   info.stream = stream;
@@ -28,7 +34,7 @@ ReplicationStreamInfo StreamSource::InfoOf(const catalog::StreamRecord& record, 
   info.standby_name = record.destination_tenant();
   info.protected_at = {record.protected_at()};
   info.created_at_ns = record.created_at_ns();
-  info.expires_at_ns = record.expires_at_ns();
+  info.expires_at_ns = store_->clock()->WallNs() + window_ns - std::min(window_ns, SilenceOf(record));
   const std::optional<StreamRegistry::Connection> connection = registry_.Find(stream);
   const bool subscribed = connection && connection->purpose == StreamRegistry::Purpose::kSubscription;
   switch (StateOf(record, tenant)) {
@@ -36,7 +42,7 @@ ReplicationStreamInfo StreamSource::InfoOf(const catalog::StreamRecord& record, 
       info.state = "exporting";
       break;
     case StreamState::kCopying:
-      info.state = subscribed ? "streaming" : "copying";
+      info.state = subscribed ? "streaming" : record.unclaimed() ? "unclaimed" : "copying";
       break;
     case StreamState::kPromised:
       info.state = subscribed ? "streaming" : "failback agreed";
@@ -55,7 +61,7 @@ ReplicationStreamInfo StreamSource::InfoOf(const catalog::StreamRecord& record, 
   Timestamp acknowledged;
   {
     std::lock_guard lock(mutex_);
-    acknowledged = live_[stream].acknowledged;
+    acknowledged = LiveOf(stream).acknowledged;
   }
   info.bytes_behind = options_.feed->BytesAbove(IncarnationId(record.incarnation()), acknowledged);
   return info;
@@ -63,26 +69,29 @@ ReplicationStreamInfo StreamSource::InfoOf(const catalog::StreamRecord& record, 
 
 absl::StatusOr<std::vector<ReplicationStreamInfo>> StreamSource::Streams() {
   ASSIGN_OR_RETURN(const std::vector<catalog::StreamRecord> records, LoadStreams(store_));
+  ASSIGN_OR_RETURN(const uint64_t default_ns, ReadDurationNs(store_, ClusterSetting::kExpirationWindow));
   std::vector<ReplicationStreamInfo> streams;
   for (const catalog::StreamRecord& record : records) {
     const absl::StatusOr<catalog::TenantRecord> tenant = LoadTenant(store_, TenantId(record.tenant_id()));
-    if (tenant.ok())
-      streams.push_back(InfoOf(record, *tenant));  // else it is dropped at this moment, and the stream with it
+    // Else it is dropped at this moment, and the stream with it.
+    if (tenant.ok()) streams.push_back(InfoOf(record, *tenant, WindowOf(record, default_ns)));
   }
   return streams;
 }
 
 absl::Status StreamSource::Release(StreamId stream) {
-  ASSIGN_OR_RETURN(const catalog::StreamRecord record, LoadStream(store_, stream));
-  if (const auto connection = registry_.Find(stream); connection || StateOf(record) == StreamState::kExporting) {
+  ASSIGN_OR_RETURN(const catalog::StreamRecord released, LoadStream(store_, stream));
+  const auto check_unused = [&](const catalog::StreamRecord& record) -> absl::Status {
+    const std::optional<StreamRegistry::Connection> connection = registry_.Find(stream);
+    if (!connection && StateOf(record) != StreamState::kExporting) return absl::OkStatus();
     return SqlError(sqlstate::kObjectInUse,
                     fmt::format("replication stream {} is in use by its standby, virtual cluster \"{}\" of cluster {}{}",
                                 StreamText(stream), record.destination_tenant(), record.destination_cluster_id(),
                                 connection ? fmt::format(" at {}", connection->peer_address) : ""),
                     "It is no orphan: it ends when the standby is promoted or dropped.");
-  }
-  RETURN_IF_ERROR(Forget(stream));
-  Log(LogLevel::kWarning, "stream.released", "stream={} destination={}", StreamText(stream), record.destination_tenant());
+  };
+  RETURN_IF_ERROR(Forget(stream, check_unused));
+  Log(LogLevel::kWarning, "stream.released", "stream={} destination={}", StreamText(stream), released.destination_tenant());
   return absl::OkStatus();
 }
 

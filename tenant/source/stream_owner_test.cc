@@ -57,7 +57,7 @@ TEST_F(StreamOwnerTest, OnlyTheOwnerFinishesIt) {
   const absl::Status foreign = Finish(kBob, b_to_);
   EXPECT_EQ(SqlStateOf(foreign), "42501");
   EXPECT_EQ(MessageOf(foreign), fmt::format("user bob does not own stream {}", StreamText(Id())));
-  EXPECT_EQ(SqlStateOf(Finish(kRoot, b_to_)), "42501") << "an administrator takes it over first";
+  EXPECT_EQ(SqlStateOf(Finish(kRoot, "")), "42501") << "who does not even say where it goes to";
   const absl::Status elsewhere = Finish(kAlice, "0123456789abcdef0123456789abcdef");
   EXPECT_EQ(SqlStateOf(elsewhere), "42501");
   EXPECT_EQ(MessageOf(elsewhere), fmt::format("stream {} is of another standby", StreamText(Id())));
@@ -65,6 +65,11 @@ TEST_F(StreamOwnerTest, OnlyTheOwnerFinishesIt) {
   Fill(a_, "later", 3);
   ASSERT_TRUE(CaughtUp(a_, b_)) << b_.Status("main").last_error;
   EXPECT_TRUE(Finish(kAlice, b_to_).ok());
+  EXPECT_EQ(LoadStreams(a_.store())->size(), 0u);
+}
+
+TEST_F(StreamOwnerTest, AnAdministratorFinishesIt) {
+  EXPECT_TRUE(Finish(kRoot, b_to_).ok());
   EXPECT_EQ(LoadStreams(a_.store())->size(), 0u);
 }
 
@@ -109,10 +114,16 @@ TEST_F(StreamOwnerTest, AStreamWithoutAnOwnerIsOfWhoOpensItNext) {
   EXPECT_TRUE(Eventually([&] { return Stream().finished(); }));
 }
 
-TEST_F(StreamOwnerTest, AStreamWithoutAnOwnerIsFinishedByItsDestination) {
+// It is of whoever opens it, and until then of nobody.
+TEST_F(StreamOwnerTest, AStreamWithoutAnOwnerIsNeitherReadNorFinished) {
   SetOwner("");
-  EXPECT_EQ(SqlStateOf(Finish(kBob, "0123456789abcdef0123456789abcdef")), "42501");
-  EXPECT_TRUE(Finish(kBob, b_to_).ok());
+  EXPECT_EQ(SqlStateOf(Finish(kBob, b_to_)), "42501");
+  wire::SubscribeRequest subscribe;
+  subscribe.set_stream_id(Stream().stream_id());
+  subscribe.set_destination_cluster_id(b_to_);
+  NoTransport transport;
+  EXPECT_EQ(SqlStateOf(a_->ServeSubscription(subscribe, kBob, transport, {})), "42501");
+  EXPECT_EQ(LoadStreams(a_.store())->size(), 1u);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/coding.h"
 #include "base/random.h"
 #include "base/status.h"
@@ -107,6 +108,22 @@ class TestServer {
   TestListener listener_;
 };
 
+// The machine's clocks, ahead of them by as much as a test says. Thread-safe.
+class ShiftedClock final : public Clock {
+ public:
+  uint64_t WallNs() const override { return SystemClock()->WallNs() + wall_ahead_ns_; }
+  uint64_t MonotonicNs() const override { return SystemClock()->MonotonicNs() + monotonic_ahead_ns_; }
+  void Advance(uint64_t ns) {  // as if that time had passed
+    StepWall(ns);
+    monotonic_ahead_ns_ += ns;
+  }
+  void StepWall(uint64_t ns) { wall_ahead_ns_ += ns; }
+
+ private:
+  std::atomic<uint64_t> wall_ahead_ns_{0};
+  std::atomic<uint64_t> monotonic_ahead_ns_{0};
+};
+
 // A node without its SQL layer. Stop and Start keep store and port.
 class TestCluster {
  public:
@@ -122,7 +139,7 @@ class TestCluster {
   }
 
   void Start() {
-    auto store = Store::Open({.dir = dir_ + "/store", .random = &random_, .block_cache_bytes = 8 << 20});
+    auto store = Store::Open({.dir = dir_ + "/store", .clock = &clock_, .random = &random_, .block_cache_bytes = 8 << 20});
     CHECK(store.ok(), store.status().ToString().c_str());
     store_ = *std::move(store);
     feed_ = LiveFeed::Create(store_.get());
@@ -157,7 +174,10 @@ class TestCluster {
 
   VirtualClusters* operator->() { return clusters_.get(); }
   Store* store() { return store_.get(); }
+  LiveFeed* feed() { return feed_.get(); }
+  ShiftedClock& clock() { return clock_; }
   const std::string& dir() const { return dir_; }
+  uint16_t port() const { return port_; }
   std::string uri() const {
     return fmt::format("postgresql://root:secret@127.0.0.1:{}?sslmode=disable&gssencmode=disable", port_);
   }
@@ -198,6 +218,7 @@ class TestCluster {
 
  private:
   const Virtualization virtualization_;
+  ShiftedClock clock_;
   Random random_;
   std::string dir_;
   uint16_t port_ = 0;
