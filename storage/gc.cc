@@ -68,7 +68,8 @@ class Collection {
     const Timestamp wanted{resolved_ns - std::min(resolved_ns, ttl_ns)};
     RETURN_IF_ERROR(store_->UpdateMeta([&](MetaUpdate& update) -> absl::Status {
       if (update.Before(keyspace_)->epoch != epoch_) return FencedError("the collector no longer owns the keyspace");  // R4
-      progress_.floor = update.Stage(keyspace_).RaiseFloor(wanted);
+      const Timestamp pinned = AsRocks(*keyspace_).pins().Oldest(store_->clock()->MonotonicNs());
+      progress_.floor = update.Stage(keyspace_).RaiseFloor(std::min(wanted, pinned));
       return absl::OkStatus();
     }));
     limit_ = progress_.floor;

@@ -32,8 +32,8 @@ struct GcProgress {
   uint64_t versions = 0;  // versions that were deleted
 };
 
-// Collects what was superseded `ttl_ns` or longer before the keyspace's resolved timestamp, as far as protections and
-// hidden intervals allow (R6, R11). `on_batch` (may be null) is called after each batch with totals of this run. Memory is
+// Collects what was superseded `ttl_ns` or longer before the keyspace's resolved timestamp, as far as protections, hidden
+// intervals and the snapshots of readers allow (R6, R11; storage/rocks/snapshot_pins.h). `on_batch` (may be null) is called after each batch with totals of this run. Memory is
 // bounded by a batch and one entry. Cancelled when `stop` is requested, fenced (55000) when `epoch` no longer owns the
 // keyspace; the next run continues. REQUIRES: one run per keyspace at a time.
 absl::StatusOr<GcProgress> CollectGarbage(Store* store, const KeyspaceRef& keyspace, Epoch epoch, uint64_t ttl_ns,

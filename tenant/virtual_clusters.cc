@@ -128,13 +128,14 @@ absl::Status VirtualClustersImpl::Drop(const VirtualClusterSpec& spec, bool if_e
   TenantId reader;
   RETURN_IF_ERROR(UpdateTenant(store_, id, [&](MetaUpdate& update, catalog::TenantRecord& record) -> absl::Status {
     RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kDrop, record.name(), StateOf(record), ModeOf(record)));
+    KeyspaceRef keyspace;
     if (!record.incarnation().empty()) {
-      ASSIGN_OR_RETURN(const KeyspaceRef keyspace, store_->FindKeyspace(IncarnationId(record.incarnation())));
+      ASSIGN_OR_RETURN(keyspace, store_->FindKeyspace(IncarnationId(record.incarnation())));
       update.Stage(keyspace).BumpEpoch();  // R12
       update.Stage(keyspace).MarkDropping();
     }
     if (IsReader(record)) RETURN_IF_ERROR(ForgetReader(update, record));
-    ASSIGN_OR_RETURN(reader, DropReader(update, record));
+    ASSIGN_OR_RETURN(reader, DropReader(update, record, keyspace));
     // Else its source knows.
     if (IsReplicating(StateOf(record)) || record.has_before_failover()) {
       JournalFarewell(update, record.replication(), Ending::kAbandoned);

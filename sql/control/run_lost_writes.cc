@@ -60,10 +60,12 @@ class LostWriteRows {
   absl::Status BeginFailback(const DiscardedWrites& discarded) {
     tables_.clear();
     point_ = discarded.point;
-    if (!discarded.removed) return absl::OkStatus();
-    sink_->Notice("01000", fmt::format("{} versions that the failback of {} discarded are not listed: they were removed to "
-                                       "keep within physical_replication.failback.lost_writes_bytes_max",
-                                       discarded.versions, FormatTimestampTz(discarded.discarded_at)));
+    if (discarded.removed == DiscardedWrites::Removed::kNo) return absl::OkStatus();
+    const char* const why = discarded.removed == DiscardedWrites::Removed::kByReset
+                                ? "RESET DATA took back the history that they followed"
+                                : "they were removed to keep within physical_replication.failback.lost_writes_bytes_max";
+    sink_->Notice("01000", fmt::format("{} versions that the failback of {} discarded are not listed: {}",
+                                       discarded.versions, FormatTimestampTz(discarded.discarded_at), why));
     return absl::OkStatus();
   }
 

@@ -41,8 +41,9 @@ struct KeyspaceState {
   Timestamp newest;    // of the newest version present, hidden or not; zero if there is none
   // Not on disk. The system tables' versions are all at or below it; it may be above the newest of them.
   Timestamp system_newest;
-  // Not on disk. How often something at or below `frontier` was taken back: hidden, or about to be undone. Who reads there
-  // (TransactionContext::follows) and meets another number than it began with may have read what is no longer.
+  // Not on disk. How often something at or below `frontier` was taken back: hidden, or about to be undone; or those who
+  // read there (TransactionContext::follows) were ended otherwise. Who meets another number than it began with may have read
+  // what is no longer.
   uint64_t rewinds = 0;
   std::vector<HiddenInterval> hidden;
 

@@ -112,6 +112,8 @@ class StagedKeyspace {
   // if something was written above it. REQUIRES: nothing of it was erased.
   void Unhide(Timestamp after);
   void SetIngesting(bool ingesting, Timestamp frontier);
+  // Nobody follows any more who does now: KeyspaceState::rewinds.
+  void EndFollowers();
   void Publish();  // makes an unpublished keyspace live
   void MarkDropping();
   // Raises the floor towards `wanted`, not beyond what is resolved, protected or hidden (R6, R8, R11), and returns it:

@@ -131,6 +131,11 @@ void StagedKeyspace::SetIngesting(bool ingesting, Timestamp frontier) {
   update_->group_->ChangeFrontier(keyspace_, frontier);
 }
 
+void StagedKeyspace::EndFollowers() {
+  if (!update_->IsThere(keyspace_)) return;
+  update_->group_->Change(keyspace_, [](KeyspaceState& state) { ++state.rewinds; });
+}
+
 void StagedKeyspace::Publish() {
   if (!update_->IsThere(keyspace_)) return;
   update_->group_->Change(keyspace_, [](KeyspaceState& state) { state.published = true; });

@@ -119,7 +119,9 @@ class StoreTransaction final : public Transaction {
         read_only_(as_of_ || context_.follows),
         owner_(NextOwner()),
         snapshot_(as_of_ ? as_of->at() : ReadableUpto(context_)),
-        reader_(std::move(as_of)) {}
+        reader_(std::move(as_of)) {
+    if (as_of_) Pin();
+  }
   StoreTransaction(StoreTransaction* outer) : StoreTransaction(outer->context_, IsolationLevel::kReadCommitted, nullptr) {
     lock_timeout_ = outer->lock_timeout_;
     outer->may_hold_locks_ = may_hold_locks_ = true;
@@ -134,6 +136,7 @@ class StoreTransaction final : public Transaction {
     started_ = true;
     snapshot_ = ReadableUpto(context_);
     reader_.reset();
+    Pin();
     return CheckFollowed();
   }
 
@@ -268,10 +271,22 @@ class StoreTransaction final : public Transaction {
     writes_.clear();
     savepoints_.clear();
     reader_.reset();
+    Unpin();
     ReleaseLocks();
   }
 
  private:
+  SnapshotPins& pins() const { return AsRocks(*context_.keyspace).pins(); }
+  // What the snapshot sees is to stay.
+  void Pin() {
+    if (!context_.follows) return;
+    Unpin();
+    pin_ = pins().Add(snapshot_, context_.store->clock()->MonotonicNs());
+  }
+  void Unpin() {
+    if (pin_) pins().Remove(*pin_);
+    pin_.reset();
+  }
   void ReleaseLocks() {
     if (std::exchange(may_hold_locks_, false)) context_.locks->ReleaseAll(owner_);
   }
@@ -283,11 +298,21 @@ class StoreTransaction final : public Transaction {
 
   // After the iterator of a read was opened, as storage/rocks/published_state.h says.
   absl::Status CheckFollowed() const {
-    if (!context_.follows || AsRocks(*context_.keyspace).published().rewinds() == *context_.follows)
-      return absl::OkStatus();
-    return SqlError(sqlstate::kAdminShutdown,
-                    "terminating connection because the history that this read-only virtual cluster shows was taken back",
-                    "Connect again.");
+    if (!context_.follows) return absl::OkStatus();
+    const PublishedState& published = AsRocks(*context_.keyspace).published();
+    if (published.rewinds() != *context_.follows) {
+      return SqlError(sqlstate::kAdminShutdown,
+                      "terminating connection because the history that this read-only virtual cluster shows was taken back",
+                      "Connect again.");
+    }
+    if (snapshot_ >= published.floor()) return absl::OkStatus();
+    return SqlError(
+        sqlstate::kSerializationFailure,
+        fmt::format(
+            "canceling statement because its snapshot at {} is older than the history that is kept, which begins at {}",
+            FormatHlc(snapshot_), FormatHlc(published.floor())),
+        "History is kept for a transaction of a read-only virtual cluster for 24 hours (kSnapshotPinNsMax). Begin another "
+        "one.");
   }
 
   static absl::Status ReadOnly() {
@@ -306,7 +331,9 @@ class StoreTransaction final : public Transaction {
 
   absl::Status EnsureReader() {
     if (reader_) return absl::OkStatus();
-    ASSIGN_OR_RETURN(reader_, MvccReader::Open(context_.store, context_.keyspace, snapshot_));
+    absl::StatusOr<std::unique_ptr<MvccReader>> reader = MvccReader::Open(context_.store, context_.keyspace, snapshot_);
+    RETURN_IF_ERROR(CheckFollowed());
+    ASSIGN_OR_RETURN(reader_, std::move(reader));
     return absl::OkStatus();
   }
 
@@ -411,7 +438,8 @@ class StoreTransaction final : public Transaction {
   bool over_ = false;
   bool may_hold_locks_ = false;
   std::chrono::milliseconds lock_timeout_ = kNoLockTimeout;
-  std::unique_ptr<MvccReader> reader_;  // at snapshot_; opened by the first read
+  std::unique_ptr<MvccReader> reader_;    // at snapshot_; opened by the first read
+  std::optional<SnapshotPins::Pin> pin_;  // of snapshot_, of who follows
   WriteSet writes_;
   std::vector<OpenSavepoint> savepoints_;  // the newest last
   size_t bytes_ = 0;                       // of writes_, and of what savepoints_ keep

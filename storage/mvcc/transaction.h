@@ -36,7 +36,8 @@ struct TransactionContext {
   Epoch epoch;  // of the service that these sessions belong to; commits fail (57P01) once that service ended
   LockTable* locks = nullptr;
   // Set: the sessions only read, at the keyspace's frontier, which a stream moves. Its `rewinds` when they were let in: once
-  // it has another number, every read is refused (57P01), for the history that they see may have been taken back.
+  // it has another number, every read is refused (57P01), for the history that they see may have been taken back. What a
+  // snapshot of theirs sees is not collected for a day (storage/rocks/snapshot_pins.h); one that was is 40001.
   std::optional<uint64_t> follows = std::nullopt;
 };
 

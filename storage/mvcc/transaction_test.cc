@@ -2,6 +2,8 @@
 
 #include <future>
 
+#include "storage/gc.h"
+#include "storage/rocks/snapshot_pins.h"
 #include "storage/testing/test_store.h"
 
 namespace anabranch {
@@ -504,6 +506,56 @@ TEST_F(TransactionTest, FollowsTheFrontierUntilItIsTakenBack) {
   EXPECT_EQ(Get(*follower, "a"), "57P01");
   EXPECT_EQ(Rows(*follower->Scan({})), "57P01");
   EXPECT_EQ(SqlStateOf(repeatable->BeginStatement()), "57P01");
+}
+
+TEST_F(TransactionTest, WhatAFollowerSeesIsNotCollected) {
+  const KeyspaceRef standby = NewStandby();
+  Ingest(standby, {PutAt("a", 10, "1")}, 20);
+  TransactionContext context{store_.get(), standby, standby->state()->epoch, locks_.get(), standby->state()->rewinds};
+  const auto collect = [&] {
+    const auto collected = CollectGarbage(store_.get(), standby, standby->state()->epoch, 0, Pacing::kFull, {}, nullptr);
+    return collected.ok() ? collected->floor : kTimestampZero;
+  };
+  auto repeatable = Transaction::Begin(context, IsolationLevel::kRepeatableRead);
+  const auto follower = Transaction::Begin(context, IsolationLevel::kReadCommitted);
+  for (Transaction* const transaction : {repeatable.get(), follower.get()}) ASSERT_TRUE(transaction->BeginStatement().ok());
+  Ingest(standby, {PutAt("a", 30, "2")}, 40);
+  EXPECT_EQ(collect(), Timestamp{20});
+  EXPECT_EQ(Get(*repeatable, "a"), "1");
+  auto as_of = Transaction::BeginAsOf(context, Timestamp{30});
+  ASSERT_TRUE(as_of.ok()) << as_of.status();
+  repeatable.reset();
+  EXPECT_EQ(collect(), Timestamp{20}) << "the other's statement";
+  ASSERT_TRUE(follower->BeginStatement().ok());
+  EXPECT_EQ(collect(), Timestamp{30});
+  (*as_of)->Rollback();
+  EXPECT_EQ(collect(), Timestamp{40});
+  EXPECT_EQ(Get(*follower, "a"), "2");
+}
+
+TEST_F(TransactionTest, AFollowerWhoseSnapshotWasCollectedIsToldSo) {
+  const KeyspaceRef standby = NewStandby();
+  Ingest(standby, {PutAt("a", 10, "1")}, 20);
+  TransactionContext context{store_.get(), standby, standby->state()->epoch, locks_.get(), standby->state()->rewinds};
+  const auto repeatable = Transaction::Begin(context, IsolationLevel::kRepeatableRead);
+  ASSERT_TRUE(repeatable->BeginStatement().ok());
+  Ingest(standby, {}, 40);
+  Update([&](MetaUpdate& update) { update.Stage(standby).RaiseFloor(Timestamp{30}); });  // as if its time were over
+  EXPECT_EQ(Get(*repeatable, "a"), "40001");
+  EXPECT_EQ(Rows(*repeatable->Scan({})), "40001");
+  EXPECT_EQ(SqlStateOf(repeatable->BeginStatement()), "40001");
+}
+
+TEST(SnapshotPinsTest, ASnapshotCountsForALimitedTime) {
+  SnapshotPins pins;
+  EXPECT_EQ(pins.Oldest(0), kTimestampMax);
+  const SnapshotPins::Pin old = pins.Add(Timestamp{10}, 5);
+  pins.Add(Timestamp{20}, 6);
+  EXPECT_EQ(pins.Oldest(5 + kSnapshotPinNsMax), Timestamp{10});
+  EXPECT_EQ(pins.Oldest(6 + kSnapshotPinNsMax), Timestamp{20});
+  EXPECT_EQ(pins.Oldest(7 + kSnapshotPinNsMax), kTimestampMax);
+  pins.Remove(old);
+  EXPECT_EQ(pins.Oldest(5), Timestamp{20});
 }
 
 TEST_F(TransactionTest, AFollowerIsRefusedOnceAnUndoBegins) {

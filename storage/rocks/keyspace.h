@@ -21,6 +21,7 @@
 #include "storage/rocks/log_check.h"
 #include "storage/rocks/published_state.h"
 #include "storage/rocks/recent_versions.h"
+#include "storage/rocks/snapshot_pins.h"
 
 namespace anabranch {
 
@@ -120,6 +121,8 @@ class RocksKeyspace final : public Keyspace {
   }
   OperationCounter& counter() const { return engine_->counter; }
 
+  SnapshotPins& pins() { return pins_; }
+
   // Keeps erasing and copying apart (R9): an erase holds it exclusively, an export shared. Without it a version whose index
   // entry was erased between the export of `data` and that of `changes` would come back to life in the copy.
   std::shared_mutex& erase_gate() { return erase_gate_; }
@@ -136,6 +139,7 @@ class RocksKeyspace final : public Keyspace {
   rocksdb::ColumnFamilyHandle* const data_;     // owned
   rocksdb::ColumnFamilyHandle* const changes_;  // owned
   std::shared_mutex erase_gate_;
+  SnapshotPins pins_;
   bool gone_ = false;
   std::atomic<uint64_t> recent_above_ns_{0};
   PublishedState published_;

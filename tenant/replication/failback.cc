@@ -169,7 +169,8 @@ absl::Status JournalFailback(Store* store, const catalog::TenantRecord& record, 
     if (prepared.ledger.versions > 0) {
       AddLedger(update, incarnation, LedgerOf(now, prepared.ledger, store->clock()->WallNs()));
     }
-    return request.read_virtual_cluster ? AddReader(update, now, ReaderStart::kAdded) : DropReader(update, now).status();
+    return request.read_virtual_cluster ? AddReader(update, now, ReaderStart::kAdded)
+                                        : DropReader(update, now, keyspace).status();
   });
 }
 
@@ -220,7 +221,7 @@ absl::Status PutBack(Store* store, TenantId tenant) {
     now.clear_before_failback();
     SetState(now, DataState::kReady);
     SetMode(now, ServiceMode::kNone);
-    return DropReader(update, now).status();
+    return DropReader(update, now, keyspace).status();
   });
 }
 

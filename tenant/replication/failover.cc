@@ -172,7 +172,7 @@ absl::StatusOr<PublishedFailover> PublishFailover(Store* store, TenantId tenant,
     if (plan.latest) {
       RETURN_IF_ERROR(FreezeReader(update, record, plan.at));
     } else {
-      ASSIGN_OR_RETURN(result.ended_reader, DropReader(update, record));
+      ASSIGN_OR_RETURN(result.ended_reader, DropReader(update, record, result.keyspace));
       if (result.can_be_undone) record.mutable_before_failover()->set_dropped_reader(result.ended_reader.value() != 0);
     }
     ASSIGN_OR_RETURN(result.receipt, AddReceipt(update, ReceiptOf(record, order, plan.at, frontier, newest, now_ns)));

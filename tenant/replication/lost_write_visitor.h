@@ -17,7 +17,8 @@ struct DiscardedWrites {
   Timestamp point;         // everything after it
   Timestamp discarded_at;  // by this node's clock
   uint64_t versions = 0;
-  bool removed = false;  // to make room: they cannot be listed any more
+  enum class Removed { kNo, kForRoom, kByReset };
+  Removed removed = Removed::kNo;  // they cannot be listed any more
 };
 
 // Called for one failback after the other, the oldest first.

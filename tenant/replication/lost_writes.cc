@@ -83,9 +83,16 @@ class Past {
     uint64_t position;
   };
 
-  explicit Past(std::unique_ptr<MvccReader> reader) : reader_(std::move(reader)) {}
+  Past(std::unique_ptr<MvccReader> reader, size_t keys_max) : reader_(std::move(reader)), keys_max_(keys_max) {}
 
-  void Note(std::string_view key, Place place) { discarded_[HashOf(key)] = place; }
+  absl::Status Note(std::string_view key, Place place) {
+    discarded_[HashOf(key)] = place;
+    if (discarded_.size() <= keys_max_) return absl::OkStatus();
+    return SqlError(
+        sqlstate::kOutOfMemory,
+        fmt::format("cannot list the lost writes of a failback to more than {} rows (kLostWriteKeysMax)", keys_max_),
+        "What was listed is right. The ledger itself is a file in the folder ledger of the store.");
+  }
   absl::StatusOr<std::optional<std::string>> ValueOf(std::string_view key) {
     if (const auto it = discarded_.find(HashOf(key)); it != discarded_.end()) {
       ASSIGN_OR_RETURN(Version version, it->second.ledger->At(it->second.position));
@@ -112,23 +119,32 @@ class Past {
   }
 
   const std::unique_ptr<MvccReader> reader_;
+  const size_t keys_max_;
   std::unordered_map<Hash, Place, Fold> discarded_;
 };
+
+DiscardedWrites::Removed RemovedOf(const catalog::LedgerRecord& record) {
+  using Removed = DiscardedWrites::Removed;
+  if (!record.removed()) return Removed::kNo;
+  return record.reset() ? Removed::kByReset : Removed::kForRoom;
+}
 
 bool IsSystemKey(std::string_view key) { return key < kSystemKeysEnd; }
 
 // A ledger, and those that later failbacks wrote, which may have gone back further than this one.
 class LedgerVisit {
  public:
-  LedgerVisit(Store* store, const LostWriteVisitor& visitor, std::stop_token stop)
-      : store_(store), visitor_(visitor), stop_(std::move(stop)) {}
+  LedgerVisit(Store* store, const LostWriteVisitor& visitor, std::stop_token stop, size_t keys_max)
+      : store_(store), visitor_(visitor), stop_(std::move(stop)), keys_max_(keys_max) {}
 
   absl::Status Run(const KeyspaceRef& keyspace, const catalog::LedgerRecord& record,
                    const std::vector<catalog::LedgerRecord>& later) {
     Timestamp kept_at{record.point()};
-    for (const catalog::LedgerRecord& other : later) kept_at = std::min(kept_at, Timestamp{other.point()});
+    for (const catalog::LedgerRecord& other : later) {
+      if (!other.reset()) kept_at = std::min(kept_at, Timestamp{other.point()});
+    }
     ASSIGN_OR_RETURN(auto reader, MvccReader::Open(store_, keyspace, kept_at));
-    Past past(std::move(reader));
+    Past past(std::move(reader), keys_max_);
     RETURN_IF_ERROR(SchemaKept(past));
     std::vector<std::unique_ptr<LedgerReader>> others;
     for (const catalog::LedgerRecord& other : later) {
@@ -163,7 +179,7 @@ class LedgerVisit {
       RETURN_IF_ERROR(CheckStop());
       ASSIGN_OR_RETURN(const bool found, ledger.Next(&version));
       if (!found || version.timestamp > upto) return absl::OkStatus();
-      past.Note(version.key, {&ledger, ledger.position()});
+      RETURN_IF_ERROR(past.Note(version.key, {&ledger, ledger.position()}));
       if (IsSystemKey(version.key)) RETURN_IF_ERROR(visitor_.schema(version));
     }
   }
@@ -187,13 +203,14 @@ class LedgerVisit {
       if (IsSystemKey(version.key)) continue;
       ASSIGN_OR_RETURN(const std::optional<std::string> old_value, past.ValueOf(version.key));
       RETURN_IF_ERROR(visitor_.write(version, old_value));
-      past.Note(version.key, {&ledger, ledger.position()});
+      RETURN_IF_ERROR(past.Note(version.key, {&ledger, ledger.position()}));
     }
   }
 
   Store* const store_;
   const LostWriteVisitor& visitor_;
   const std::stop_token stop_;
+  const size_t keys_max_;
 };
 
 }  // namespace
@@ -206,6 +223,29 @@ void AddLedger(MetaUpdate& update, const IncarnationId& keyspace, const catalog:
 void DeleteLedger(MetaUpdate& update, const IncarnationId& keyspace, const catalog::LedgerRecord& record) {
   update.Delete(LedgerKey(record));
   Unprotect(update, keyspace, HolderOf(record));
+}
+
+absl::Status EndLedgersAbove(MetaUpdate& update, const IncarnationId& keyspace, Timestamp target,
+                             const std::vector<catalog::LedgerRecord>& ledgers) {
+  for (const catalog::LedgerRecord& record : ledgers) {
+    if (record.point() <= target.ns) continue;
+    ASSIGN_OR_RETURN(const std::optional<std::string> there, update.GetBefore(LedgerKey(record)));
+    if (!there) continue;
+    catalog::LedgerRecord over = record;
+    over.set_removed(true);
+    over.set_reset(true);
+    update.Put(LedgerKey(record), over.SerializeAsString());
+    Unprotect(update, keyspace, HolderOf(record));
+  }
+  return absl::OkStatus();
+}
+
+void RemoveFiles(Store* store, TenantId tenant) {
+  const absl::StatusOr<std::vector<catalog::LedgerRecord>> ledgers = LoadLedgers(store, tenant);
+  if (!ledgers.ok()) return;  // the next start removes them
+  for (const catalog::LedgerRecord& record : *ledgers) {
+    if (record.removed()) RemoveFile(PathOf(store, record));
+  }
 }
 
 absl::StatusOr<std::vector<catalog::LedgerRecord>> LoadLedgers(Store* store, TenantId tenant) {
@@ -246,7 +286,7 @@ absl::Status RemoveStrayLedgers(Store* store) {
 }
 
 absl::Status VisitLostWrites(Store* store, const catalog::TenantRecord& record, const LostWriteVisitor& visitor,
-                             std::stop_token stop) {
+                             std::stop_token stop, size_t keys_max) {
   ASSIGN_OR_RETURN(const std::vector<catalog::LedgerRecord> ledgers, LoadLedgers(store, TenantId(record.id())));
   if (ledgers.empty()) return absl::OkStatus();
   if (record.replication().phase() == catalog::Replication::REVERTING && IsReplicating(StateOf(record))) {
@@ -259,9 +299,9 @@ absl::Status VisitLostWrites(Store* store, const catalog::TenantRecord& record, 
     RETURN_IF_ERROR(visitor.failback({.point = {ledgers[i].point()},
                                       .discarded_at = {ledgers[i].discarded_at_ns()},
                                       .versions = ledgers[i].versions(),
-                                      .removed = ledgers[i].removed()}));
+                                      .removed = RemovedOf(ledgers[i])}));
     if (ledgers[i].removed()) continue;
-    LedgerVisit visit(store, visitor, stop);
+    LedgerVisit visit(store, visitor, stop, keys_max);
     RETURN_IF_ERROR(visit.Run(keyspace, ledgers[i], {ledgers.begin() + static_cast<ptrdiff_t>(i) + 1, ledgers.end()}));
   }
   return absl::OkStatus();

@@ -45,7 +45,9 @@ class LostWritesTest : public ReplicationFixture {
     const LostWriteVisitor visitor{
         .failback =
             [&](const DiscardedWrites& discarded) {
-              text += discarded.removed ? fmt::format("[{} removed] ", discarded.versions) : "| ";
+              const bool there = discarded.removed == DiscardedWrites::Removed::kNo;
+              const bool reset = discarded.removed == DiscardedWrites::Removed::kByReset;
+              text += there ? "| " : fmt::format("[{} {}] ", discarded.versions, reset ? "reset" : "removed");
               return absl::OkStatus();
             },
         .schema =
@@ -114,6 +116,48 @@ TEST_F(LostWritesTest, OfEachFailbackAndTheOldestGoesWhenThereIsNoRoom) {
   EXPECT_EQ(Lost(a_), "[1 removed] | schema schema at P; k1: kept -> again; ");
   ASSERT_TRUE(TrimLedgers(a_.store(), 0).ok());
   EXPECT_EQ(Lost(a_), "[1 removed] | schema schema at P; k1: kept -> again; ") << "the newest stays";
+}
+
+// What they replaced, and what the tables were like, is no more.
+TEST_F(LostWritesTest, GoWithAResetToBeforeThem) {
+  const Timestamp before = a_.store()->visible();
+  const Timestamp parted = *b_.Status("main").failover_time;
+  Write(a_, "k1", "first");
+  ASSERT_TRUE(FailBack(a_, b_).ok());
+  ASSERT_TRUE(CaughtUp(b_, a_)) << a_.Status("main").last_error;
+  ASSERT_TRUE(a_->CompleteReplication("main", ToLatest{}, {}).ok());
+  const Timestamp above = *a_.Status("main").failover_time;
+  ASSERT_LT(parted, above);
+  ASSERT_TRUE(a_->ResetData("main", FormatHlc(above), "root", {}).ok());
+  EXPECT_EQ(Lost(a_), "| schema schema at P; k1: at P -> first; ") << "the reset was to after them";
+  const Timestamp point{LoadLedgers(a_.store(), kMain)->front().point()};
+  ASSERT_TRUE(a_->ResetData("main", FormatHlc(point), "root", {}).ok());
+  EXPECT_EQ(Lost(a_), "| schema schema at P; k1: at P -> first; ") << "what they followed is there";
+  ASSERT_TRUE(a_->ResetData("main", FormatHlc(point.Prev()), "root", {}).ok());
+  EXPECT_EQ(Lost(a_), "[1 reset] ");
+  EXPECT_TRUE(std::filesystem::is_empty(a_.dir() + "/store/ledger"));
+  EXPECT_LE(before, above);
+  a_.Restart();
+  EXPECT_EQ(Lost(a_), "[1 reset] ");
+}
+
+TEST_F(LostWritesTest, OfMoreRowsThanFitIntoMemoryAreRefused) {
+  for (int i = 0; i < 5; ++i) Write(a_, fmt::format("k{}", i), "lost");
+  ASSERT_TRUE(FailBack(a_, b_).ok());
+  ASSERT_TRUE(CaughtUp(b_, a_)) << a_.Status("main").last_error;
+  uint64_t writes = 0;
+  const LostWriteVisitor visitor{.failback = [](const DiscardedWrites&) { return absl::OkStatus(); },
+                                 .schema = [](const Version&) { return absl::OkStatus(); },
+                                 .write =
+                                     [&](const Version&, const std::optional<std::string>&) {
+                                       ++writes;
+                                       return absl::OkStatus();
+                                     }};
+  const catalog::TenantRecord record = *LoadTenant(a_.store(), kMain);
+  EXPECT_TRUE(VisitLostWrites(a_.store(), record, visitor, {}, 5).ok());
+  EXPECT_EQ(writes, 5u);
+  const absl::Status refused = VisitLostWrites(a_.store(), record, visitor, {}, 4);
+  EXPECT_EQ(SqlStateOf(refused), "53200") << refused;
 }
 
 TEST_F(LostWritesTest, GoWhenTheirTimeIsOver) {

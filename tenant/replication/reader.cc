@@ -73,7 +73,7 @@ absl::Status FreezeReader(MetaUpdate& update, const catalog::TenantRecord& stand
   return absl::OkStatus();
 }
 
-absl::StatusOr<TenantId> DropReader(MetaUpdate& update, catalog::TenantRecord& standby) {
+absl::StatusOr<TenantId> DropReader(MetaUpdate& update, catalog::TenantRecord& standby, const KeyspaceRef& keyspace) {
   if (standby.reader() == 0) return TenantId(0);
   ASSIGN_OR_RETURN(catalog::TenantRecord reader, LoadReader(update, standby));
   SetState(reader, DataState::kDropping);
@@ -81,6 +81,7 @@ absl::StatusOr<TenantId> DropReader(MetaUpdate& update, catalog::TenantRecord& s
   update.Delete(TenantNameKey(reader.name()));
   PutTenant(update, reader);
   Unpin(update, standby);
+  if (keyspace != nullptr) update.Stage(keyspace).EndFollowers();
   standby.clear_reader();
   return TenantId(reader.id());
 }

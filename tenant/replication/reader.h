@@ -42,8 +42,9 @@ absl::Status AddReader(MetaUpdate& update, catalog::TenantRecord& standby, Reade
 absl::Status OpenReader(MetaUpdate& update, const catalog::TenantRecord& standby);
 // The standby is promoted to `at`, which is its frontier.
 absl::Status FreezeReader(MetaUpdate& update, const catalog::TenantRecord& standby, Timestamp at);
-// Marks it as dropping; its id, or zero if there is none. Then its sessions are to be ended.
-absl::StatusOr<TenantId> DropReader(MetaUpdate& update, catalog::TenantRecord& standby);
+// Marks it as dropping; its id, or zero if there is none. Then its sessions are to be ended; none of them reads on until they
+// are. `keyspace`: of the standby; null if it has none.
+absl::StatusOr<TenantId> DropReader(MetaUpdate& update, catalog::TenantRecord& standby, const KeyspaceRef& keyspace);
 // For a reader that is dropped by itself: `standby` has none any more.
 absl::Status ForgetReader(MetaUpdate& update, const catalog::TenantRecord& reader);
 

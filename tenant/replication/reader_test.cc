@@ -241,6 +241,52 @@ TEST_F(ReaderTest, FailoverToAnEarlierMomentEndsIt) {
   EXPECT_EQ(SqlStateOf(open->BeginStatement()), "57P01");
 }
 
+// Though nothing that it saw is taken back.
+TEST_F(ReaderTest, FailoverToTheTimeThatItShowsEndsIt) {
+  Fill(a_, "k", 1);
+  ASSERT_TRUE(ReplicateWithReader(a_, b_).ok());
+  ASSERT_TRUE(CaughtUp(a_, b_));
+  ASSERT_TRUE(Serves(b_));
+  ASSERT_TRUE(b_->PauseReplication("main").ok());
+  const auto open = Begin(b_, IsolationLevel::kRepeatableRead);
+  ASSERT_TRUE(open->BeginStatement().ok());
+  EXPECT_EQ(Read(*open, "k000"), "v");
+  const Timestamp shown = *b_.Status("main").replicated_time;
+  ASSERT_TRUE(b_->CompleteReplication("main", ToSystemTime{FormatHlc(shown)}, {}).ok());
+  EXPECT_EQ(Reader(b_), "42704");
+  EXPECT_EQ(Read(*open, "k000"), "57P01");
+}
+
+// Whatever gc.ttlseconds says.
+TEST_F(ReaderTest, WhatAnOpenTransactionSeesIsNotCollected) {
+  Fill(a_, "k", 1);
+  ASSERT_TRUE(ReplicateWithReader(a_, b_).ok());
+  ASSERT_TRUE(CaughtUp(a_, b_));
+  ASSERT_TRUE(Serves(b_));
+  auto open = Begin(b_, IsolationLevel::kRepeatableRead);
+  ASSERT_TRUE(open->BeginStatement().ok());
+  const Timestamp seen = open->snapshot();
+  ASSERT_TRUE(a_.Put("main", "k000", "changed").ok());
+  ASSERT_TRUE(CaughtUp(a_, b_));
+  ASSERT_TRUE(b_->PauseReplication("main").ok());
+  const KeyspaceRef keyspace = b_->Connect(kReader)->context.keyspace;
+  ASSERT_TRUE(b_.store()
+                  ->UpdateMeta([&](MetaUpdate& update) {
+                    Unprotect(update, keyspace->incarnation(), kRetentionHolder);  // what keeps history for failovers
+                    return absl::OkStatus();
+                  })
+                  .ok());
+  const auto collect = [&] {
+    return CollectGarbage(b_.store(), keyspace, keyspace->state()->epoch, 0, Pacing::kFull, {}, nullptr);
+  };
+  ASSERT_TRUE(collect().ok());
+  EXPECT_EQ(keyspace->state()->floor, seen);
+  EXPECT_EQ(Read(*open, "k000"), "v");
+  open.reset();
+  ASSERT_TRUE(collect().ok());
+  EXPECT_GT(keyspace->state()->floor, seen);
+}
+
 TEST_F(ReaderTest, APendingFailoverEndsItToo) {
   ASSERT_TRUE(ReplicateWithReader(a_, b_).ok());
   ASSERT_TRUE(Serves(b_));

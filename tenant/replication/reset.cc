@@ -7,6 +7,7 @@
 #include "tenant/catalog/cluster_settings.h"
 #include "tenant/catalog/limits.h"
 #include "tenant/catalog/receipts.h"
+#include "tenant/replication/lost_writes.h"
 #include "tenant/replication/reader.h"
 #include "tenant/replication/undo_failover.h"
 
@@ -46,6 +47,7 @@ absl::StatusOr<PublishedReset> PublishReset(Store* store, TenantId tenant, Times
   const IncarnationId incarnation(before.incarnation());
   ASSIGN_OR_RETURN(const KeyspaceRef keyspace, store->FindKeyspace(incarnation));
   PublishedReset result{.keyspace = keyspace};
+  ASSIGN_OR_RETURN(const std::vector<catalog::LedgerRecord> ledgers, LoadLedgers(store, tenant));
   const BranchId branch(store->random()->NextHex(kBranchHexDigits));
   Failpoint("reset.before_publish");
   RETURN_IF_ERROR(UpdateTenant(store, tenant, [&](MetaUpdate& update, catalog::TenantRecord& record) -> absl::Status {
@@ -57,7 +59,8 @@ absl::StatusOr<PublishedReset> PublishReset(Store* store, TenantId tenant, Times
     update.Stage(keyspace).BumpEpoch();  // R4
     const Timestamp newest = update.Stage(keyspace).Hide(target);
     EndUndo(update, record, "its data were reset");
-    ASSIGN_OR_RETURN(result.ended_reader, DropReader(update, record));
+    ASSIGN_OR_RETURN(result.ended_reader, DropReader(update, record, keyspace));
+    RETURN_IF_ERROR(EndLedgersAbove(update, incarnation, target, ledgers));
     ASSIGN_OR_RETURN(const uint64_t receipt, AddReceipt(update, ReceiptOf(record, user, target, newest, now_ns)));
     record.set_failover_receipt(receipt);
     ToWire(Fork(FromWire(record.ancestry()), branch, target), record.mutable_ancestry());  // R10
@@ -66,6 +69,7 @@ absl::StatusOr<PublishedReset> PublishReset(Store* store, TenantId tenant, Times
     record.set_reset_protected_until_ns(now_ns + protected_for_ns);
     return absl::OkStatus();
   }));
+  RemoveFiles(store, tenant);
   Log(LogLevel::kInfo, "reset.published", "vc={} at={} branch={}", before.name(), FormatHlc(target), branch.value());
   return result;
 }

@@ -24,7 +24,9 @@ absl::Status JudgeReset(const catalog::TenantRecord& record, const KeyspaceState
 
 // Resets in one meta write, judged inside it: the epoch is bumped, everything above the target is hidden, a new branch begins
 // there, and the target is protected for as long as a standby may want to fail back to it. A failover that could be undone no
-// longer can, and the reader that it left goes. SHOW FAILOVERS has a receipt of it. The number of store operations does not depend on what lies above.
+// longer can, the reader that it left goes, and so do ledgers from above the target (tenant/replication/lost_writes.h). SHOW
+// FAILOVERS has a receipt of it. The number of store operations does not depend on what lies above. REQUIRES: statements on
+// this virtual cluster are serialized.
 struct PublishedReset {
   KeyspaceRef keyspace;        // its hidden intervals are to be swept, and what is journaled is to be said
   TenantId ended_reader = {};  // which showed the virtual cluster as it was promoted; zero: there was none

@@ -7,6 +7,7 @@
 //
 // Each seed is one walk; a failure names it and says what was done. WALK_SEED=n runs that one alone, WALK_SEEDS=n the first
 // n.
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <random>
@@ -15,6 +16,7 @@
 #include "base/status.h"
 #include "gtest/gtest.h"
 #include "storage/mvcc/reader.h"
+#include "storage/mvcc/transaction.h"
 #include "tenant/catalog/catalog.h"
 #include "tenant/replication/failover.h"
 #include "tenant/testing/test_cluster.h"
@@ -51,10 +53,8 @@ class Walk {
   using Counts = std::map<std::string, uint64_t>;
 
   Walk(uint64_t seed, Clusters& clusters, Counts* counts)
-      : random_(seed),
-        name_(fmt::format("w{}", seed)),
-        nodes_{{&clusters.a}, {&clusters.b}, {&clusters.c}},
-        counts_(counts) {
+      : random_(seed), name_(fmt::format("w{}", seed)), counts_(counts) {
+    for (TestCluster* const cluster : {&clusters.a, &clusters.b, &clusters.c}) nodes_.push_back({cluster, name_});
     if (Below(2) == 0) nodes_.pop_back();
   }
 
@@ -75,22 +75,30 @@ class Walk {
   static std::vector<std::string> Names() {
     std::vector<std::string> names;
     for (const Choice& choice : kChoices) names.emplace_back(choice.name);
-    for (const char* way : {"way: COMPLETE", "way: CANCEL", "way: DROP", "undone", "end: peers lost", "end: peers alive"})
+    for (const char* way : {"way: COMPLETE", "way: CANCEL", "way: DROP", "undone", "read by a reader", "read again",
+                            "a clone instead", "end: peers lost", "end: peers alive"})
       names.emplace_back(way);
     return names;
   }
 
  private:
+  // A transaction of a reader that stays open: what it saw.
+  struct OpenRead {
+    std::unique_ptr<Transaction> transaction;
+    std::map<std::string, bool> seen;  // by key
+  };
   struct Node {
     TestCluster* cluster;
+    std::string name;  // of its virtual cluster
     bool running = true;
+    std::optional<OpenRead> read = std::nullopt;
   };
   struct Choice {
     const char* name;
     int weight;
     void (Walk::*step)(Node&);
   };
-  static const Choice kChoices[23];
+  static const Choice kChoices[28];
 
   uint64_t Below(uint64_t bound) { return random_() % bound; }
   static bool Failed() { return testing::Test::HasFailure(); }
@@ -109,11 +117,11 @@ class Walk {
   }
 
   absl::StatusOr<catalog::TenantRecord> Record(const Node& node) const {
-    ASSIGN_OR_RETURN(const std::optional<TenantId> id, FindTenant(node.cluster->store(), name_));
-    if (!id) return NoSuchTenant(name_);
+    ASSIGN_OR_RETURN(const std::optional<TenantId> id, FindTenant(node.cluster->store(), node.name));
+    if (!id) return NoSuchTenant(node.name);
     return LoadTenant(node.cluster->store(), *id);
   }
-  std::string StateOf(const Node& node) const { return node.cluster->StateOf(name_); }
+  std::string StateOf(const Node& node) const { return node.cluster->StateOf(node.name); }
   static std::stop_token AlreadyStopped() {
     std::stop_source stopped;
     stopped.request_stop();
@@ -123,8 +131,8 @@ class Walk {
   // A has data, the others have them from it, and mostly B is a primary, too: what a walk is about begins there.
   void Begin() {
     Node& first = nodes_[0];
-    ASSERT_TRUE((*first.cluster)->Create(name_, {}).ok());
-    ASSERT_TRUE((*first.cluster)->StartService(name_).ok());
+    ASSERT_TRUE((*first.cluster)->Create(first.name, {}).ok());
+    ASSERT_TRUE((*first.cluster)->StartService(first.name).ok());
     Put(first);
     for (size_t i = 1; i < nodes_.size(); ++i) {
       CreateFrom(nodes_[i], first);
@@ -153,22 +161,26 @@ class Walk {
   void Put(Node& node) {
     const auto record = Record(node);
     const std::string key = fmt::format("k{}", ++keys_);
-    const auto at = node.cluster->Put(name_, key, "v");
+    const auto at = node.cluster->Put(node.name, key, "v");
     Say(node, "put " + key, at.status());
     if (at.ok()) writes_.push_back({key, record->ancestry().rbegin()->branch_id(), *at});
   }
   void Create(Node& node) { CreateFrom(node, AnyNode()); }
   void CreateFrom(Node& node, Node& from) {
     Say(node, fmt::format("CREATE FROM {}", LetterOf(from)),
-        (*node.cluster)->CreateFromReplication(name_, {}, name_, from.cluster->uri(), {}, {}));
+        (*node.cluster)->CreateFromReplication(node.name, {}, from.name, from.cluster->uri(), AnyOptions(), {}));
   }
-  absl::Status Follow(Node& node, Node& source) {
-    return (*node.cluster)->StartReplication(name_, name_, source.cluster->uri(), {}, {});
+  // With a reader or without.
+  ReplicationOptions AnyOptions() {
+    return {.retention_ns = {}, .expiration_window_ns = {}, .read_virtual_cluster = Below(3) == 0};
+  }
+  absl::Status Follow(Node& node, Node& source, const ReplicationOptions& options = {}) {
+    return (*node.cluster)->StartReplication(node.name, source.name, source.cluster->uri(), options, {});
   }
   void Start(Node& node) {
     Node& source = Below(12) == 0 ? node : OtherThan(node);
-    if (StateOf(node) == "ready") Say(node, "STOP SERVICE", (*node.cluster)->StopService(name_));
-    const absl::Status status = Follow(node, source);
+    if (StateOf(node) == "ready") Say(node, "STOP SERVICE", (*node.cluster)->StopService(node.name));
+    const absl::Status status = Follow(node, source, AnyOptions());
     Say(node, fmt::format("START REPLICATION OF {}", LetterOf(source)), status);
     if (&source == &node) {
       EXPECT_FALSE(status.ok()) << "it follows itself";
@@ -177,7 +189,7 @@ class Walk {
   void Cross(Node& node) {
     Node& other = OtherThan(node);
     if (!other.running) return;
-    for (const Node* each : {&node, &other}) (void)(*each->cluster)->StopService(name_);
+    for (const Node* each : {&node, &other}) (void)(*each->cluster)->StopService(each->name);
     absl::Status first;
     absl::Status second;
     {
@@ -188,19 +200,19 @@ class Walk {
     Say(other, fmt::format("START REPLICATION OF {} (crossing)", LetterOf(node)), second);
     EXPECT_FALSE(first.ok() && second.ok()) << "both follow";
   }
-  void Pause(Node& node) { Say(node, "PAUSE", (*node.cluster)->PauseReplication(name_)); }
-  void Resume(Node& node) { Say(node, "RESUME", (*node.cluster)->ResumeReplication(name_)); }
-  void Cancel(Node& node) { Say(node, "CANCEL", (*node.cluster)->CancelReplication(name_)); }
+  void Pause(Node& node) { Say(node, "PAUSE", (*node.cluster)->PauseReplication(node.name)); }
+  void Resume(Node& node) { Say(node, "RESUME", (*node.cluster)->ResumeReplication(node.name)); }
+  void Cancel(Node& node) { Say(node, "CANCEL", (*node.cluster)->CancelReplication(node.name)); }
   // Of nothing else than what was promoted just now, mostly.
   void Undo(Node& node) {
     if (StateOf(node) != "ready") CompleteLatest(node);
-    const absl::Status status = (*node.cluster)->UndoCompleteReplication(name_, "walker");
+    const absl::Status status = (*node.cluster)->UndoCompleteReplication(node.name, "walker");
     Say(node, "UNDO COMPLETE", status);
     if (status.ok()) Count("undone");
   }
   void Complete(Node& node, const FailoverTarget& target, const std::string& text) {
     // What has to wait, waits in the background.
-    Say(node, "COMPLETE TO " + text, (*node.cluster)->CompleteReplication(name_, target, AlreadyStopped()).status());
+    Say(node, "COMPLETE TO " + text, (*node.cluster)->CompleteReplication(node.name, target, AlreadyStopped()).status());
   }
   void CompleteLatest(Node& node) { Complete(node, ToLatest{}, "LATEST"); }
   void CompleteAt(Node& node) {
@@ -214,30 +226,31 @@ class Walk {
     const std::string time = FormatHlc({record->replication().diverged_at()});
     Complete(node, ToSystemTime{time}, time);
   }
-  void Serve(Node& node) { Say(node, "START SERVICE", (*node.cluster)->StartService(name_)); }
-  void StopServing(Node& node) { Say(node, "STOP SERVICE", (*node.cluster)->StopService(name_)); }
+  void Serve(Node& node) { Say(node, "START SERVICE", (*node.cluster)->StartService(node.name)); }
+  void StopServing(Node& node) { Say(node, "STOP SERVICE", (*node.cluster)->StopService(node.name)); }
   void Drop(Node& node) {
     // One that could still be made ready stays: what is looked for is lost by nobody's wish.
+    if (!AnotherIsReady(node)) return;
     const std::string state = StateOf(node);
-    for (const Node& other : nodes_) {
-      if (&other != &node && other.running && StateOf(other) == "ready") {
-        (void)(*node.cluster)->StopService(name_);
-        return Say(node, "DROP " + state, (*node.cluster)->Drop(name_, false));
-      }
-    }
+    (void)(*node.cluster)->StopService(node.name);
+    Say(node, "DROP " + state, (*node.cluster)->Drop(node.name, false));
+  }
+  bool AnotherIsReady(const Node& node) const {
+    return std::any_of(nodes_.begin(), nodes_.end(),
+                       [&](const Node& other) { return &other != &node && other.running && StateOf(other) == "ready"; });
   }
 
   void Reset(Node& node) {
     static constexpr const char* kTimes[] = {"-1ms", "-5ms", "-50ms", "-500ms", "+1h"};
     const std::string time = kTimes[Below(std::size(kTimes))];
-    if (Below(4) != 0) (void)(*node.cluster)->StopService(name_);
-    Say(node, "RESET DATA TO " + time, (*node.cluster)->ResetData(name_, time, "walker", {}).status());
+    if (Below(4) != 0) (void)(*node.cluster)->StopService(node.name);
+    Say(node, "RESET DATA TO " + time, (*node.cluster)->ResetData(node.name, time, "walker", {}).status());
   }
   // It holds what its branches say, and nothing else has noticed.
   void Clone(Node& node) {
-    const std::string name = name_ + "-clone";
+    const std::string name = node.name + "-clone";
     const std::optional<std::string> as_of = Below(3) == 0 ? std::optional<std::string>("-20ms") : std::nullopt;
-    const absl::Status cloned = (*node.cluster)->CreateFromClone(name, {}, name_, as_of, {});
+    const absl::Status cloned = (*node.cluster)->CreateFromClone(name, {}, node.name, as_of, {});
     Say(node, "CLONE" + (as_of ? " AS OF " + *as_of : ""), cloned);
     if (!cloned.ok()) return;
     const auto record = LoadTenant(node.cluster->store(), **FindTenant(node.cluster->store(), name));
@@ -245,8 +258,103 @@ class Walk {
     EXPECT_TRUE((*node.cluster)->Drop(name, false).ok());
   }
 
+  // Drops the original and takes its place.
+  void CloneInstead(Node& node) {
+    if (!AnotherIsReady(node)) return;
+    const std::string name = node.name + "-clone";
+    (void)(*node.cluster)->StopService(node.name);
+    const absl::Status cloned = (*node.cluster)->CreateFromClone(name, {}, node.name, std::nullopt, {});
+    Say(node, "CLONE, to take its place", cloned);
+    if (!cloned.ok()) return;
+    Count("a clone instead");
+    Say(node, "DROP of the original", (*node.cluster)->Drop(node.name, false));
+    Say(node, "RENAME of the clone", (*node.cluster)->Rename(name, node.name));
+  }
+  void Rename(Node& node) {
+    const std::string name = node.name == name_ ? name_ + "-renamed" : name_;
+    const absl::Status renamed = (*node.cluster)->Rename(node.name, name);
+    Say(node, "RENAME TO " + name, renamed);
+    if (renamed.ok()) node.name = name;
+  }
+
+  // --- Readers ---
+  void AddReader(Node& node) { Say(node, "READ VIRTUAL CLUSTER", (*node.cluster)->AddReadVirtualCluster(node.name)); }
+  std::optional<catalog::TenantRecord> ReaderOf(const Node& node) const {
+    const auto record = Record(node);
+    if (!record.ok() || record->reader() == 0) return std::nullopt;
+    const auto reader = LoadTenant(node.cluster->store(), TenantId(record->reader()));
+    return reader.ok() ? std::optional(*reader) : std::nullopt;
+  }
+  void DropReader(Node& node) {
+    const auto reader = ReaderOf(node);
+    if (!reader) return;
+    const TenantId id(reader->id());
+    Say(node, "STOP SERVICE of the reader", (*node.cluster)->StopService(id));
+    if (Below(2) == 0) {
+      Say(node, "START SERVICE of the reader", (*node.cluster)->StartService(id));
+    } else {
+      Say(node, "DROP of the reader", (*node.cluster)->Drop(id, false));
+    }
+  }
+  std::unique_ptr<Transaction> BeginRead(const Node& node, IsolationLevel isolation) {
+    const auto reader = ReaderOf(node);
+    const auto served = reader ? (*node.cluster)->Connect(reader->name()) : NoSuchTenant(node.name);
+    if (!served.ok()) return nullptr;
+    std::unique_ptr<Transaction> transaction = Transaction::Begin(served->context, isolation);
+    return transaction->BeginStatement().ok() ? std::move(transaction) : nullptr;
+  }
+  void OpenReader(Node& node) {
+    OpenRead read{BeginRead(node, IsolationLevel::kRepeatableRead), {}};
+    if (read.transaction == nullptr) return;
+    for (const Write& write : writes_) {
+      const auto row = read.transaction->Get(write.key);
+      if (!row.ok()) return;
+      read.seen[write.key] = row->has_value();
+    }
+    story_.push_back(fmt::format("{}: reads at {}", LetterOf(node), FormatHlc(read.transaction->snapshot())));
+    node.read = std::move(read);
+  }
+  // It sees what it saw, or is ended.
+  void CheckOpenRead(Node& node) {
+    if (!node.read) return;
+    for (const auto& [key, seen] : node.read->seen) {
+      const auto row = node.read->transaction->Get(key);
+      if (!row.ok()) {
+        EXPECT_EQ(SqlStateOf(row.status()), "57P01") << LetterOf(node) << ": " << row.status();
+        node.read.reset();
+        return;
+      }
+      EXPECT_EQ(row->has_value(), seen) << LetterOf(node) << " reads " << key << " again";
+    }
+    Count("read again");
+  }
+  // One moment of the history that the virtual cluster has.
+  void CheckReader(const Node& node) {
+    const auto before = Record(node);
+    const std::unique_ptr<Transaction> transaction = BeginRead(node, IsolationLevel::kReadCommitted);
+    if (transaction == nullptr) return;
+    std::string difference;
+    for (const Write& write : writes_) {
+      const auto row = transaction->Get(write.key);
+      if (!row.ok()) {
+        EXPECT_EQ(SqlStateOf(row.status()), "57P01") << LetterOf(node) << ": " << row.status();
+        return;
+      }
+      const bool holds = Holds(FromWire(before->ancestry()), write, transaction->snapshot());
+      if (row->has_value() != holds) difference = fmt::format("{} is {}there", write.key, holds ? "not " : "");
+    }
+    Count("read by a reader");
+    if (difference.empty()) return;
+    const auto now = Record(node);  // the job may have changed it meanwhile
+    const bool same = now.ok() && anabranch::StateOf(*now) == anabranch::StateOf(*before) &&
+                      now->replication().stream_id() == before->replication().stream_id() &&
+                      FromWire(now->ancestry()) == FromWire(before->ancestry());
+    EXPECT_FALSE(same) << LetterOf(node) << "'s reader at " << FormatHlc(transaction->snapshot()) << ": " << difference;
+  }
+
   // --- Faults ---
   void Restart(Node& node) {
+    node.read.reset();
     story_.push_back(fmt::format("{}: restarted", LetterOf(node)));
     node.cluster->Restart();
   }
@@ -266,6 +374,7 @@ class Walk {
   }
   void Kill(Node& node) {
     story_.push_back(fmt::format("{}: stopped", LetterOf(node)));
+    node.read.reset();
     node.cluster->Stop();
     node.running = false;
   }
@@ -282,7 +391,7 @@ class Walk {
     std::condition_variable never;
     std::unique_lock lock(mutex);
     for (int i = 0; i < kCatchUpPolls; ++i) {
-      const ReplicationStatus status = node.cluster->Status(name_);
+      const ReplicationStatus status = node.cluster->Status(node.name);
       const std::string state = StateOf(node);
       if (state == "ready" || state == "replication error" || state == "replication paused") break;
       if (status.replicated_time >= now) break;
@@ -332,12 +441,14 @@ class Walk {
 
   void CheckEverywhere() {
     std::map<std::string, std::string> follows;  // by cluster id
-    for (const Node& node : nodes_) {
+    for (Node& node : nodes_) {
       if (!node.running) continue;
+      CheckOpenRead(node);
       const auto record = Record(node);
       if (!record.ok()) continue;  // never made, or dropped
+      CheckReader(node);
       const DataState state = anabranch::StateOf(*record);
-      const ReplicationStatus shown = node.cluster->Status(name_);
+      const ReplicationStatus shown = node.cluster->Status(node.name);
       if (state == DataState::kReady) {
         CheckReady(node);
         continue;
@@ -370,36 +481,37 @@ class Walk {
     }
   }
   void TakeTheWay(Node& node) {
-    const ReplicationStatus before = node.cluster->Status(name_);
+    const ReplicationStatus before = node.cluster->Status(node.name);
     const std::optional<Timestamp> replicated = before.replicated_time;
     for (int i = 0; i < kWaysMax; ++i) {
       if (StateOf(node) == "ready") break;
-      const std::string way = node.cluster->Status(name_).ready_by;
+      const std::string way = node.cluster->Status(node.name).ready_by;
       if (way.starts_with("DROP")) {
         Count("way: DROP");
         EXPECT_FALSE(replicated.has_value()) << "it had something complete";
-        return Say(node, way, (*node.cluster)->Drop(name_, false));
+        return Say(node, way, (*node.cluster)->Drop(node.name, false));
       }
       const bool cancel = way.ends_with("CANCEL REPLICATION");
       Count(cancel ? "way: CANCEL" : "way: COMPLETE");
-      const absl::Status status = cancel ? (*node.cluster)->CancelReplication(name_)
-                                         : (*node.cluster)->CompleteReplication(name_, ToLatest{}, {}).status();
+      const absl::Status status = cancel ? (*node.cluster)->CancelReplication(node.name)
+                                         : (*node.cluster)->CompleteReplication(node.name, ToLatest{}, {}).status();
       Say(node, way, status);
     }
     CheckReady(node);
     if (replicated) {
       const Timestamp pending = before.failover_time.value_or(*replicated);  // may come first
-      EXPECT_GE(node.cluster->Status(name_).failover_time, std::min(pending, *replicated));
+      EXPECT_GE(node.cluster->Status(node.name).failover_time, std::min(pending, *replicated));
     }
-    EXPECT_TRUE((*node.cluster)->StartService(name_).ok());
+    EXPECT_TRUE((*node.cluster)->StartService(node.name).ok());
     Put(node);
     CheckReady(node);
   }
   void CleanUp() {
     for (Node& node : nodes_) {
+      node.read.reset();
       Revive(node);
-      (void)(*node.cluster)->StopService(name_);
-      (void)(*node.cluster)->Drop(name_, true);
+      (void)(*node.cluster)->StopService(node.name);
+      (void)(*node.cluster)->Drop(node.name, true);
       node.cluster->Reconnect();
     }
   }
@@ -413,7 +525,7 @@ class Walk {
   uint64_t keys_ = 0;
 };
 
-const Walk::Choice Walk::kChoices[23] = {
+const Walk::Choice Walk::kChoices[28] = {
     {"put", 8, &Walk::Put},
     {"create", 2, &Walk::Create},
     {"start replication", 10, &Walk::Start},
@@ -430,6 +542,11 @@ const Walk::Choice Walk::kChoices[23] = {
     {"drop", 1, &Walk::Drop},
     {"reset", 3, &Walk::Reset},
     {"clone", 2, &Walk::Clone},
+    {"clone instead", 1, &Walk::CloneInstead},
+    {"rename", 2, &Walk::Rename},
+    {"read virtual cluster", 4, &Walk::AddReader},
+    {"drop reader", 1, &Walk::DropReader},
+    {"open read", 4, &Walk::OpenReader},
     {"restart", 2, &Walk::Restart},
     {"cut", 3, &Walk::Cut},
     {"mend", 3, &Walk::Mend},
