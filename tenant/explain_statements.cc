@@ -42,7 +42,7 @@ void AddRange(std::string_view what, const RangeEstimate& range, Explanation* ro
 bool IsRefusal(const absl::Status& status) {
   const std::string state = SqlStateOf(status);
   return !status.ok() && !absl::IsCancelled(status) && WasRefused(status) && !state.starts_with("08") &&
-         state != sqlstate::kDataCorrupted && state != sqlstate::kUndefinedObject;
+         state != sqlstate::kDataCorrupted && state != sqlstate::kDiskFull && state != sqlstate::kUndefinedObject;
 }
 
 }  // namespace

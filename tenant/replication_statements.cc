@@ -235,15 +235,21 @@ absl::Status VirtualClustersImpl::CancelJobless(Statement& statement, const std:
   ASSIGN_OR_RETURN(statement.record, LoadTenant(store_, runtime.id));
   const catalog::Replication& replication = statement.record.replication();
   ASSIGN_OR_RETURN(const CancelPlan plan, JudgeCancel(statement.record, FrontierOf(statement.record)));
+  if (plan == CancelPlan::kNothing) return absl::OkStatus();  // the job has reached a pending target
   if (plan == CancelPlan::kPutBack) {
     RETURN_IF_ERROR(PutBack(store_, runtime.id));
     EndReader(TenantId(statement.record.reader()));
     const StreamId stream(replication.stream_id());
     RemoveLedger(store_, runtime.id, stream);
     farewells_.SayJournaled();
-  } else if (plan == CancelPlan::kGoToDivergence) {
+  } else {
     const auto judge = [](const catalog::TenantRecord& record, Timestamp frontier) -> absl::StatusOr<FailoverPlan> {
-      RETURN_IF_ERROR(JudgeCancel(record, frontier).status());
+      ASSIGN_OR_RETURN(const CancelPlan now, JudgeCancel(record, frontier));
+      if (now != CancelPlan::kGoToDivergence) {
+        return SqlError(sqlstate::kObjectInUse,
+                        fmt::format("virtual cluster \"{}\" changed while its replication was cancelled", record.name()),
+                        "Try again.");
+      }
       return FailoverPlan{.at = {record.replication().diverged_at()}, .reached = true};
     };
     const FailoverOrder order{.user = user, .undo_window_ns = 0, .statement = catalog::FailoverReceipt::CANCEL};

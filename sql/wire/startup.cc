@@ -76,7 +76,7 @@ absl::StatusOr<StartupRequest> InterpretStartup(const StartupMessage& message) {
     } else if (name == "replication") {
       if (value != "false" && value != "off" && value != "no" && value != "0") {
         return SqlError(sqlstate::kFeatureNotSupported, "connections with replication=... are not supported",
-                        "Replicate a virtual cluster with CREATE VIRTUAL CLUSTER ... FROM REPLICATION OF ....");
+                        "Replicate a virtual cluster with CREATE VIRTUAL CLUSTER ... FROM REPLICATION OF ...");
       }
     } else if (name.starts_with("_pq_.")) {
       request.unknown_protocol_options.push_back(name);

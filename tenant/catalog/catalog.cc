@@ -147,10 +147,7 @@ absl::Status UpdateStream(Store* store, StreamId id,
   });
 }
 
-bool WasRefused(const absl::Status& status) {
-  const std::string state = SqlStateOf(status);
-  return !status.ok() && state != sqlstate::kIoError && state != sqlstate::kDiskFull;
-}
+bool WasRefused(const absl::Status& status) { return !status.ok() && SqlStateOf(status) != sqlstate::kIoError; }
 
 absl::Status AddTenant(MetaUpdate& update, catalog::TenantRecord* record, TenantId newest) {
   ASSIGN_OR_RETURN(const std::optional<std::string> taken, update.GetBefore(TenantNameKey(record->name())));

@@ -76,8 +76,8 @@ absl::Status UpdateTenant(Store* store, TenantId id,
 absl::Status UpdateStream(Store* store, StreamId id,
                           const std::function<absl::Status(MetaUpdate&, catalog::StreamRecord&)>& change);
 
-// Of an update that failed: whether nothing of it will ever be there. False for a failed write or sync (58030, 53100),
-// which a restart may still find.
+// Of an update that failed: whether nothing of it will ever be there. False for a failed write or sync (58030), which a
+// restart may still find. Of what a full disk refused (53100) nothing is left.
 bool WasRefused(const absl::Status& status);
 
 // Adds a virtual cluster under a new id, which is set in *record. 42710 if the name is taken. `newest`: of one added earlier

@@ -36,6 +36,13 @@ TEST(CatalogTest, AnErrorInTheMiddleOfAnUpdateChangesNothing) {
   EXPECT_EQ(LoadTenant(cluster.store(), TenantId(2))->name(), "main");
 }
 
+TEST(CatalogTest, OnlyWhatFailedOnItsWayToTheDiskMayBeThereAfterARestart) {
+  EXPECT_FALSE(WasRefused(absl::OkStatus()));
+  EXPECT_FALSE(WasRefused(SqlError(sqlstate::kIoError, "the store stopped taking writes")));
+  EXPECT_TRUE(WasRefused(SqlError(sqlstate::kDiskFull, "the store's disk is full")));
+  EXPECT_TRUE(WasRefused(SqlError(sqlstate::kObjectNotInPrerequisiteState, "no")));
+}
+
 TEST(CatalogTest, ARecordThatDoesNotDecodeIsAnErrorNotASkip) {
   TestCluster cluster(Virtualization::kVirtualized);
   ASSERT_TRUE(cluster.store()

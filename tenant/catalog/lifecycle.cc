@@ -14,7 +14,7 @@ absl::Status WrongState(std::string message, std::string hint = "") {
 }
 
 std::string Alter(std::string_view name, std::string_view what) {
-  return fmt::format("Use ALTER VIRTUAL CLUSTER {} {}.", QuotedIdentifier(name), what);
+  return fmt::format("Use ALTER VIRTUAL CLUSTER {} {}{}", QuotedIdentifier(name), what, what.ends_with("...") ? "" : ".");
 }
 
 std::string StatusOf(std::string_view name) {

@@ -14,7 +14,7 @@
 //    to be journaled, each would have to come before the other's answer, and after its own.
 //  - If both have answered, both journals are refused; each then gives up the other's promise. To make that rare, and to
 //    refuse before a ledger is written, a virtual cluster whose own failback is being prepared promises nothing.
-//  - A promise ends when it has done its work: when A, journaled, opens the stream again; or when A gives up, says so, or
+//  - A promise ends when it has done its work: when A, which has undone what it had to, opens the stream; or when A gives up, says so, or
 //    asks anew. If A died before it could say so, B's promise is void as soon as A answers B's own handshake: then A is
 //    `ready` and prepares nothing, so what B had promised before it asked is of an attempt that is over. If A never comes
 //    back, the promise goes with its stream, which expires; B is `ready` all the while.

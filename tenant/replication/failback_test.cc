@@ -264,6 +264,16 @@ TEST_F(FailbackTest, APromiseToAThirdHoldsOverRestartsUntilItIsGivenUpOrExpires)
   EXPECT_TRUE(started.ok()) << started;
 }
 
+// B may not begin a failback of its own while A could still go back to what it was.
+TEST_F(FailbackTest, APromiseStandsUntilTheOtherHasUndoneWhatItHas) {
+  StartAndLoseTheSource(2);  // which has heard once more of A, before A has undone anything
+  ASSERT_TRUE(Eventually([&] { return IsReverted(a_); }));
+  EXPECT_EQ(Record(b_).promised_streams_size(), 1);
+  b_.Reconnect();
+  ASSERT_TRUE(CaughtUp(b_, a_)) << a_.Status("main").last_error;
+  EXPECT_EQ(Record(b_).promised_streams_size(), 0);
+}
+
 // --- The source is lost ---
 
 TEST_F(FailbackTest, LostBeforeAnythingIsUndoneItGoesBackToWhatItWas) {
@@ -430,6 +440,13 @@ class NoRoomInLogs {
 // A restart may find the journal all the same: then it needs its ledger, and the stream that it was promised.
 TEST_F(FailbackTest, AJournalThatMayBeThereAfterARestartKeepsLedgerAndStream) {
   constexpr rlim_t kMoreThanALedger = 1024;
+  // The log that the journal goes to may be new, and shorter than that.
+  ASSERT_TRUE(a_.store()
+                  ->UpdateMeta([](MetaUpdate& update) {
+                    update.Put("test/filler", std::string(2 * kMoreThanALedger, 'x'));
+                    return absl::OkStatus();
+                  })
+                  .ok());
   std::optional<NoRoomInLogs> no_room;
   b_.Reconnect({.answered = [&] { no_room.emplace(kMoreThanALedger); }});
   const absl::Status lost = Start(a_, b_);

@@ -52,6 +52,7 @@ wire::OpenRequest ReopenRequest(Store* store, const catalog::TenantRecord& recor
   request.set_stream_id(record.replication().stream_id());
   *request.mutable_ancestry() = record.ancestry();
   request.set_frontier(frontier.ns);
+  request.set_reverting(record.replication().phase() == catalog::Replication::REVERTING);
   return request;
 }
 

@@ -360,7 +360,8 @@ absl::Status StreamSource::GoOn(const Source& source, const wire::OpenRequest& r
     if (request.expiration_window_ns() != 0) now.set_expiration_window_ns(request.expiration_window_ns());
     now.clear_silent_ns();
     now.clear_unclaimed();
-    return request.ancestry().empty() ? absl::OkStatus() : EndPromise(update, now);
+    const bool keeps = request.ancestry().empty() || request.reverting();
+    return keeps ? absl::OkStatus() : EndPromise(update, now);
   }));
   if (owner == user.name) return absl::OkStatus();
   registry_.EndStream(stream);

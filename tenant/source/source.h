@@ -19,7 +19,8 @@
 // ends. A stream without an owner, made by a program that kept none, is owned by who opens it next.
 //
 // Promises (R13). A stream opened for a failback is promised: it stands in the source's own TenantRecord until the standby
-// opens it again (its failback is journaled, so it is nobody's source), gives it up, asks anew, or is forgotten. While a
+// opens it again with everything undone (which it cannot take back by itself any more), gives it up, asks anew, or is
+// forgotten. While a
 // virtual cluster has promised a stream it begins no failback (tenant/replication/failback.h), so two that fail back to each other at
 // the same time never both become standbys.
 #pragma once
