@@ -1,6 +1,8 @@
 #include "storage/api/store.h"
 
 #include <algorithm>
+#include <utility>
+
 #include "base/check.h"
 #include "base/log.h"
 #include "base/status.h"
@@ -162,20 +164,43 @@ absl::StatusOr<Timestamp> RocksStore::Commit(CommitRequest request) {
   CHECK(request.writes != nullptr && !request.writes->empty(), "a commit without writes has no timestamp to give");
   CHECK(request.writes->sorted(), "the keys of a commit must ascend");
   ASSIGN_OR_RETURN(const size_t bytes, CheckSize(*request.writes));
-  if (request.validate_spans.empty()) return writer_->Commit(request, bytes);
-  for (int looks = 0; looks < kValidationsMax; ++looks) {
-    RETURN_IF_ERROR(ValidateVisible(this, &request));
-    absl::StatusOr<Timestamp> committed = writer_->Commit(request, bytes);
-    if (!IsTooMuchToValidate(committed.status())) return committed;
+  const bool is_large = request.as_files || bytes > kLargeCommitBytes;
+  const auto begin = [&] { return is_large ? writer_->Hold(request) : writer_->Commit(request, bytes); };
+  absl::StatusOr<Timestamp> ts = TooMuchToValidate();
+  for (int looks = 0; looks < kValidationsMax && IsTooMuchToValidate(ts.status()); ++looks) {
+    if (!request.validate_spans.empty()) RETURN_IF_ERROR(ValidateVisible(this, &request));
+    ts = begin();
   }
-  return SerializationFailure();
+  if (IsTooMuchToValidate(ts.status())) return SerializationFailure();
+  if (ts.ok() && is_large) RETURN_IF_ERROR(CommitFilesAt(*ts, request));
+  return ts;
 }
 
+// The keyspace is held.
+absl::Status RocksStore::CommitFilesAt(Timestamp ts, const CommitRequest& request) {
+  const auto filters = request.as_files ? CommitFiles::Filters::kNone : CommitFiles::Filters::kAsFamily;
+  CommitFiles files(engine_.get(), &AsRocks(*request.keyspace), ts, filters);
+  const absl::Status written = FromRocks(files.Write(*request.writes), "write the files of a commit");
+  const absl::Status ended = writer_->EndHold(request, ts, written.ok() ? &files : nullptr);
+  return written.ok() ? ended : written;
+}
+
+// Its parts may come one by one, as long as the frontier comes last.
 absl::Status RocksStore::Ingest(IngestRequest request) {
+  std::vector<Version> versions = std::move(request.versions);
+  IngestRequest piece{.keyspace = request.keyspace, .epoch = request.epoch, .versions = {}, .frontier = std::nullopt};
   size_t bytes = 0;
-  for (const Version& version : request.versions)
-    bytes += version.key.size() + version.write.value.size() + kVersionOverheadBytes;
-  return writer_->Ingest(request, bytes);
+  for (Version& version : versions) {
+    const size_t version_bytes = version.key.size() + version.write.value.size() + kVersionOverheadBytes;
+    if (bytes > 0 && bytes + version_bytes > kIngestPieceBytes) {
+      RETURN_IF_ERROR(writer_->Ingest(piece, std::exchange(bytes, 0)));
+      piece.versions.clear();
+    }
+    bytes += version_bytes;
+    piece.versions.push_back(std::move(version));
+  }
+  piece.frontier = request.frontier;
+  return writer_->Ingest(piece, bytes);
 }
 
 absl::Status RocksStore::UpdateMeta(std::function<absl::Status(MetaUpdate&)> build) { return writer_->Update(build); }
@@ -199,6 +224,11 @@ absl::Status RocksStore::WaitVisible(Timestamp ts, std::stop_token stop) {
     return SqlError(sqlstate::kInvalidParameterValue, fmt::format("timestamp {} is in the future", FormatHlc(ts)));
   }
   return writer_->WaitVisible(ts, std::move(stop));
+}
+
+absl::Status RocksStore::WaitReadable(const KeyspaceRef& keyspace, Timestamp ts, std::stop_token stop) {
+  if (ts > visible() && clock_->IsAhead(ts, kCeilingLeadNs)) return WaitVisible(ts, std::move(stop));  // refused
+  return writer_->WaitReadable(AsRocks(*keyspace), ts, std::move(stop));
 }
 
 absl::StatusOr<Timestamp> RocksStore::ReserveTimestamp() {

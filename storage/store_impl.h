@@ -46,6 +46,7 @@ class RocksStore final : public Store {
   Timestamp visible() const override { return writer_->visible(); }
   Timestamp Resolved(const Keyspace& keyspace) const override;
   absl::Status WaitVisible(Timestamp ts, std::stop_token stop) override;
+  absl::Status WaitReadable(const KeyspaceRef& keyspace, Timestamp ts, std::stop_token stop) override;
   absl::StatusOr<Timestamp> ReserveTimestamp() override;
   absl::Status ForwardClock(Timestamp ts) override;
 
@@ -68,6 +69,7 @@ class RocksStore final : public Store {
                                                                   const rocksdb::ColumnFamilyOptions& options,
                                                                   const rocksdb::ExportImportFilesMetaData& files);
   Writer& writer() { return *writer_; }
+  RocksEngine& engine() { return *engine_; }
   const RocksOptions& rocks_options() const { return rocks_options_; }
   rocksdb::Env* env() const { return engine_->env.get(); }
   // A path in the scratch folder that nothing else uses.
@@ -81,6 +83,7 @@ class RocksStore final : public Store {
   absl::Status LoadKeyspace(const std::string& incarnation, std::string_view record,
                             std::map<std::string, rocksdb::ColumnFamilyHandle*>& families);
   absl::StatusOr<KeyspaceRef> AddReserved(Timestamp floor, const MakeFamily& make);
+  absl::Status CommitFilesAt(Timestamp ts, const CommitRequest& request);
 
   const StoreOptions options_;
   const RocksOptions rocks_options_;

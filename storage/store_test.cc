@@ -491,7 +491,7 @@ TEST_F(StoreTest, VersionsAreFollowedUpToTheSameLimit) {
 
 class Recorder : public CommitObserver {
  public:
-  void OnPublished(const std::vector<PublishedCommit>& commits, Timestamp resolved) override {
+  void OnPublished(const std::vector<PublishedCommit>& commits, Timestamp resolved, const HeldKeyspaces&) override {
     std::lock_guard lock(mutex_);
     for (const PublishedCommit& commit : commits) {
       in_order_ &= commit.timestamp > last_ && commit.timestamp > resolved_ && commit.timestamp <= resolved;
@@ -663,7 +663,7 @@ TEST_F(StoreTest, FailedWriteIsTerminalUntilRestart) {
   getrlimit(RLIMIT_FSIZE, &limit);
   const rlimit small{1 << 20, limit.rlim_max};
   setrlimit(RLIMIT_FSIZE, &small);
-  const absl::Status failed = TryPut(keyspace, Epoch(1), "k", std::string(4 << 20, 'x')).status();
+  const absl::Status failed = TryPut(keyspace, Epoch(1), "k", std::string(kLargeCommitBytes / 2, 'x')).status();
   setrlimit(RLIMIT_FSIZE, &limit);
   const Timestamp shown = store_->visible();
   EXPECT_EQ(SqlStateOf(failed), "58030") << failed;

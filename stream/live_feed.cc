@@ -84,10 +84,11 @@ class Feed final : public LiveFeed {
     return found == rings_.end() ? std::nullopt : found->second.BytesAbove(after);
   }
 
-  void OnPublished(const std::vector<PublishedCommit>& commits, Timestamp resolved) override {
+  void OnPublished(const std::vector<PublishedCommit>& commits, Timestamp resolved, const HeldKeyspaces& held) override {
     std::vector<PublishedCommit> dropped;  // outlives the lock: commits are freed without the mutex
     std::lock_guard lock(mutex_);
     resolved_ = resolved;
+    held_ = held;
     if (rings_.empty()) return;
     for (const PublishedCommit& commit : commits) {
       if (const auto found = rings_.find(commit.incarnation); found != rings_.end())
@@ -120,7 +121,14 @@ class Feed final : public LiveFeed {
 
   Store* const store_;
   std::mutex mutex_;
-  Timestamp resolved_;                   // guarded by mutex_; of the last OnPublished
+  // REQUIRES: mutex_ held
+  Timestamp ResolvedIn(const IncarnationId& incarnation) const {
+    const auto held = held_.find(incarnation);
+    return held == held_.end() ? resolved_ : std::min(resolved_, held->second);
+  }
+
+  Timestamp resolved_;                   // guarded by mutex_; of the last OnPublished, and so is held_
+  HeldKeyspaces held_;                   // guarded by mutex_
   std::map<IncarnationId, Ring> rings_;  // guarded by mutex_; of the keyspaces that have readers
 };
 
@@ -146,8 +154,9 @@ std::unique_ptr<LiveReader> Feed::Subscribe(const KeyspaceRef& keyspace, WakeEve
   if (resolved_.IsZero()) resolved_ = store_->visible();
   const auto [found, made] = rings_.try_emplace(keyspace->incarnation());
   Ring& ring = found->second;
-  if (made) ring.since = resolved_;
-  auto state = std::make_unique<ReaderState>(ReaderState{.next = ring.end(), .joined_at = resolved_, .wake = wake});
+  const Timestamp joined_at = ResolvedIn(keyspace->incarnation());
+  if (made) ring.since = joined_at;
+  auto state = std::make_unique<ReaderState>(ReaderState{.next = ring.end(), .joined_at = joined_at, .wake = wake});
   ring.readers.push_back(state.get());
   return std::make_unique<Reader>(this, keyspace->incarnation(), std::move(state));
 }
@@ -170,7 +179,7 @@ LiveChunk Feed::Take(const IncarnationId& incarnation, ReaderState* reader, size
     chunk.commits.push_back(entry.commit);
   }
   if (reader->next == ring.end()) {
-    chunk.resolved = resolved_;
+    chunk.resolved = ResolvedIn(incarnation);
   } else {
     chunk.resolved = chunk.commits.back().timestamp;  // the rest of the ring is above the last commit of this chunk
     reader->signalled = true;

@@ -24,8 +24,9 @@ absl::Status VirtualClustersImpl::CreateFromClone(const std::string& name, Creat
   ASSIGN_OR_RETURN(const catalog::TenantRecord record, LoadTenant(store_, id));
   if (IsReader(record)) return RefuseReader(store_, record, "clone");
   KeyspaceState state;  // a standby without its files holds nothing
+  KeyspaceRef keyspace;
   if (!record.incarnation().empty()) {
-    ASSIGN_OR_RETURN(const KeyspaceRef keyspace, store_->FindKeyspace(IncarnationId(record.incarnation())));
+    ASSIGN_OR_RETURN(keyspace, store_->FindKeyspace(IncarnationId(record.incarnation())));
     state = *keyspace->state();
   }
   ASSIGN_OR_RETURN(CloneWindow window, WindowToClone(record, state, store_->visible()));
@@ -33,11 +34,13 @@ absl::Status VirtualClustersImpl::CreateFromClone(const std::string& name, Creat
   if (as_of) {
     ASSIGN_OR_RETURN(at, ResolveSystemTime(*as_of, SourceNow(record, *RuntimeOf(record))));
     if (!state.ingesting && at > window.newest && at.ns <= store_->clock()->WallNs()) {
-      RETURN_IF_ERROR(store_->WaitVisible(at, std::move(stop)));  // R2
+      RETURN_IF_ERROR(store_->WaitVisible(at, stop));  // R2
       window.newest = at;
     }
   }
   RETURN_IF_ERROR(CheckInWindow(record, window, at));
+  // The clone says that it has all up to there (R10).
+  if (!state.ingesting) RETURN_IF_ERROR(store_->WaitReadable(keyspace, at, std::move(stop)));
   ASSIGN_OR_RETURN(const PublishedClone clone, PublishClone(store_, record, window, at, name));
   if (!clone.keyspace->state()->hidden.empty()) RuntimeOf(clone.record)->sweeper.Start(clone.keyspace);
   return absl::OkStatus();

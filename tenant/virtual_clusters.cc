@@ -260,7 +260,7 @@ absl::StatusOr<VirtualClusters::FingerprintRow> VirtualClustersImpl::ShowFingerp
   Timestamp at = resolved;
   if (at_expression) {
     ASSIGN_OR_RETURN(at, ResolveSystemTime(*at_expression, now));
-    if (!(*keyspace)->state()->ingesting) RETURN_IF_ERROR(store_->WaitVisible(at, stop));  // R2
+    if (!(*keyspace)->state()->ingesting) RETURN_IF_ERROR(store_->WaitReadable(*keyspace, at, stop));  // R2
   }
   std::optional<Timestamp> start;
   if (start_expression) {

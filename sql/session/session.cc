@@ -288,7 +288,7 @@ absl::StatusOr<Timestamp> SessionImpl::ResolveAsOf(const std::string& expression
   Store* store = context_.transaction.store;
   ASSIGN_OR_RETURN(const Timestamp at, ResolveSystemTime(expression, ReadableUpto(context_.transaction)));
   if (block_.on_standby()) return at;  // what has not come is refused, and not waited for
-  RETURN_IF_ERROR(WithContext(store->WaitVisible(at, stop), "AS OF SYSTEM TIME"));
+  RETURN_IF_ERROR(WithContext(store->WaitReadable(context_.transaction.keyspace, at, stop), "AS OF SYSTEM TIME"));
   return at;
 }
 

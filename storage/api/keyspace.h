@@ -17,6 +17,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,8 @@ struct KeyspaceState {
   // read there (TransactionContext::follows) were ended otherwise. Who meets another number than it began with may have read
   // what is no longer.
   uint64_t rewinds = 0;
+  // Not on disk. A large commit is on its way, above this: the keyspace resolves here.
+  std::optional<Timestamp> held_at;
   std::vector<HiddenInterval> hidden;
 
   // The interval that hides versions of this timestamp; null: none does.

@@ -8,6 +8,11 @@
 // that fails its own check fails alone; a failed write or sync fails the whole group, and the store refuses every later
 // write (58030). On a full disk (53100) nothing is left of the group, and the store takes writes again once there is room.
 //
+// Large commits (R18). Others do not wait for one: the writer thread gives it a timestamp T and holds its keyspace, which
+// resolves just below T from then on; the committer's thread writes sorted files (storage/commit/files.h); the writer thread
+// adopts them and publishes. Meanwhile other writes to that keyspace, and all UpdateMeta, wait their turn: whoever decides
+// something finds no commit half-way.
+//
 // Clock (R1, R2). `visible` is max(wall, last + 1) under a ceiling that `meta` holds synced ahead of need, moved by groups
 // and, when nothing is written, by ticks of the writer thread. No commit, resolved or served read timestamp passes the
 // ceiling, and a restart begins at it, so a wall clock that steps back over a restart never commits below what was already
@@ -15,6 +20,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -35,6 +41,8 @@
 namespace anabranch {
 
 inline constexpr size_t kGroupBytesMax = 8 << 20;       // a larger request is a group of its own
+inline constexpr size_t kLargeCommitBytes = 4 << 20;    // a larger commit is written as files, off the writer thread
+inline constexpr size_t kIngestPieceBytes = 1 << 20;    // a larger ingestion is divided
 inline constexpr size_t kWriteQueueRequestsMax = 4096;  // callers beyond it wait for a place
 inline constexpr uint64_t kTickIntervalNs = 20'000'000;
 inline constexpr uint64_t kCeilingLeadNs = 2'000'000'000;   // how far ahead the ceiling is put
@@ -59,8 +67,8 @@ struct CommitRequest {
   // own group (R3). Empty: no validation.
   std::vector<Span> validate_spans;
   Timestamp validate_after;
-  // Writes sorted files instead of going through log and memtables (storage/commit/files.h). For large loads, whose keys
-  // lie together and overlap nothing; right for any.
+  // Is written as a large commit is, whatever its size, into files that nobody looks up a single key in yet. For loads, whose
+  // keys lie together and overlap nothing; right for any.
   bool as_files = false;
   // Called on the writer thread as soon as others can see it, before the committer wakes: locks go then (R3). Must not
   // block.
@@ -85,12 +93,16 @@ struct PublishedCommit {
   std::shared_ptr<const WriteList> writes;
 };
 
+// Keyspaces with a large commit on its way, and where they resolve until then.
+using HeldKeyspaces = std::map<IncarnationId, Timestamp>;
+
 // Called on the writer thread after each publication and tick; must not block and must not call the store.
 class CommitObserver {
  public:
   virtual ~CommitObserver() = default;
-  // No commit at or below `resolved` will follow. `commits` may be empty (a tick).
-  virtual void OnPublished(const std::vector<PublishedCommit>& commits, Timestamp resolved) = 0;
+  // No commit at or below `resolved` will follow; in keyspaces that are held, at or below what `held` says. `commits` may be
+  // empty (a tick).
+  virtual void OnPublished(const std::vector<PublishedCommit>& commits, Timestamp resolved, const HeldKeyspaces& held) = 0;
 };
 
 class MetaUpdateImpl;
@@ -196,6 +208,8 @@ class Store {
   // Returns when visible() >= ts. Cancelled when `stop` is requested first; 22023 at once if ts is further ahead of the
   // clock than kCeilingLeadNs.
   virtual absl::Status WaitVisible(Timestamp ts, std::stop_token stop) = 0;
+  // The same, and until no large commit at or below `ts` is on its way there: nothing at or below it will follow.
+  virtual absl::Status WaitReadable(const KeyspaceRef& keyspace, Timestamp ts, std::stop_token stop) = 0;
   // A timestamp never handed out before and never to be again, restarts included; under the ceiling. For row ids.
   virtual absl::StatusOr<Timestamp> ReserveTimestamp() = 0;
   // Moves the clock to at least `ts`. 22023 if ts is ahead of the wall clock by more than kPeerClockAheadNsMax (R2).

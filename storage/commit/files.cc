@@ -13,23 +13,23 @@
 namespace anabranch {
 namespace {
 
-// A file of one family, under the options of that family but without a filter: it lies below all others, where a key that
-// is looked up mostly is, and a filter would only be asked in vain and take a place in the cache. Finish syncs it.
-rocksdb::SstFileWriter FileOf(const RocksEngine& engine, rocksdb::ColumnFamilyHandle* family) {
-  return {rocksdb::EnvOptions(),
-          rocksdb::Options(engine.db->GetDBOptions(), engine.db->GetOptions(family)),
-          family,
-          /*invalidate_page_cache=*/false,
-          rocksdb::Env::IO_TOTAL,
-          /*skip_filters=*/true};
+// A file of one family, under the options of that family. Finish syncs it.
+rocksdb::SstFileWriter FileOf(const RocksEngine& engine, rocksdb::ColumnFamilyHandle* family,
+                              CommitFiles::Filters filters) {
+  return {rocksdb::EnvOptions(), rocksdb::Options(engine.db->GetDBOptions(), engine.db->GetOptions(family)), family,
+          /*invalidate_page_cache=*/false, rocksdb::Env::IO_TOTAL,
+          // Of a load it lies below all others, where a key that is looked up mostly is: a filter would only be asked in
+          // vain and take a place in the cache.
+          /*skip_filters=*/filters == CommitFiles::Filters::kNone};
 }
 
 }  // namespace
 
-CommitFiles::CommitFiles(RocksEngine* engine, const RocksKeyspace* keyspace, Timestamp ts)
+CommitFiles::CommitFiles(RocksEngine* engine, const RocksKeyspace* keyspace, Timestamp ts, Filters filters)
     : engine_(engine),
       keyspace_(keyspace),
       timestamp_(ts),
+      filters_(filters),
       data_path_(fmt::format("{}/commit-{}-data", ScratchRoot(engine->db->GetName()), ts.ns)),
       changes_path_(fmt::format("{}/commit-{}-changes", ScratchRoot(engine->db->GetName()), ts.ns)) {}
 
@@ -40,7 +40,7 @@ CommitFiles::~CommitFiles() {
 
 rocksdb::Status CommitFiles::Write(const WriteList& writes) {
   rocksdb::Status status = engine_->env->CreateDirIfMissing(FolderOf(data_path_));
-  rocksdb::SstFileWriter data = FileOf(*engine_, keyspace_->data());
+  rocksdb::SstFileWriter data = FileOf(*engine_, keyspace_->data(), filters_);
   if (status.ok()) status = data.Open(data_path_);
   std::vector<std::string_view> keys;
   keys.reserve(writes.size());
@@ -53,7 +53,7 @@ rocksdb::Status CommitFiles::Write(const WriteList& writes) {
     keys.push_back(write.key);
   }
   if (status.ok()) status = data.Finish();
-  rocksdb::SstFileWriter changes = FileOf(*engine_, keyspace_->changes());
+  rocksdb::SstFileWriter changes = FileOf(*engine_, keyspace_->changes(), filters_);
   if (status.ok()) status = changes.Open(changes_path_);
   entries_ = writes.size();
   std::vector<std::pair<std::string, std::string>> entries = EncodeChange(timestamp_, keys);
@@ -63,7 +63,10 @@ rocksdb::Status CommitFiles::Write(const WriteList& writes) {
     status = changes.Put(key, change);
     ++entries_;
   }
-  return status.ok() ? changes.Finish() : status;
+  if (status.ok()) status = changes.Finish();
+  rocksdb::FlushOptions flush;
+  flush.allow_write_stall = true;  // or it waits until there is none
+  return status.ok() ? engine_->db->Flush(flush, keyspace_->data()) : status;
 }
 
 rocksdb::Status CommitFiles::Adopt() {

@@ -135,31 +135,50 @@ void WriteGroup::NoteVersion(const KeyspaceRef& keyspace, Timestamp ts, std::str
   if (first_key < kSystemKeysEnd) state.system_newest = std::max(state.system_newest, ts);
 }
 
-absl::StatusOr<Timestamp> WriteGroup::AddCommit(const CommitRequest& request) {
+absl::StatusOr<Timestamp> WriteGroup::NextTimestamp(const CommitRequest& request) {
   RETURN_IF_ERROR(CheckOwner(request.keyspace, request.epoch));
   if (!request.validate_spans.empty()) RETURN_IF_ERROR(Validate(request));
   const std::optional<Timestamp> ts = clock_->Next();
   if (!ts) return absl::InternalError("no timestamp left under the clock ceiling");
-  RocksKeyspace& keyspace = AsRocks(*request.keyspace);
-  if (request.as_files) {
-    files_.emplace(engine_, &keyspace, *ts);
-    RETURN_IF_ERROR(FromRocks(files_->Write(*request.writes), "write the files of a commit"));
-    puts_ += files_->entries();
-  } else {
-    std::vector<std::string_view> keys;
-    keys.reserve(request.writes->size());
-    for (const WriteList::Entry write : *request.writes) {
-      const rocksdb::Slice stored(write.stored);
-      PutVersion(keyspace, write.key, *ts, {&stored, 1});
-      keys.push_back(write.key);
-    }
-    PutChange(keyspace, *ts, keys);
-    sync_ = true;
-  }
-  NoteVersion(request.keyspace, *ts, (*request.writes)[0].key);
-  commits_.push_back({keyspace.incarnation(), *ts, request.writes});
-  committed_to_.push_back(&keyspace);
   return *ts;
+}
+
+void WriteGroup::NoteCommit(const CommitRequest& request, Timestamp ts) {
+  RocksKeyspace& keyspace = AsRocks(*request.keyspace);
+  NoteVersion(request.keyspace, ts, (*request.writes)[0].key);
+  commits_.push_back({keyspace.incarnation(), ts, request.writes});
+  committed_to_.push_back(&keyspace);
+}
+
+absl::StatusOr<Timestamp> WriteGroup::AddCommit(const CommitRequest& request) {
+  ASSIGN_OR_RETURN(const Timestamp ts, NextTimestamp(request));
+  RocksKeyspace& keyspace = AsRocks(*request.keyspace);
+  std::vector<std::string_view> keys;
+  keys.reserve(request.writes->size());
+  for (const WriteList::Entry write : *request.writes) {
+    const rocksdb::Slice stored(write.stored);
+    PutVersion(keyspace, write.key, ts, {&stored, 1});
+    keys.push_back(write.key);
+  }
+  PutChange(keyspace, ts, keys);
+  sync_ = true;
+  NoteCommit(request, ts);
+  return ts;
+}
+
+absl::StatusOr<Timestamp> WriteGroup::AddHold(const CommitRequest& request) {
+  ASSIGN_OR_RETURN(const Timestamp ts, NextTimestamp(request));
+  Stage(request.keyspace).state.held_at = ts.Prev();
+  return ts;
+}
+
+absl::Status WriteGroup::AddFiles(const CommitRequest& request, Timestamp ts, CommitFiles* files) {
+  RETURN_IF_ERROR(CheckOwner(request.keyspace, request.epoch));
+  files_ = files;
+  puts_ += files->entries();
+  Stage(request.keyspace).state.held_at.reset();
+  NoteCommit(request, ts);
+  return absl::OkStatus();
 }
 
 absl::Status WriteGroup::AddIngest(const IngestRequest& request) {
@@ -221,7 +240,7 @@ absl::Status WriteGroup::AddErase(const Store::EraseRequest& request) {
 }
 
 bool WriteGroup::empty() const {
-  return batch_.Count() == 0 && !files_ &&
+  return batch_.Count() == 0 && files_ == nullptr &&
          std::none_of(staged_.begin(), staged_.end(), [](const auto& entry) { return entry.second.record_changed; });
 }
 
@@ -234,9 +253,9 @@ void WriteGroup::Seal() {
 }
 
 rocksdb::Status WriteGroup::WriteBatch() {
-  CHECK(!sealed_ || !files_, "the files of a commit were to be adopted twice");
+  CHECK(!sealed_ || files_ == nullptr, "the files of a commit were to be adopted twice");
   if (!sealed_) Seal();
-  const rocksdb::Status status = files_ ? files_->Adopt() : engine_->Write(&batch_, sync_);
+  const rocksdb::Status status = files_ != nullptr ? files_->Adopt() : engine_->Write(&batch_, sync_);
   if (!status.ok()) return status;
   engine_->counter.puts += puts_;
   engine_->counter.deletes += deletes_;

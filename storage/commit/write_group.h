@@ -22,8 +22,11 @@ class WriteGroup {
  public:
   WriteGroup(RocksEngine* engine, HybridClock* clock);
 
-  // Each checks its request and either adds all of it or, on an error, nothing. A commit as files has a group of its own.
+  // Each checks its request and either adds all of it or, on an error, nothing.
   absl::StatusOr<Timestamp> AddCommit(const CommitRequest& request);
+  // A large commit, in two groups of its own: its timestamp, from which on its keyspace is held; and its files.
+  absl::StatusOr<Timestamp> AddHold(const CommitRequest& request);
+  absl::Status AddFiles(const CommitRequest& request, Timestamp ts, CommitFiles* files);
   absl::Status AddIngest(const IngestRequest& request);
   absl::Status AddErase(const Store::EraseRequest& request);
 
@@ -60,6 +63,8 @@ class WriteGroup {
   Staged& Stage(const KeyspaceRef& keyspace);
   void Seal();
   absl::Status CheckOwner(const KeyspaceRef& keyspace, Epoch epoch);
+  absl::StatusOr<Timestamp> NextTimestamp(const CommitRequest& request);
+  void NoteCommit(const CommitRequest& request, Timestamp ts);
   absl::Status Validate(const CommitRequest& request);
   // `stored`: kind byte and value, in parts.
   void PutVersion(const RocksKeyspace& keyspace, std::string_view key, Timestamp ts, const rocksdb::SliceParts& stored);
@@ -70,8 +75,8 @@ class WriteGroup {
   RocksEngine* const engine_;
   HybridClock* const clock_;
   rocksdb::WriteBatch batch_;
-  std::string version_key_;  // of PutVersion; kept for its memory
-  std::optional<CommitFiles> files_;
+  std::string version_key_;       // of PutVersion; kept for its memory
+  CommitFiles* files_ = nullptr;  // not owned
   std::map<const Keyspace*, Staged> staged_;
   std::vector<PublishedCommit> commits_;
   std::vector<RocksKeyspace*> committed_to_;  // the keyspace of each of commits_

@@ -14,9 +14,23 @@ constexpr uint64_t kResumeIntervalNs = 1'000'000'000;
 
 }  // namespace
 
+const CommitRequest* Writer::Request::commit() const {
+  if (const auto* small = std::get_if<const CommitRequest*>(&work)) return *small;
+  const auto* large = std::get_if<EndHoldWork>(&work);
+  return large != nullptr && large->files != nullptr ? large->commit : nullptr;
+}
+
+KeyspaceRef Writer::Request::keyspace() const {
+  if (const auto* commit = std::get_if<const CommitRequest*>(&work)) return (*commit)->keyspace;
+  if (const auto* ingest = std::get_if<const IngestRequest*>(&work)) return (*ingest)->keyspace;
+  if (const auto* erase = std::get_if<const Store::EraseRequest*>(&work)) return (*erase)->keyspace;
+  if (const auto* hold = std::get_if<HoldWork>(&work)) return hold->commit->keyspace;
+  return nullptr;
+}
+
 void Writer::Request::TellPublished() const {
-  const auto* commit = std::get_if<const CommitRequest*>(&work);
-  if (commit != nullptr && status.ok() && (*commit)->published) (*commit)->published();
+  const CommitRequest* const published = commit();
+  if (published != nullptr && status.ok() && published->published) published->published();
 }
 
 void Writer::Request::Wait() {
@@ -65,6 +79,17 @@ absl::StatusOr<Timestamp> Writer::Commit(const CommitRequest& request, size_t by
   Request queued(&request, bytes);
   RETURN_IF_ERROR(Submit(queued));
   return queued.timestamp;
+}
+
+absl::StatusOr<Timestamp> Writer::Hold(const CommitRequest& request) {
+  Request queued(HoldWork{&request});
+  RETURN_IF_ERROR(Submit(queued));
+  return queued.timestamp;
+}
+
+absl::Status Writer::EndHold(const CommitRequest& request, Timestamp ts, CommitFiles* files) {
+  Request queued(EndHoldWork{&request, ts, files});
+  return Submit(queued);
 }
 
 absl::Status Writer::Ingest(const IngestRequest& request, size_t bytes) {
@@ -133,10 +158,19 @@ absl::Status Writer::WaitVisible(Timestamp ts, std::stop_token stop) {
   return absl::CancelledError("stopped while waiting for a timestamp to become visible");
 }
 
+absl::Status Writer::WaitReadable(const RocksKeyspace& keyspace, Timestamp ts, std::stop_token stop) {
+  RETURN_IF_ERROR(WaitVisible(ts, stop));
+  std::unique_lock lock(visible_mutex_);
+  const auto readable = [&] { return keyspace.state()->held_at.value_or(kTimestampMax) >= ts; };
+  if (visible_moved_.wait(lock, stop, readable)) return absl::OkStatus();
+  return absl::CancelledError("stopped while waiting for a commit to become visible");
+}
+
 absl::Status Writer::Submit(Request& request) {
   {
     std::unique_lock lock(mutex_);
-    room_.wait(lock, [this] { return queue_.size() < kWriteQueueRequestsMax; });
+    // Those that are in the queue may wait for the end of a hold.
+    room_.wait(lock, [&] { return queue_.size() < kWriteQueueRequestsMax || request.EndsHold(); });
     queue_.push_back(&request);
   }
   work_.notify_one();
@@ -148,7 +182,7 @@ void Writer::Loop() {
   std::unique_lock lock(mutex_);
   while (true) {
     work_.wait_for(lock, std::chrono::nanoseconds(kTickIntervalNs),
-                   [this] { return !queue_.empty() || stopping_ || tick_wanted_; });
+                   [this] { return CanRun() || stopping_ || tick_wanted_; });
     if (queue_.empty() && stopping_) return;
     tick_wanted_ = false;
     const std::vector<Request*> requests = TakeGroup();
@@ -169,15 +203,57 @@ void Writer::Loop() {
 std::vector<Writer::Request*> Writer::TakeGroup() {
   std::vector<Request*> group;
   size_t bytes = 0;
-  while (!queue_.empty()) {
-    Request* const next = queue_.front();
-    if (!group.empty() && (next->TakesGroupOfItsOwn() || bytes + next->bytes > kGroupBytesMax)) break;
-    group.push_back(next);
-    queue_.pop_front();
-    bytes += next->bytes;
-    if (next->TakesGroupOfItsOwn()) break;
+  bool behind_update = false;
+  for (auto next = queue_.begin(); next != queue_.end();) {
+    Request* const request = *next;
+    if (HasToWait(*request, behind_update)) {
+      behind_update |= request->Administers();
+      ++next;
+      continue;
+    }
+    if (!group.empty() && (request->TakesGroupOfItsOwn() || bytes + request->bytes > kGroupBytesMax)) break;
+    group.push_back(request);
+    next = queue_.erase(next);
+    bytes += request->bytes;
+    if (request->TakesGroupOfItsOwn()) break;
   }
   return group;
+}
+
+// An update waits for all holds, and no other begins before it: it may decide about any keyspace.
+bool Writer::HasToWait(const Request& request, bool behind_update) const {
+  if (held_.empty()) return false;
+  if (request.Administers()) return true;
+  return held_.contains(request.keyspace()) || (behind_update && std::holds_alternative<HoldWork>(request.work));
+}
+
+bool Writer::CanRun() const {
+  bool behind_update = false;
+  for (const Request* request : queue_) {
+    if (!HasToWait(*request, behind_update)) return true;
+    behind_update |= request->Administers();
+  }
+  return false;
+}
+
+// The commit is over. If writing has stopped, its files may be there after a restart all the same: until it goes on, the
+// keyspace resolves below them.
+void Writer::EndHoldOf(const KeyspaceRef& keyspace) {
+  {
+    std::lock_guard lock(mutex_);
+    auto held = held_.extract(keyspace);
+    if (!halted_.ok()) unsettled_.insert(std::move(held));
+  }
+  if (halted_.ok()) ResolveAgain(keyspace);
+}
+
+// Where the store does.
+void Writer::ResolveAgain(const KeyspaceRef& keyspace) {
+  KeyspaceState state = *keyspace->state();
+  if (!state.held_at) return;
+  state.held_at.reset();
+  AsRocks(*keyspace).SetState(std::move(state));
+  AdvanceVisible();  // wakes those who wait to read there
 }
 
 void Writer::RunGroup(const std::vector<Request*>& requests) {
@@ -186,6 +262,11 @@ void Writer::RunGroup(const std::vector<Request*>& requests) {
   if (!status.ok() && administers && GiveUpReserve()) status = Prepare();
   if (const auto* call = std::get_if<const Call*>(&requests.front()->work)) {
     requests.front()->status = (**call)();
+    return requests.front()->Finish();
+  }
+  const auto* const ends_hold = std::get_if<EndHoldWork>(&requests.front()->work);
+  if (ends_hold != nullptr && ends_hold->files == nullptr) {
+    EndHoldOf(ends_hold->commit->keyspace);
     return requests.front()->Finish();
   }
   WriteGroup group(engine_.get(), clock_);
@@ -204,9 +285,11 @@ void Writer::RunGroup(const std::vector<Request*>& requests) {
   }
   if (status.ok()) {
     group.Publish();
+    NoteHold(*requests.front());
     AdvanceVisible();
     for (const Request* request : requests) request->TellPublished();
   }
+  if (ends_hold != nullptr) EndHoldOf(ends_hold->commit->keyspace);
   for (Request* request : requests) {
     if (!status.ok() && request->status.ok()) request->status = status;
     request->Finish();
@@ -224,6 +307,12 @@ void Writer::Add(WriteGroup& group, Request& request) {
     absl::StatusOr<Timestamp> ts = group.AddCommit(**commit);
     if (ts.ok()) request.timestamp = *ts;
     request.status = std::move(ts).status();
+  } else if (const auto* hold = std::get_if<HoldWork>(&request.work)) {
+    absl::StatusOr<Timestamp> ts = group.AddHold(*hold->commit);
+    if (ts.ok()) request.timestamp = *ts;
+    request.status = std::move(ts).status();
+  } else if (const auto* files = std::get_if<EndHoldWork>(&request.work)) {
+    request.status = group.AddFiles(*files->commit, files->timestamp, files->files);
   } else if (const auto* ingest = std::get_if<const IngestRequest*>(&request.work)) {
     request.status = group.AddIngest(**ingest);
   } else if (const auto* erase = std::get_if<const Store::EraseRequest*>(&request.work)) {
@@ -234,6 +323,13 @@ void Writer::Add(WriteGroup& group, Request& request) {
     request.status = (*std::get<const MetaBuild*>(request.work))(update);
     if (request.status.ok()) request.status = update.status();
   }
+}
+
+void Writer::NoteHold(const Request& request) {
+  const auto* const hold = std::get_if<HoldWork>(&request.work);
+  if (hold == nullptr) return;
+  std::lock_guard lock(mutex_);
+  held_.emplace(hold->commit->keyspace, request.timestamp.Prev());
 }
 
 void Writer::Tick() {
@@ -288,8 +384,10 @@ bool Writer::TakeWritesAgain() {
   rocksdb::Status status = engine_->db->Resume();  // flushes everything if a flush found no room, else does nothing
   if (status.ok()) status = engine_->BeginLog();
   if (status.severity() >= rocksdb::Status::kFatalError) (void)Halt(status);
-  if (status.ok()) halted_ = absl::OkStatus();
-  return status.ok();
+  if (!status.ok()) return false;
+  halted_ = absl::OkStatus();
+  for (const auto& [keyspace, at] : std::exchange(unsettled_, {})) ResolveAgain(keyspace);
+  return true;
 }
 
 bool Writer::GiveUpReserve() {
@@ -315,7 +413,12 @@ void Writer::AdvanceVisible() {
 }
 
 void Writer::Notify(const std::vector<PublishedCommit>& commits) {
-  if (observer_ != nullptr) observer_->OnPublished(commits, visible());
+  if (observer_ == nullptr) return;
+  HeldKeyspaces held;
+  for (const auto* keyspaces : {&held_, &unsettled_}) {
+    for (const auto& [keyspace, at] : *keyspaces) held.emplace(keyspace->incarnation(), at);
+  }
+  observer_->OnPublished(commits, visible(), held);
 }
 
 }  // namespace anabranch

@@ -10,6 +10,7 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <stop_token>
@@ -39,6 +40,10 @@ class Writer {
   void Stop();
 
   absl::StatusOr<Timestamp> Commit(const CommitRequest& request, size_t bytes);
+  // A large commit (storage/api/store.h). Its timestamp: the keyspace is held until EndHold.
+  absl::StatusOr<Timestamp> Hold(const CommitRequest& request);
+  // Adopts the files and publishes. Null: nothing was committed.
+  absl::Status EndHold(const CommitRequest& request, Timestamp ts, CommitFiles* files);
   absl::Status Ingest(const IngestRequest& request, size_t bytes);
   absl::Status Erase(const Store::EraseRequest& request, size_t bytes);
   absl::Status Update(const MetaBuild& build);
@@ -53,12 +58,21 @@ class Writer {
 
   Timestamp visible() const { return {visible_ns_.load(std::memory_order_acquire)}; }
   absl::Status WaitVisible(Timestamp ts, std::stop_token stop);
+  absl::Status WaitReadable(const RocksKeyspace& keyspace, Timestamp ts, std::stop_token stop);
 
  private:
+  struct HoldWork {
+    const CommitRequest* commit;
+  };
+  struct EndHoldWork {
+    const CommitRequest* commit;
+    Timestamp timestamp;
+    CommitFiles* files;  // null: there is nothing to commit
+  };
   // On the caller's stack until done.
   struct Request {
-    using Work =
-        std::variant<const CommitRequest*, const IngestRequest*, const Store::EraseRequest*, const MetaBuild*, const Call*>;
+    using Work = std::variant<const CommitRequest*, const IngestRequest*, const Store::EraseRequest*, const MetaBuild*,
+                              const Call*, HoldWork, EndHoldWork>;
     explicit Request(Work what, size_t size = 0) : work(what), bytes(size) { sem_init(&finished, 0, 0); }
     ~Request() { sem_destroy(&finished); }
     Request(const Request&) = delete;
@@ -69,10 +83,10 @@ class Writer {
     absl::Status status;
     Timestamp timestamp;  // of a commit
 
-    bool TakesGroupOfItsOwn() const {
-      const auto* commit = std::get_if<const CommitRequest*>(&work);
-      return work.index() >= 3 || (commit != nullptr && (*commit)->as_files);
-    }
+    bool TakesGroupOfItsOwn() const { return work.index() >= 3; }
+    bool EndsHold() const { return std::holds_alternative<EndHoldWork>(work); }
+    const CommitRequest* commit() const;  // that it publishes; null: none
+    KeyspaceRef keyspace() const;         // that it writes to; null: none, or whichever
     // Failovers, ends of services, drops: worth the reserve when the disk is full.
     bool Administers() const { return std::holds_alternative<const MetaBuild*>(work); }
     void TellPublished() const;
@@ -86,9 +100,15 @@ class Writer {
 
   absl::Status Submit(Request& request);
   void Loop();
-  std::vector<Request*> TakeGroup();  // REQUIRES: mutex_ held
+  // REQUIRE: mutex_ held
+  std::vector<Request*> TakeGroup();
+  bool HasToWait(const Request& request, bool behind_update) const;  // for the end of a hold
+  bool CanRun() const;                                               // some request
   void RunGroup(const std::vector<Request*>& requests);
   void Add(WriteGroup& group, Request& request);
+  void NoteHold(const Request& request);
+  void EndHoldOf(const KeyspaceRef& keyspace);
+  void ResolveAgain(const KeyspaceRef& keyspace);
   void Tick();
   // Takes writes again after a full disk, if it can, and keeps the ceiling ahead.
   absl::Status Prepare();
@@ -109,9 +129,10 @@ class Writer {
   std::mutex mutex_;
   std::condition_variable work_;
   std::condition_variable room_;
-  std::deque<Request*> queue_;  // guarded by mutex_, at most kWriteQueueRequestsMax
-  bool stopping_ = false;       // guarded by mutex_
-  bool tick_wanted_ = false;    // guarded by mutex_
+  std::deque<Request*> queue_;             // guarded by mutex_, at most kWriteQueueRequestsMax
+  bool stopping_ = false;                  // guarded by mutex_
+  bool tick_wanted_ = false;               // guarded by mutex_
+  std::map<KeyspaceRef, Timestamp> held_;  // guarded by mutex_, changed on the writer thread: where each resolves
 
   std::atomic<uint64_t> visible_ns_;
   std::mutex visible_mutex_;
@@ -121,6 +142,7 @@ class Writer {
   CommitObserver* observer_ = nullptr;
   absl::Status halted_;  // not OK: nothing is written, `visible` stands still
   bool halted_by_full_disk_ = false;
+  std::map<KeyspaceRef, Timestamp> unsettled_;  // as held_; those whose hold ended while nothing was written
   uint64_t resume_tried_ns_ = 0;
   Reserve reserve_;  // while it does not stand, data are refused
   uint64_t refill_tried_ns_ = 0;

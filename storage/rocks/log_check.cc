@@ -19,10 +19,12 @@ namespace anabranch {
 namespace {
 
 // A record is a WriteBatch: sequence of its first operation (8 B LE), their number (4 B LE), operations. Ours begin with
-// the mark: tag, length, five times 8 B BE. A record with another first operation has no mark.
+// the mark: tag, length, five times 8 B BE; those of earlier programs have the first log and the last synced sequence alone.
+// A record with another first operation has no mark.
 constexpr size_t kBatchHeaderBytes = 12;
 constexpr char kLogDataTag = 3;
 constexpr size_t kMarkBytes = 40;
+constexpr size_t kEarlierMarkBytes = 16;
 constexpr size_t kHeadBytes = kBatchHeaderBytes + 2 + kMarkBytes;
 
 uint64_t LittleEndian(std::string_view bytes) {
@@ -66,12 +68,21 @@ class Head {
   size_t bytes() const { return bytes_.size(); }
   uint64_t sequence() const { return LittleEndian(std::string_view(bytes_).substr(0, 8)); }
   uint64_t upto() const { return sequence() + LittleEndian(std::string_view(bytes_).substr(8, 4)); }
+  // Of an earlier program's, `before` is not known, and of `synced` the sequence alone.
   std::optional<LogMark> mark() const {
-    if (bytes_.size() < kHeadBytes || bytes_[kBatchHeaderBytes] != kLogDataTag) return std::nullopt;
-    std::string_view rest = std::string_view(bytes_).substr(kBatchHeaderBytes + 1);
-    if (rest.front() != static_cast<char>(kMarkBytes)) return std::nullopt;
-    rest.remove_prefix(1);
+    std::string_view rest = bytes_;
+    rest.remove_prefix(std::min(rest.size(), kBatchHeaderBytes));
+    if (rest.size() < 2 + kEarlierMarkBytes || rest[0] != kLogDataTag) return std::nullopt;
+    const size_t length = static_cast<uint8_t>(rest[1]);
+    rest.remove_prefix(2);
     LogMark mark;
+    if (length == kEarlierMarkBytes) {
+      TakeFixed64BigEndian(&rest, &mark.first_log);
+      TakeFixed64BigEndian(&rest, &mark.synced.upto);
+      ++mark.synced.upto;
+      return mark;
+    }
+    if (length != kMarkBytes || rest.size() < kMarkBytes) return std::nullopt;
     for (uint64_t* field : {&mark.first_log, &mark.before.log, &mark.before.upto, &mark.synced.log, &mark.synced.upto}) {
       TakeFixed64BigEndian(&rest, field);
     }
@@ -189,12 +200,16 @@ class Scan {
   // A log that is not there any more was not needed any more, and so none before it.
   bool Follows(const LogMark& mark) const { return !logs_.contains(mark.before.log) || mark.before == whole_; }
 
-  bool IsLost(const LogPlace& record) const { return record > whole_ && logs_.contains(record.log); }
+  bool IsLost(const LogPlace& record) const {
+    if (record.log != 0) return record > whole_ && logs_.contains(record.log);
+    // With nothing whole before the gap, what was lost ends at the latest where this record begins.
+    return record.upto > whole_.upto && (whole_.log != 0 || record.upto >= head_.sequence());
+  }
 
   // The record begins a log, and nothing is lost between it and the last whole one: what stood in the gap were no records.
   bool GoesOn(const std::optional<LogMark>& mark) const {
-    if (mark) return mark->first_log > gap_->log || Follows(*mark);
-    return head_.sequence() == whole_.upto;
+    const bool follows = mark && mark->before.log != 0 && Follows(*mark);
+    return follows || (mark && mark->first_log > gap_->log) || head_.sequence() == whole_.upto;
   }
 
   Logs logs_;

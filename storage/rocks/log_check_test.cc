@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_join.h"
+#include "base/coding.h"
 #include "base/status.h"
 #include "gtest/gtest.h"
 #include "rocksdb/db.h"
@@ -333,6 +335,37 @@ TEST_F(LogCheckTest, AnEndThatIsMissingBeforeAnotherLogIsReportedOrCutOffWithIt)
     if (synced) continue;
     EXPECT_EQ(*Replay(), (std::vector<std::string>{KeyOf(0)}));
   }
+}
+
+// Theirs name the first log of their opening, and the sequence that was synced last.
+TEST_F(LogCheckTest, MarksOfEarlierProgramsCount) {
+  struct Written {
+    uint64_t first_log;
+    uint64_t sequence;
+    uint64_t synced;
+  };
+  const auto record = [](const Written& written, size_t index) {
+    std::string mark;
+    PutFixed64BigEndian(&mark, written.first_log);
+    PutFixed64BigEndian(&mark, written.synced);
+    rocksdb::WriteBatch batch;
+    batch.PutLogData(mark);
+    batch.Put(KeyOf(index), std::string(1000, 'v'));
+    std::string payload = batch.Data();
+    for (int i = 0; i < 8; ++i) payload[i] = static_cast<char>(written.sequence >> (8 * i));
+    return payload;
+  };
+  const auto check = [&](const Written& last) {
+    const std::string whole = LogRecord(record({kFirstLog, 1, 0}, 0), 0);
+    const std::string torn = LogRecord(record({kFirstLog, 2, 0}, 1), whole.size());
+    Load({{kFirstLog, whole + torn.substr(0, 500)}, {kFirstLog + 1, LogRecord(record(last, 2), 0)}});
+    const absl::Status checked = CheckLogs(env_.get(), kDir).status();
+    return checked.ok() ? absl::StrJoin(*Replay(), " ") : SqlStateOf(checked);
+  };
+  EXPECT_EQ(check({kFirstLog, 3, 1}), "k0000") << "a hole, which nobody was told of";
+  EXPECT_EQ(check({kFirstLog, 3, 2}), "XX001");
+  EXPECT_EQ(check({kFirstLog, 2, 1}), "k0000 k0002") << "it goes on with the very next operation";
+  EXPECT_EQ(check({kFirstLog + 1, 9, 8}), "k0000 k0002") << "of an opening that has dealt with it";
 }
 
 // RocksDB removes logs that it does not need in any order.

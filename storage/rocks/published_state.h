@@ -35,6 +35,9 @@
 //     leaves as it is; opens the iterator; and then asks whether rewinds() is what it was. Nothing at or below the frontier
 //     is hidden or erased before that has changed, so an iterator from before a change shows the moment whole, and one from
 //     after it is refused.
+//   A keyspace that is held for a large commit (storage/api/store.h) resolves below it from a step 4b that comes before
+//     `visible` passes the commit's timestamp, to the one that comes after its files are adopted: whoever reads in between
+//     takes a timestamp below it.
 //   Whoever is given a lock resolves after it, and so sees what the last holder committed: 6 is after 5 (R3).
 //   Whoever is acknowledged can read its own commit: 7 is after 5.
 //   CommitObserver::OnPublished is told `visible`: no commit at or below it follows (R2), and what it is handed can be
@@ -71,7 +74,8 @@ class PublishedState {
     floor_ns_.store(next->floor.ns, std::memory_order_release);
     system_newest_ns_.store(next->system_newest.ns, std::memory_order_release);
     frontier_ns_.store(next->frontier.ns, std::memory_order_release);
-    resolves_at_ns_.store(next->ingesting ? next->frontier.ns : kTimestampMax.ns, std::memory_order_release);
+    const Timestamp resolves_at = next->ingesting ? next->frontier : next->held_at.value_or(kTimestampMax);
+    resolves_at_ns_.store(resolves_at.ns, std::memory_order_release);
   }
 
   std::shared_ptr<const KeyspaceState> whole() const {
