@@ -239,7 +239,7 @@ absl::StatusOr<Timestamp> RocksStore::ReserveTimestamp() {
 }
 
 absl::Status RocksStore::ForwardClock(Timestamp ts) {
-  if (ts <= clock_->last()) return absl::OkStatus();
+  if (ts <= clock_->Now()) return absl::OkStatus();
   const uint64_t wall_ns = options_.clock->WallNs();
   if (ts.ns > wall_ns && ts.ns - wall_ns > kPeerClockAheadNsMax) {
     return SqlError(sqlstate::kInvalidParameterValue,

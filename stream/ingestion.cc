@@ -115,9 +115,20 @@ absl::StatusOr<IngestionSink::Durable> IngestionSink::Put(size_t partition, std:
   return durable_;
 }
 
+IngestionSink::Durable IngestionSink::durable() {
+  std::lock_guard lock(mutex_);
+  return durable_;
+}
+
 absl::Status IngestPartition(IngestionSink& sink, size_t partition, FrameTransport& transport, std::stop_token stop) {
-  WakeEvent wake;
-  const std::stop_callback on_stop(stop, [&wake] { wake.Signal(); });
+  WakeEvent stop_wake;  // ends Send: stop only
+  WakeEvent wake;       // ends Receive: a drain is wanted, or stop
+  const std::stop_callback on_stop(stop, [&] {
+    stop_wake.Signal();
+    wake.Signal();
+  });
+  SourceDrain::Attachment drain(sink.options().drain, &wake);
+  uint64_t asked = 0;
   Store* const store = sink.options().store;
   IngestionSession session(SessionOptions(sink.options()), Now(store));
   while (true) {
@@ -129,10 +140,22 @@ absl::Status IngestPartition(IngestionSink& sink, size_t partition, FrameTranspo
       ASSIGN_OR_RETURN(const IngestionSink::Durable durable, sink.Put(partition, std::move(effects.versions),
                                                                       effects.frontier, session.source_clock_offset_ns()));
       const std::optional<std::string> ack = session.Stored(durable.frontier, durable.retained, Now(store));
-      if (ack && received.ok()) RETURN_IF_ERROR(transport.Send(*ack, &wake));
+      if (ack && received.ok()) RETURN_IF_ERROR(transport.Send(*ack, &stop_wake));
+      if (effects.drained != 0) drain.Done(effects.drained);
     }
     RETURN_IF_ERROR(received);
     RETURN_IF_ERROR(session.Tick(Now(store)));
+    if (!any) wake.Clear();  // before it is looked for what woke us
+    const uint64_t wanted = drain.Wanted();
+    if (wanted == asked) continue;
+    asked = wanted;
+    if (Now(store).monotonic_ns > session.heard_at_ns() + kDrainSilenceNs) {
+      drain.Done(wanted);
+    } else {
+      const IngestionSink::Durable durable = sink.durable();
+      RETURN_IF_ERROR(
+          transport.Send(session.AskToDrain(wanted, durable.frontier, durable.retained, Now(store)), &stop_wake));
+    }
   }
 }
 

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "storage/api/store.h"
 #include "storage/transfer.h"
+#include "stream/source_drain.h"
 #include "stream/wire.pb.h"
 
 namespace anabranch {
@@ -30,6 +31,7 @@ struct IngestionOptions {
   // Called after a frontier became durable. source_clock_offset_ns: source clock minus this machine's wall clock, as last
   // seen.
   std::function<void(Timestamp frontier, int64_t source_clock_offset_ns)> on_frontier;
+  SourceDrain* drain = nullptr;  // not owned, outlives the ingestion; may be null
 };
 
 // Runs until `stop` (Cancelled) or until the attempt must end: lost connection, silence for kSilentIntervalsMax checkpoint

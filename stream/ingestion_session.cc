@@ -44,7 +44,7 @@ absl::Status IngestionSession::Take(wire::Frame frame, SessionTime now, Effects*
     case wire::Frame::kBatch:
       return TakeBatch(std::move(*frame.mutable_batch()), effects);
     case wire::Frame::kCheckpoint:
-      return TakeCheckpoint({frame.checkpoint().resolved()}, effects);
+      return TakeCheckpoint(frame.checkpoint(), effects);
     default:
       return Violation("the source may send batches and checkpoints only");
   }
@@ -58,13 +58,15 @@ absl::Status IngestionSession::TakeBatch(wire::Batch piece, Effects* effects) {
   return absl::OkStatus();
 }
 
-absl::Status IngestionSession::TakeCheckpoint(Timestamp resolved, Effects* effects) {
+absl::Status IngestionSession::TakeCheckpoint(const wire::Checkpoint& checkpoint, Effects* effects) {
+  const Timestamp resolved{checkpoint.resolved()};
   if (resolved < resolved_) {  // I2
     return Violation(fmt::format("the checkpoint went back from {} to {}", FormatHlc(resolved_), FormatHlc(resolved)));
   }
   if (!partial_.versions().empty()) return Violation("a checkpoint between the pieces of a version");
   resolved_ = resolved;
   checkpoint_unacknowledged_ = true;
+  effects->drained = checkpoint.drained();
   // `after` was durable before only if the copy needs no more: until first_frontier is passed, nothing is.
   if (resolved < options_.first_frontier || resolved <= frontier_) return absl::OkStatus();
   frontier_ = resolved;
@@ -79,10 +81,20 @@ absl::Status IngestionSession::Tick(SessionTime now) const {
 }
 
 std::optional<std::string> IngestionSession::Stored(Timestamp durable, Timestamp retained, SessionTime now) {
+  stored_in_ns_ = now.monotonic_ns - std::min(now.monotonic_ns, heard_at_ns_);
   heard_at_ns_ = std::max(heard_at_ns_, now.monotonic_ns);  // while we stored, nobody listened: the source was not silent
   const bool credit_due = received_bytes_ - acknowledged_bytes_ >= options_.credit_bytes / 2;
   if (!credit_due && !checkpoint_unacknowledged_) return std::nullopt;
   checkpoint_unacknowledged_ = false;
+  return Acknowledge(durable, retained, now);
+}
+
+std::string IngestionSession::AskToDrain(uint64_t drain, Timestamp durable, Timestamp retained, SessionTime now) {
+  drain_ = drain;
+  return Acknowledge(durable, retained, now);
+}
+
+std::string IngestionSession::Acknowledge(Timestamp durable, Timestamp retained, SessionTime now) {
   acknowledged_bytes_ = received_bytes_;
   wire::Frame frame;
   frame.set_sequence(++sent_sequence_);
@@ -91,6 +103,8 @@ std::optional<std::string> IngestionSession::Stored(Timestamp durable, Timestamp
   ack.set_frontier(durable.ns);
   ack.set_retained(retained.ns);
   ack.set_received_bytes(received_bytes_);
+  ack.set_drain(drain_);
+  ack.set_stored_in_ns(stored_in_ns_);
   return EncodeFrame(frame);
 }
 

@@ -41,6 +41,7 @@ class IngestionSession {
   struct Effects {
     std::vector<Version> versions;      // ingest these
     std::optional<Timestamp> frontier;  // then, or with them, make this durable
+    uint64_t drained = 0;               // then this drain is done, and all before it
     absl::Status failure;               // end the attempt; what came out before it may still be stored
   };
 
@@ -53,14 +54,18 @@ class IngestionSession {
   // Everything given out is in the store; the keyspace is durable at `durable` and may fail over to `retained` or later.
   // The acknowledgement to send, if one is due.
   std::optional<std::string> Stored(Timestamp durable, Timestamp retained, SessionTime now);
+  // An acknowledgement that asks the source for all that it has committed by now. `drain` counts up.
+  std::string AskToDrain(uint64_t drain, Timestamp durable, Timestamp retained, SessionTime now);
 
+  uint64_t heard_at_ns() const { return heard_at_ns_; }
   uint64_t silent_at_ns() const { return heard_at_ns_ + silence_ns_; }  // Tick fails from then on
   int64_t source_clock_offset_ns() const { return source_clock_offset_ns_; }
 
  private:
   absl::Status Take(wire::Frame frame, SessionTime now, Effects* effects);
   absl::Status TakeBatch(wire::Batch piece, Effects* effects);
-  absl::Status TakeCheckpoint(Timestamp resolved, Effects* effects);
+  absl::Status TakeCheckpoint(const wire::Checkpoint& checkpoint, Effects* effects);
+  std::string Acknowledge(Timestamp durable, Timestamp retained, SessionTime now);
 
   const Options options_;
   const uint64_t silence_ns_;
@@ -74,6 +79,8 @@ class IngestionSession {
   uint64_t sent_sequence_ = 0;
   uint64_t acknowledged_bytes_ = 0;
   bool checkpoint_unacknowledged_ = false;
+  uint64_t drain_ = 0;         // the newest one asked for
+  uint64_t stored_in_ns_ = 0;  // from the last frame until what came with it was stored
 
   uint64_t heard_at_ns_;
   int64_t source_clock_offset_ns_ = 0;

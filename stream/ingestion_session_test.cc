@@ -106,6 +106,23 @@ TEST(IngestionSessionTest, GapsDamageAndStrangeFramesEndTheAttempt) {
   EXPECT_EQ(SqlStateOf(Receive(empty, Encode(1, kWallNs, [](wire::Frame&) {})).failure), "08P01");
 }
 
+TEST(IngestionSessionTest, ADrainIsAskedForAndKnownToBeAnswered) {
+  IngestionSession session = Resumed();
+  const auto ask = DecodeFrame(session.AskToDrain(3, Ts(10), Ts(5), At(0)));
+  ASSERT_TRUE(ask.ok());
+  EXPECT_EQ(ask->sequence(), 1u);
+  EXPECT_EQ(ask->acknowledgement().drain(), 3u);
+  EXPECT_EQ(ask->acknowledgement().frontier(), 10u);
+  EXPECT_EQ(Receive(session, CheckpointFrame(1, 20)).drained, 0u);
+  const std::string answer = Encode(2, kWallNs, [](wire::Frame& frame) {
+    frame.mutable_checkpoint()->set_resolved(30);
+    frame.mutable_checkpoint()->set_drained(3);
+  });
+  const Effects effects = Receive(session, answer);
+  EXPECT_EQ(effects.drained, 3u);
+  EXPECT_EQ(effects.frontier, Ts(30));
+}
+
 TEST(IngestionSessionTest, AFailureKeepsWhatCameBeforeIt) {
   IngestionSession session = Resumed();
   Effects effects;

@@ -26,6 +26,7 @@ class IngestionSink {
     Timestamp frontier;
     Timestamp retained;
   };
+  Durable durable();
   // Stores the versions of a partition that is then complete up to `frontier`, if set, and makes the new minimum durable if
   // that moved. Returns what is durable afterwards. Thread-safe.
   absl::StatusOr<Durable> Put(size_t partition, std::vector<Version> versions, std::optional<Timestamp> frontier,

@@ -150,10 +150,12 @@ absl::Status Subscription::CheckSource() const {
 }
 
 absl::Status Subscription::Apply(const ProducerSession::Effects& effects) {
-  for (const std::string& frame : effects.frames) RETURN_IF_ERROR(transport_->Send(frame, &stop_wake_));
+  RETURN_IF_ERROR(transport_->SendAll(effects.frames, &stop_wake_));
   if (effects.acknowledged) {
     RETURN_IF_ERROR(options_.on_acknowledged(effects.acknowledged->frontier, effects.acknowledged->retained));
   }
+  // R2: the live feed resolves it once the writer thread has.
+  if (!effects.drain_upto.IsZero()) RETURN_IF_ERROR(options_.store->WaitVisible(effects.drain_upto, stop_));
   return effects.failure;
 }
 

@@ -21,7 +21,7 @@ ProducerSession::ProducerSession(Options options, SessionTime now)
       complete_(options_.after),
       target_(options_.joined_at),
       refreshed_at_ns_(now.monotonic_ns),
-      checkpoint_at_ns_(now.monotonic_ns + options_.checkpoint_interval_ns),
+      checkpoint_made_at_ns_(now.monotonic_ns),
       sent_checkpoint_(options_.after),
       heard_at_ns_(now.monotonic_ns) {
   CHECK(target_ >= complete_, "a live feed joined in the past would leave a gap (P1)");
@@ -40,19 +40,19 @@ ProducerSession::Effects ProducerSession::Tick(SessionTime now) {
 }
 
 ProducerSession::Effects ProducerSession::Receive(std::string_view frame, SessionTime now) {
-  std::optional<Acknowledged> acknowledged;
-  if (absl::Status status = TakeAcknowledgement(frame, &acknowledged); !status.ok()) {
-    Effects effects;
-    effects.failure = std::move(status);
-    return effects;
-  }
+  Effects taken;
+  taken.failure = TakeAcknowledgement(frame, now, &taken);
+  if (!taken.failure.ok()) return taken;
   heard_at_ns_ = now.monotonic_ns;
+  // What waited for this acknowledgement gets a checkpoint of now, with all that came meanwhile.
+  if (uncovered_) live_available_ = true;
   Effects effects = Pump(now);
-  effects.acknowledged = acknowledged;
+  effects.acknowledged = taken.acknowledged;
+  effects.drain_upto = taken.drain_upto;
   return effects;
 }
 
-absl::Status ProducerSession::TakeAcknowledgement(std::string_view bytes, std::optional<Acknowledged>* acknowledged) {
+absl::Status ProducerSession::TakeAcknowledgement(std::string_view bytes, SessionTime now, Effects* effects) {
   ASSIGN_OR_RETURN(const wire::Frame frame, DecodeFrame(bytes));
   if (frame.sequence() != received_sequence_ + 1) {  // P5
     return Violation(fmt::format("frame {} after frame {}", frame.sequence(), received_sequence_));
@@ -69,7 +69,13 @@ absl::Status ProducerSession::TakeAcknowledgement(std::string_view bytes, std::o
   }
   acknowledged_bytes_ = ack.received_bytes();
   acknowledged_ = {{ack.frontier()}, {ack.retained()}};
-  *acknowledged = acknowledged_;
+  pace_ns_ = std::clamp(kPaceStores * std::min(ack.stored_in_ns(), options_.checkpoint_interval_ns), kPaceNsMin,
+                        options_.checkpoint_interval_ns);
+  effects->acknowledged = acknowledged_;
+  if (ack.drain() > drain_) {
+    drain_ = ack.drain();
+    drain_upto_ = effects->drain_upto = {now.clock_ns};
+  }
   return absl::OkStatus();
 }
 
@@ -78,6 +84,7 @@ ProducerSession::Effects ProducerSession::OfferChanges(const std::vector<Version
   CHECK(complete_ <= upto && upto <= target_, "changes offered that were not asked for (P1)");
   for (const Version& version : versions) Gather(version.key, version.timestamp, version.write.kind, version.write.value);
   SealBatch();
+  uncovered_ = true;  // also by a part that only raises `upto`
   complete_ = upto;
   live_available_ = true;  // the shell was not listening to the live feed meanwhile
   refreshed_at_ns_ = now.monotonic_ns;
@@ -88,7 +95,6 @@ ProducerSession::Effects ProducerSession::OfferLive(const LiveChunk& chunk, Sess
   CHECK(complete_ == target_ && complete_ <= chunk.resolved,
         "live commits offered while catching up, or from the past (P1)");
   live_available_ = false;
-  live_at_ns_ = now.monotonic_ns + kGatherNs;
   target_ = chunk.resolved;
   if (!chunk.lost) {
     for (const PublishedCommit& commit : chunk.commits) {
@@ -109,20 +115,33 @@ void ProducerSession::Gather(std::string_view key, Timestamp timestamp, WriteKin
 
 void ProducerSession::SealBatch() {
   if (flat_.empty()) return;
+  uncovered_ = true;
   for (wire::Batch& piece : SplitBatch(MakeBatch(std::exchange(flat_, {})))) {
     *queue_.emplace_back().mutable_batch() = std::move(piece);
   }
 }
 
-ProducerSession::Effects ProducerSession::Pump(SessionTime now) {
-  Effects effects;
+bool ProducerSession::CheckpointIsDue(SessionTime now) const {
+  if (checkpoint_queued_) return false;
+  if (DrainIsWanted() && complete_ >= drain_upto_) return true;
   // In live mode a checkpoint waits for the resolved timestamp to be read again once it is due: it would be an interval
   // old.
-  const bool fresh = complete_ < target_ || refreshed_at_ns_ >= checkpoint_at_ns_;
-  if (now.monotonic_ns >= checkpoint_at_ns_ && fresh && !checkpoint_queued_) {
-    queue_.emplace_back().mutable_checkpoint()->set_resolved(complete_.ns);
+  const bool fresh = complete_ < target_ || refreshed_at_ns_ >= CheckpointAtNs();
+  if (now.monotonic_ns >= CheckpointAtNs() && fresh) return true;
+  return uncovered_ && !CheckpointIsUnderWay() && refreshed_at_ns_ == now.monotonic_ns;
+}
+
+ProducerSession::Effects ProducerSession::Pump(SessionTime now) {
+  Effects effects;
+  if (CheckpointIsDue(now)) {
+    wire::Checkpoint& checkpoint = *queue_.emplace_back().mutable_checkpoint();
+    checkpoint.set_resolved(complete_.ns);
+    if (complete_ >= drain_upto_) drained_ = drain_;
+    checkpoint.set_drained(drained_);
+    intervals_ = uncovered_ ? 1 : std::min(2 * intervals_, kIdleIntervalsMax);
     checkpoint_queued_ = true;
-    checkpoint_at_ns_ = now.monotonic_ns + options_.checkpoint_interval_ns;
+    uncovered_ = false;
+    checkpoint_made_at_ns_ = now.monotonic_ns;
   }
   SendQueued(now, &effects.frames);
   effects.read = NextRead(now);
@@ -142,6 +161,7 @@ void ProducerSession::SendQueued(SessionTime now, std::vector<std::string>* fram
     if (frame.has_checkpoint()) {
       CHECK(frame.checkpoint().resolved() >= sent_checkpoint_.ns, "a checkpoint went back (P2)");
       sent_checkpoint_ = {frame.checkpoint().resolved()};
+      checkpoint_sent_bytes_ = sent_bytes_;
       checkpoint_queued_ = false;
     }
     queue_.pop_front();
@@ -151,16 +171,26 @@ void ProducerSession::SendQueued(SessionTime now, std::vector<std::string>* fram
 ProducerSession::Read ProducerSession::NextRead(SessionTime now) const {
   if (!queue_.empty()) return {};  // P3
   if (complete_ < target_) return {Source::kChangeIndex, complete_, target_};
-  const bool gathered = live_available_ && now.monotonic_ns >= live_at_ns_;
-  if (gathered || now.monotonic_ns >= checkpoint_at_ns_) return {Source::kLiveFeed, complete_, complete_};
+  if (live_available_ && now.monotonic_ns >= LiveAtNs()) return {Source::kLiveFeed, complete_, complete_};
+  if (now.monotonic_ns >= CheckpointAtNs()) return {Source::kLiveFeed, complete_, complete_};
   return {};
+}
+
+uint64_t ProducerSession::CheckpointAtNs() const {
+  return checkpoint_made_at_ns_ + (uncovered_ ? 1 : intervals_) * options_.checkpoint_interval_ns;
+}
+
+// The live feed is not read again before this.
+uint64_t ProducerSession::LiveAtNs() const {
+  if (DrainIsWanted()) return refreshed_at_ns_ + kDrainReadNs;
+  return refreshed_at_ns_ + (CheckpointIsUnderWay() ? kGatherNs : pace_ns_);
 }
 
 uint64_t ProducerSession::NextTick() const {
   uint64_t at_ns = heard_at_ns_ + kPeerSilentNsMax;
   if (!queue_.empty()) return at_ns;  // only an acknowledgement moves what waits
-  at_ns = std::min(at_ns, checkpoint_at_ns_);
-  if (live_available_) at_ns = std::min(at_ns, live_at_ns_);
+  at_ns = std::min(at_ns, CheckpointAtNs());
+  if (live_available_ || DrainIsWanted()) at_ns = std::min(at_ns, LiveAtNs());
   return at_ns;
 }
 

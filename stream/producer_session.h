@@ -6,8 +6,9 @@
 // (P1) Every version at or below a checkpoint's timestamp, within the spans, was sent on this connection before it, or is
 //      at or below `after`.
 //
-// (P2) Checkpoints never go back. There is one at least each interval, also when nothing changes: the resolved timestamp
-//      moves on.
+// (P2) Checkpoints never go back. One follows what was sent as soon as the one before it is acknowledged, so the pace sets
+//      itself (R16), and an interval after it at the latest. When nothing changes there is one each kIdleIntervalsMax
+//      intervals at least: the resolved timestamp moves on.
 //
 // (P3) What was sent and not acknowledged never exceeds the credit window. Nothing more is read while something waits for
 //      credit, so a slow peer costs one chunk of memory here, and the bounded ring of the live feed.
@@ -32,8 +33,16 @@
 namespace anabranch {
 
 inline constexpr size_t kReadBytesMax = 4 << 20;  // of one chunk from the change index or the live feed
-// Commits are gathered this long into a batch; checkpoints are ten times rarer.
+// Commits are gathered this long into a batch while a checkpoint is under way; else a checkpoint follows them, not sooner
+// after the one before than kPaceNsMin, nor than kPaceStores times as long as the peer took to store that one: a disk or
+// cores that it shares with others are theirs for the rest.
 inline constexpr uint64_t kGatherNs = 10'000'000;
+inline constexpr uint64_t kPaceNsMin = 2'000'000;
+inline constexpr uint64_t kPaceStores = 2;
+// While nothing changes the interval grows to so many.
+inline constexpr uint64_t kIdleIntervalsMax = 4;
+static_assert(4 * kIdleIntervalsMax < kSilentIntervalsMax, "an idle source is not a silent one");
+inline constexpr uint64_t kDrainReadNs = 1'000'000;  // how often the live feed is read while a drain is to be answered
 inline constexpr uint64_t kPeerSilentNsMax =
     60'000'000'000;  // a peer that acknowledges nothing for so long: end the stream
 static_assert(kGatherNs < kCheckpointIntervalMs * 1'000'000);
@@ -62,6 +71,7 @@ class ProducerSession {
     std::vector<std::string> frames;  // encoded; send all, in this order
     Read read;                        // do this next
     std::optional<Acknowledged> acknowledged;
+    Timestamp drain_upto;     // not zero: see to it that the live feed resolves this soon
     uint64_t tick_at_ns = 0;  // call Tick then at the latest
     absl::Status failure;     // end the connection
   };
@@ -80,10 +90,15 @@ class ProducerSession {
  private:
   void Gather(std::string_view key, Timestamp timestamp, WriteKind kind, std::string_view value);
   void SealBatch();
-  absl::Status TakeAcknowledgement(std::string_view bytes, std::optional<Acknowledged>* acknowledged);
+  absl::Status TakeAcknowledgement(std::string_view bytes, SessionTime now, Effects* effects);
+  bool CheckpointIsDue(SessionTime now) const;
+  bool CheckpointIsUnderWay() const { return acknowledged_bytes_ < checkpoint_sent_bytes_; }
+  bool DrainIsWanted() const { return drain_ > drained_; }
   Effects Pump(SessionTime now);
   void SendQueued(SessionTime now, std::vector<std::string>* frames);
   Read NextRead(SessionTime now) const;
+  uint64_t CheckpointAtNs() const;  // when the next one is due at the latest
+  uint64_t LiveAtNs() const;
   uint64_t NextTick() const;
 
   const Options options_;
@@ -97,14 +112,21 @@ class ProducerSession {
   std::deque<wire::Frame> queue_;  // frames that wait for credit (P3)
   bool checkpoint_queued_ = false;
 
-  bool live_available_ = true;     // the live feed may have something to take
-  uint64_t live_at_ns_ = 0;        // the live feed is not read again before this
-  uint64_t refreshed_at_ns_ = 0;   // when complete_ was last learned
-  uint64_t checkpoint_at_ns_ = 0;  // when the next checkpoint is due
+  bool uncovered_ = false;  // something was queued or sent after the newest checkpoint
+
+  bool live_available_ = true;    // the live feed may have something to take
+  uint64_t refreshed_at_ns_ = 0;  // when complete_ was last learned
+  uint64_t checkpoint_made_at_ns_ = 0;
+  uint64_t intervals_ = 1;  // until the next one, if nothing changes
+  uint64_t pace_ns_ = kPaceNsMin;
+  uint64_t drain_ = 0;  // the newest drain that the peer asked for, and when
+  Timestamp drain_upto_;
+  uint64_t drained_ = 0;  // the newest one answered
 
   uint64_t sent_sequence_ = 0;
   uint64_t sent_bytes_ = 0;
   Timestamp sent_checkpoint_;
+  uint64_t checkpoint_sent_bytes_ = 0;  // sent_bytes_ with the newest checkpoint
 
   uint64_t received_sequence_ = 0;
   uint64_t acknowledged_bytes_ = 0;

@@ -79,12 +79,14 @@ TEST(ProducerSessionTest, CatchesUpThenGoesLive) {
   EXPECT_EQ(effects.read.after, Ts(10));
   EXPECT_EQ(effects.read.upto, Ts(50));
   effects = session.OfferChanges({Put("a", 20, "1"), Put("b", 30, "2")}, Ts(29), At(1));
-  EXPECT_EQ(Show(effects), "a@20 b@30");
+  EXPECT_EQ(Show(effects), "a@20 b@30 | cp 29");
   EXPECT_EQ(effects.read.source, Source::kChangeIndex);
   EXPECT_EQ(effects.read.after, Ts(29));
   effects = session.OfferChanges({Put("c", 30, "3")}, Ts(50), At(2));
+  EXPECT_EQ(Show(effects), "c@30");
+  effects = session.Tick(At(90));
   EXPECT_EQ(effects.read.source, Source::kLiveFeed);
-  effects = session.OfferLive(Chunk({Commit(60, {{"d", {}}})}, 70), At(100));
+  effects = session.OfferLive(Chunk({Commit(60, {{"d", {}}})}, 70), At(101));
   EXPECT_EQ(Show(effects), "d@60 | cp 70");
   EXPECT_EQ(effects.read.source, Source::kNothing);
 }
@@ -96,10 +98,10 @@ TEST(ProducerSessionTest, ACheckpointNeverPassesWhatIsNotSentYet) {
   EXPECT_EQ(Show(session.OfferChanges({}, Ts(50), At(370))), "cp 50");
 }
 
-TEST(ProducerSessionTest, IdleStreamSendsOneSmallCheckpointAnInterval) {
+TEST(ProducerSessionTest, AnIdleStreamSlowsDownToOneSmallCheckpointInFourIntervals) {
   ProducerSession session = Live();
   Effects effects = session.OfferLive(Chunk({}, 11), At(0));
-  uint64_t checkpoints = 0;
+  std::vector<uint64_t> checkpoints_at_ms;
   size_t bytes = 0;
   uint64_t steps = 0;
   uint64_t now_ms = 0;
@@ -109,26 +111,103 @@ TEST(ProducerSessionTest, IdleStreamSendsOneSmallCheckpointAnInterval) {
     ASSERT_EQ(effects.read.source, Source::kLiveFeed) << now_ms;  // resolved is read afresh for the checkpoint
     effects = session.OfferLive(Chunk({}, 100 + now_ms), At(now_ms));
     ASSERT_EQ(Show(effects), "cp " + std::to_string(100 + now_ms));
-    ++checkpoints;
+    checkpoints_at_ms.push_back(now_ms);
     bytes += Bytes(effects);
     const Effects after = session.Receive(Ack(sequence++, 100 + now_ms, bytes), At(now_ms));
     EXPECT_TRUE(after.frames.empty());
     effects = after;
   }
-  EXPECT_EQ(checkpoints, 100u);
-  EXPECT_EQ(steps, 100u);       // nothing else wakes the session
-  EXPECT_LT(bytes, 100u * 64);  // 0.6 KB/s
+  EXPECT_EQ(steps, 27u);  // nothing else wakes the session
+  EXPECT_EQ(std::vector<uint64_t>(checkpoints_at_ms.begin(), checkpoints_at_ms.begin() + 4),
+            (std::vector<uint64_t>{100, 300, 700, 1'100}));
+  EXPECT_LT(bytes, 27u * 64);  // 0.2 KB/s
+  // A commit ends the rest at once.
+  effects = session.Tick(At(now_ms + 50));
+  EXPECT_EQ(Show(session.OfferLive(Chunk({Commit(20'000, {{"a", {}}})}, 20'001), At(now_ms + 50))), "a@20000 | cp 20001");
 }
 
-TEST(ProducerSessionTest, CommitsAreGatheredBrieflyThenSent) {
+TEST(ProducerSessionTest, ACheckpointFollowsWhatWasCommittedAtOnce) {
   ProducerSession session = Live();
   Effects effects = session.OfferLive(Chunk({}, 11), At(0));
-  effects = session.Tick(At(2));  // the live feed has woken the shell
+  effects = session.Tick(At(1));  // the live feed has woken the shell
   EXPECT_EQ(effects.read.source, Source::kNothing);
-  EXPECT_EQ(effects.tick_at_ns, At(10).monotonic_ns);
+  EXPECT_EQ(effects.tick_at_ns, At(0).monotonic_ns + kPaceNsMin);
+  effects = session.Tick(At(2));
+  EXPECT_EQ(effects.read.source, Source::kLiveFeed);
+  EXPECT_EQ(Show(session.OfferLive(Chunk({Commit(12, {{"a", {}}}), Commit(13, {{"b", {}}})}, 14), At(2))),
+            "a@12 b@13 | cp 14");
+}
+
+TEST(ProducerSessionTest, WhileACheckpointIsUnderWayCommitsAreGatheredThenSentWithoutOne) {
+  ProducerSession session = Live();
+  Effects effects = session.OfferLive(Chunk({Commit(12, {{"a", {}}})}, 14), At(0));
+  EXPECT_EQ(Show(effects), "a@12 | cp 14");
+  const size_t first = Bytes(effects);
+  effects = session.Tick(At(5));
+  EXPECT_EQ(effects.read.source, Source::kNothing);
+  EXPECT_EQ(effects.tick_at_ns, At(0).monotonic_ns + kGatherNs);
   effects = session.Tick(At(10));
   EXPECT_EQ(effects.read.source, Source::kLiveFeed);
-  EXPECT_EQ(Show(session.OfferLive(Chunk({Commit(12, {{"a", {}}}), Commit(13, {{"b", {}}})}, 14), At(10))), "a@12 b@13");
+  effects = session.OfferLive(Chunk({Commit(15, {{"b", {}}})}, 16), At(10));
+  EXPECT_EQ(Show(effects), "b@15");
+  // Credit that comes back for a part of it is no acknowledgement of the checkpoint.
+  effects = session.Receive(Ack(1, 0, first - 1), At(13));
+  EXPECT_EQ(effects.read.source, Source::kNothing);
+  // The acknowledgement: what came meanwhile is read, and all of it has its checkpoint.
+  effects = session.Receive(Ack(2, 14, first), At(14));
+  EXPECT_EQ(effects.read.source, Source::kLiveFeed);
+  EXPECT_EQ(Show(session.OfferLive(Chunk({Commit(17, {{"c", {}}})}, 18), At(14))), "c@17 | cp 18");
+}
+
+TEST(ProducerSessionTest, AStandbyWhoseDiskIsSlowIsLeftTimeForOthers) {
+  ProducerSession session = Live();
+  const size_t sent = Bytes(session.OfferLive(Chunk({Commit(12, {{"a", {}}})}, 14), At(0)));
+  wire::Frame ack;
+  ack.set_sequence(1);
+  ack.mutable_acknowledgement()->set_frontier(14);
+  ack.mutable_acknowledgement()->set_received_bytes(sent);
+  ack.mutable_acknowledgement()->set_stored_in_ns(9 * kMs);
+  Effects effects = session.Receive(EncodeFrame(ack), At(10));
+  effects = session.Tick(At(17));
+  EXPECT_EQ(effects.read.source, Source::kNothing);
+  EXPECT_EQ(effects.tick_at_ns, At(18).monotonic_ns);
+  effects = session.Tick(At(18));
+  EXPECT_EQ(effects.read.source, Source::kLiveFeed);
+}
+
+TEST(ProducerSessionTest, AStandbyThatIsSlowStillHearsACheckpointEachInterval) {
+  ProducerSession session = Live();
+  EXPECT_EQ(Show(session.OfferLive(Chunk({Commit(12, {{"a", {}}})}, 14), At(0))), "a@12 | cp 14");
+  EXPECT_EQ(Show(session.OfferLive(Chunk({Commit(15, {{"b", {}}})}, 16), At(99))), "b@15");
+  EXPECT_EQ(Show(session.OfferLive(Chunk({Commit(17, {{"c", {}}})}, 18), At(100))), "c@17 | cp 18");
+}
+
+TEST(ProducerSessionTest, ADrainIsAnsweredOnceAllThatWasCommittedIsSent) {
+  ProducerSession session = Live();
+  const uint64_t asked_at = At(3).clock_ns;
+  size_t sent = Bytes(session.OfferLive(Chunk({Commit(12, {{"a", {}}})}, 14), At(0)));
+  wire::Frame ask;
+  ask.set_sequence(1);
+  ask.mutable_acknowledgement()->set_drain(7);
+  Effects effects = session.Receive(EncodeFrame(ask), At(3));
+  EXPECT_EQ(effects.drain_upto, Ts(asked_at));
+  effects = session.Tick(At(4));
+  ASSERT_EQ(effects.read.source, Source::kLiveFeed);  // although a checkpoint is under way
+  effects = session.OfferLive(Chunk({Commit(15, {{"b", {}}})}, asked_at - 1), At(4));
+  EXPECT_EQ(Show(effects), "b@15");
+  sent += Bytes(effects);
+  effects = session.Tick(At(5));
+  ASSERT_EQ(effects.read.source, Source::kLiveFeed);
+  effects = session.OfferLive(Chunk({}, asked_at), At(5));
+  ASSERT_EQ(effects.frames.size(), 1u);
+  const auto answer = DecodeFrame(effects.frames[0]);
+  EXPECT_EQ(answer->checkpoint().resolved(), asked_at);
+  EXPECT_EQ(answer->checkpoint().drained(), 7u);
+  // Answered once.
+  sent += Bytes(effects);
+  effects = session.Receive(Ack(2, asked_at, sent), At(6));
+  EXPECT_TRUE(effects.frames.empty());
+  EXPECT_EQ(effects.read.source, Source::kNothing);
 }
 
 TEST(ProducerSessionTest, FallingOffTheRingGoesThroughTheIndexAndBack) {
@@ -141,14 +220,14 @@ TEST(ProducerSessionTest, FallingOffTheRingGoesThroughTheIndexAndBack) {
   EXPECT_EQ(effects.read.upto, Ts(90));
   effects = session.OfferChanges({Put("a", 30, "1")}, Ts(90), At(200));
   EXPECT_EQ(Show(effects), "a@30 | cp 90");
-  EXPECT_EQ(effects.read.source, Source::kLiveFeed);
+  EXPECT_EQ(session.Tick(At(210)).read.source, Source::kLiveFeed);
 }
 
 TEST(ProducerSessionTest, OnlyTheSpansAskedForAreSent) {
   ProducerSession session = Live({{"b", "d"}, {"x", ""}});
   EXPECT_EQ(
       Show(session.OfferLive(Chunk({Commit(12, {{"a", {}}, {"b", {}}, {"c", {}}, {"d", {}}, {"y", {}}})}, 14), At(0))),
-      "b@12 c@12 y@12");
+      "b@12 c@12 y@12 | cp 14");
 }
 
 TEST(ProducerSessionTest, ALargeTransactionIsSplitItsCheckpointIsNot) {

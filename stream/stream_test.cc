@@ -30,9 +30,9 @@ class Watched {
     value_ = ts;
     moved_.notify_all();
   }
-  bool AwaitAtLeast(Timestamp ts) {
+  bool AwaitAtLeast(Timestamp ts, int seconds = 20) {
     std::unique_lock lock(mutex_);
-    return moved_.wait_for(lock, std::chrono::seconds(20), [&] { return value_ >= ts; });
+    return moved_.wait_for(lock, std::chrono::seconds(seconds), [&] { return value_ >= ts; });
   }
 
  private:
@@ -81,6 +81,7 @@ class StreamTest : public StoreFixture {
             .feed = feed_.get(),
             .keyspace = source_,
             .request = std::move(request),
+            .checkpoint_interval_ns = interval_ms_ * 1'000'000,
             .on_acknowledged = [this](Timestamp frontier, Timestamp) {
               acknowledged_.Set(frontier);
               return absl::OkStatus();
@@ -99,7 +100,8 @@ class StreamTest : public StoreFixture {
     options.epoch = epoch;
     options.uri = std::move(uri);
     options.stream.add_partitions();
-    options.stream.set_checkpoint_interval_ms(kCheckpointIntervalMs);
+    options.stream.set_checkpoint_interval_ms(interval_ms_);
+    options.drain = &drain_;
     options.after = std::max(standby_->state()->frontier, start_at_);
     options.first_frontier = first_frontier_;
     options.retained = [](Timestamp frontier) { return frontier; };
@@ -171,6 +173,8 @@ class StreamTest : public StoreFixture {
   KeyspaceRef standby_;
   Timestamp start_at_;
   Timestamp first_frontier_;
+  uint64_t interval_ms_ = kCheckpointIntervalMs;
+  SourceDrain drain_;
   Watched replicated_;
   Watched acknowledged_;
 };
@@ -186,6 +190,51 @@ TEST_F(StreamTest, CopyThenStream) {
   // Idle, it still moves on.
   const Timestamp later{store_->visible().ns + 300'000'000};
   EXPECT_TRUE(replicated_.AwaitAtLeast(later));
+}
+
+// Of a long interval nobody waits for the end while something is committed, nor when a drain is asked for.
+TEST_F(StreamTest, WhatIsCommittedArrivesLongBeforeTheInterval) {
+  CommitMany(1, "before");
+  CopyToStandby();
+  interval_ms_ = 10'000;
+  const auto connection = Connect();
+  for (int i = 0; i < 20; ++i) {
+    const Timestamp last = CommitMany(1, "live" + std::to_string(i));
+    ASSERT_TRUE(replicated_.AwaitAtLeast(last, /*seconds=*/5));
+  }
+}
+
+TEST_F(StreamTest, ADrainTakesInAllThatWasCommittedBeforeIt) {
+  CommitMany(1, "before");
+  CopyToStandby();
+  interval_ms_ = 10'000;
+  const auto connection = Connect();
+  ASSERT_TRUE(replicated_.AwaitAtLeast(CommitMany(1, "live")));
+  for (int i = 0; i < 20; ++i) {
+    const Timestamp last = CommitMany(10, "live" + std::to_string(i));
+    drain_.Wait(/*budget_ms=*/20'000, {});
+    ASSERT_GE(standby_->state()->frontier, last);
+  }
+  // Idle, too: everything up to now, though the next checkpoint is seconds away.
+  const Timestamp idle = store_->visible();
+  drain_.Wait(/*budget_ms=*/20'000, {});
+  EXPECT_GE(standby_->state()->frontier, idle);
+}
+
+TEST_F(StreamTest, ADrainOfASourceThatSaysNothingEndsAtItsBudget) {
+  CommitMany(1, "before");
+  CopyToStandby();
+  auto [ours, theirs] = ConnectedTransports();
+  std::stop_source stop;
+  auto sink = IngestionSink::Create(Ingestion());
+  ASSERT_TRUE(sink.ok());
+  auto ingesting =
+      std::async(std::launch::async, [&, t = theirs.get()] { return IngestPartition(**sink, 0, *t, stop.get_token()); });
+  ASSERT_TRUE(*ours->Receive(0, nullptr) == std::nullopt);
+  drain_.Wait(/*budget_ms=*/50, {});
+  stop.request_stop();
+  ingesting.wait();
+  drain_.Wait(/*budget_ms=*/20'000, {});  // nothing runs: at once
 }
 
 TEST_F(StreamTest, AReconnectGoesOnFromTheFrontier) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "base/wake_event.h"
@@ -22,6 +23,14 @@ class FrameTransport {
   // Hands the frame to the socket. Blocks while the peer takes nothing; `wake` set ends that wait with Cancelled. An error
   // means the connection is gone.
   virtual absl::Status Send(std::string_view frame, WakeEvent* wake) = 0;
+
+  // Send, of each in this order. What is small enough goes to the socket together, so that the peer takes it in one go.
+  virtual absl::Status SendAll(const std::vector<std::string>& frames, WakeEvent* wake) {
+    for (const std::string& frame : frames) {
+      if (absl::Status status = Send(frame, wake); !status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
 
   // The next frame; nullopt after timeout_ms (0: only what is here already) or as soon as `wake` is set. Unavailable when
   // the peer closed.

@@ -70,6 +70,8 @@ absl::StatusOr<Timestamp> VirtualClustersImpl::CompleteReplication(const Virtual
   std::optional<Timestamp> at;
   if (const auto* time = std::get_if<ToSystemTime>(&target)) {
     ASSIGN_OR_RETURN(at, ResolveSystemTime(time->expression, source_now));
+  } else if (statement.runtime->job != nullptr) {
+    statement.runtime->job->DrainSource(kDrainBudgetMs, stop);
   }
   ASSIGN_OR_RETURN(const FailoverPlan plan, JudgeFailover(record, FrontierOf(record), at));
   if (plan.reached) return CompleteNow(std::move(statement), at, user);
@@ -95,7 +97,8 @@ absl::Status VirtualClustersImpl::CompleteLater(Statement statement, Timestamp t
   RETURN_IF_ERROR(JournalTarget(store_, runtime->id, target, user));
   Log(LogLevel::kInfo, "failover.pending", "vc={} target={}", statement.record.name(), FormatHlc(target));
   if (runtime->job == nullptr || !runtime->job->SetTarget(target)) StartJob(*runtime);
-  statement.turn.unlock();  // another COMPLETE may replace the target
+  if (wait) runtime->job->DrainSource(kDrainBudgetMs, stop);  // an idle source is in no hurry
+  statement.turn.unlock();                                    // another COMPLETE may replace the target
   return wait ? WaitFailedOver(*runtime, target, std::move(stop)) : absl::OkStatus();
 }
 

@@ -12,6 +12,7 @@ namespace anabranch {
 namespace {
 
 constexpr std::string_view kCommand = "REPLICATION_STREAM";
+constexpr size_t kSendTogetherBytes = 64 << 10;
 // How often a stream that runs looks whether its user may still have it.
 constexpr uint64_t kUserCheckedNs = 1'000'000'000;
 
@@ -29,10 +30,18 @@ class CopyBothTransport : public FrameTransport {
 
   absl::Status Send(std::string_view frame, WakeEvent* wake) override {
     RETURN_IF_ERROR(CheckUserNowAndThen());
-    AppendCopyDataHeader(parts_.connection.out(), frame.size());
-    parts_.connection.out()->append(frame);
-    const absl::Status status = parts_.connection.Flush(wake);
-    return EndReasonOr(status);
+    Append(frame);
+    return EndReasonOr(parts_.connection.Flush(wake));
+  }
+
+  absl::Status SendAll(const std::vector<std::string>& frames, WakeEvent* wake) override {
+    RETURN_IF_ERROR(CheckUserNowAndThen());
+    for (const std::string& frame : frames) {
+      Append(frame);
+      if (parts_.connection.out()->size() < kSendTogetherBytes) continue;
+      RETURN_IF_ERROR(EndReasonOr(parts_.connection.Flush(wake)));
+    }
+    return EndReasonOr(parts_.connection.Flush(wake));
   }
 
   absl::StatusOr<std::optional<std::string>> Receive(int timeout_ms, WakeEvent* wake) override {
@@ -80,6 +89,10 @@ class CopyBothTransport : public FrameTransport {
     if (now_ns - checked_at_ns_ < kUserCheckedNs) return absl::OkStatus();
     checked_at_ns_ = now_ns;
     return CheckUser(session).status();
+  }
+  void Append(std::string_view frame) {
+    AppendCopyDataHeader(parts_.connection.out(), frame.size());
+    parts_.connection.out()->append(frame);
   }
   absl::Status EndReasonOr(const absl::Status& status) const {
     if (absl::IsCancelled(status)) RETURN_IF_ERROR(parts_.control.end_reason());

@@ -28,8 +28,9 @@ constexpr std::array<SettingDefinition, kClusterSettingsCount> kDefinitions = {{
      "exactly one and it serves, else system"},
     {ClusterSetting::kCheckpointInterval, "physical_replication.checkpoint_interval", SettingType::kDuration, "100ms",
      20 * kMsNs, 10 * kSecondNs,
-     "how often this cluster, as a source, tells its standbys up to when they are complete; a change makes running streams "
-     "connect again"},
+     "how long this cluster, as a source, waits at most before it tells its standbys up to when they are complete; a "
+     "change "
+     "makes running streams connect again"},
     {ClusterSetting::kDefaultRetention, "physical_replication.default_retention", SettingType::kDuration, "4h", 0,
      365 * kDayNs, "how far back a standby that is started without RETENTION can be failed over to"},
     {ClusterSetting::kExpirationWindow, "physical_replication.expiration_window", SettingType::kDuration, "24h",

@@ -49,6 +49,8 @@ inline constexpr uint64_t kRetryMinMs = 100;
 inline constexpr uint64_t kRetryMaxMs = 15'000;
 inline constexpr uint64_t kSweepWaitMs = 30'000;  // OPEN waits that long for a sweep before it refuses
 inline constexpr uint64_t kReachCheckMs = 500;    // how often a waiting COMPLETE looks whether another statement ended it
+inline constexpr uint64_t kDrainBudgetMs =
+    200;  // so long COMPLETE TO LATEST takes in what a source that lives has committed
 inline constexpr uint64_t kHousekeepingMs = 60'000;
 inline constexpr uint64_t kSilenceNotedNs = 30'000'000'000;  // how much is not durable before it is noted
 inline constexpr size_t kFarewellsMax = 256;  // to be said; beyond it the oldest goes: its source forgets by itself

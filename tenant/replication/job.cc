@@ -381,6 +381,7 @@ absl::Status ReplicationJob::Ingest(const catalog::TenantRecord& record, wire::O
     // The failover is for the job's own thread, after the ingestion has ended.
     if (TargetReached(replication, frontier)) attempt.request_stop();
   };
+  options.drain = &drain_;
   return RunIngestion(std::move(options), attempt.get_token());
 }
 

@@ -28,6 +28,7 @@
 #include "base/ids.h"
 #include "base/timestamp.h"
 #include "storage/api/store.h"
+#include "stream/source_drain.h"
 #include "stream/wire.pb.h"
 #include "tenant/catalog/catalog.h"
 #include "tenant/replication/failover.h"
@@ -96,6 +97,8 @@ class ReplicationJob {
   // Tells a job that is alive of the pending failover target, so that it need not read the record again. Returns IsAlive().
   // REQUIRES: journaled before.
   bool SetTarget(Timestamp target);
+  // Takes in what a source that lives has committed by now, within the budget. Any thread.
+  void DrainSource(uint64_t budget_ms, std::stop_token stop) { drain_.Wait(budget_ms, std::move(stop)); }
 
  private:
   enum class Outcome { kAgain, kRetry, kOver };
@@ -135,6 +138,7 @@ class ReplicationJob {
   mutable std::mutex mutex_;
   bool ended_ = false;  // guarded by mutex_
   std::condition_variable_any retry_;
+  SourceDrain drain_;
   std::jthread thread_;  // last: everything above is there when it starts
 };
 

@@ -1,6 +1,8 @@
 // Replication between two clusters in this process, over real sockets: copy, stream, failover, failback, restarts,
 // refusals.
+#include <array>
 #include <filesystem>
+#include <thread>
 
 #include "base/status.h"
 #include "gtest/gtest.h"
@@ -86,6 +88,31 @@ TEST_F(ReplicationTest, LedgersGoWithTheirVirtualCluster) {
   EXPECT_FALSE(std::filesystem::is_empty(ledgers));
   ASSERT_TRUE(a_->Drop("main", false).ok());
   EXPECT_TRUE(std::filesystem::is_empty(ledgers));
+}
+
+// A planned failover: the writers stop, and the source lives.
+TEST_F(ReplicationTest, CompleteToLatestTakesInWhatALivingSourceHasAcknowledged) {
+  Fill(a_, "before", 10);
+  ASSERT_TRUE(Replicate(a_, b_).ok());
+  ASSERT_TRUE(CaughtUp(a_, b_));
+  std::atomic<bool> stop = false;
+  std::vector<std::thread> writers;
+  std::array<int, 4> acknowledged{};
+  for (size_t w = 0; w < acknowledged.size(); ++w) {
+    writers.emplace_back([&, w] {
+      for (int i = 0; !stop; ++i) {
+        ASSERT_TRUE(a_.Put("main", fmt::format("w{}-{:06}", w, i), "v").ok());
+        acknowledged[w] = i + 1;
+      }
+    });
+  }
+  ASSERT_TRUE(Eventually([&] { return acknowledged[0] > 200; }));
+  stop = true;
+  for (std::thread& writer : writers) writer.join();
+  Promote(b_);
+  for (size_t w = 0; w < acknowledged.size(); ++w) {
+    EXPECT_EQ(b_.Get("main", fmt::format("w{}-{:06}", w, acknowledged[w] - 1)), "v");
+  }
 }
 
 TEST_F(ReplicationTest, PromotedAtAPastMomentWithTheSourceDead) {
