@@ -106,12 +106,14 @@ absl::Status CheckFile(const rocksdb::ColumnFamilyOptions& options, const rocksd
   return SyncFile(db_options.env, path);
 }
 
-absl::Status CheckFiles(RocksStore* store, const TransferManifest& manifest, const std::string& dir) {
+absl::Status CheckFiles(RocksStore* store, const TransferManifest& manifest, const std::string& dir,
+                        const std::stop_token& stop) {
   if (manifest.comparator_name != rocksdb::BytewiseComparator()->Name()) {
     return absl::DataLossError(fmt::format("transfer is ordered by \"{}\", this store by \"{}\"", manifest.comparator_name,
                                            rocksdb::BytewiseComparator()->Name()));
   }
   for (const TransferFile& file : manifest.files) {
+    if (stop.stop_requested()) return absl::CancelledError("the check of the files was stopped");
     const Family family = file.family == TransferFile::Family::kData ? Family::kData : Family::kChanges;
     RETURN_IF_ERROR(
         CheckFile(store->rocks_options().family(family), store->rocks_options().db(), file, TransferPath(dir, file)));
@@ -166,11 +168,12 @@ absl::StatusOr<TransferManifest> ExportKeyspace(Store* store, const KeyspaceRef&
   return manifest;
 }
 
-absl::StatusOr<KeyspaceRef> ImportKeyspace(Store* store, const TransferManifest& manifest, const std::string& dir) {
+absl::StatusOr<KeyspaceRef> ImportKeyspace(Store* store, const TransferManifest& manifest, const std::string& dir,
+                                           std::stop_token stop) {
   RocksStore* const rocks = static_cast<RocksStore*>(store);
-  RETURN_IF_ERROR(CheckFiles(rocks, manifest, dir));
+  RETURN_IF_ERROR(CheckFiles(rocks, manifest, dir, stop));
   ASSIGN_OR_RETURN(KeyspaceRef keyspace, Adopt(rocks, manifest, dir));
-  if (absl::Status status = CheckIndexMatchesData(*keyspace, manifest.floor, manifest.copied_from); !status.ok()) {
+  if (absl::Status status = CheckIndexMatchesData(*keyspace, manifest.floor, manifest.copied_from, stop); !status.ok()) {
     DropUnpublished(store, keyspace);
     return WithContext(std::move(status), "imported keyspace");
   }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -42,8 +43,10 @@ std::string TransferPath(const std::string& dir, const TransferFile& file);
 absl::StatusOr<TransferManifest> ExportKeyspace(Store* store, const KeyspaceRef& keyspace, const std::string& dir);
 
 // Adopts (moves) the files into a new unpublished keyspace with the manifest's floor. DataLoss if a file is missing,
-// damaged, of the wrong size, or if a version in (floor, S] lacks its index entry or an entry its version (R9).
-absl::StatusOr<KeyspaceRef> ImportKeyspace(Store* store, const TransferManifest& manifest, const std::string& dir);
+// damaged, of the wrong size, or if a version in (floor, S] lacks its index entry or an entry its version (R9). Cancelled
+// with `stop`, which is looked at all along; nothing of the keyspace is left then.
+absl::StatusOr<KeyspaceRef> ImportKeyspace(Store* store, const TransferManifest& manifest, const std::string& dir,
+                                           std::stop_token stop = {});
 
 // A new unpublished keyspace of this store with the same contents, hidden intervals and floor. Hidden, too, is what lies
 // above `upto`, and above the frontier if it is under ingestion (R7). 22023 if `upto` is below the floor. On an error

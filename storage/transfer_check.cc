@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/status.h"
@@ -37,12 +39,16 @@ rocksdb::ReadOptions ReadOnce() {
   return options;
 }
 
-absl::StatusOr<Tally> TallyData(const RocksKeyspace& keyspace, Timestamp floor, Timestamp upto) {
+absl::Status Stopped() { return absl::CancelledError("the check of the copy was stopped"); }
+
+absl::StatusOr<Tally> TallyData(const RocksKeyspace& keyspace, Timestamp floor, Timestamp upto,
+                                const std::stop_token& stop) {
   Tally tally;
   std::string key;
   Timestamp ts;
   const std::unique_ptr<rocksdb::Iterator> it(keyspace.db()->NewIterator(ReadOnce(), keyspace.data()));
   for (it->SeekToFirst(); it->Valid(); it->Next()) {
+    if (stop.stop_requested()) return Stopped();
     if (!DecodeVersionKey(it->key().ToStringView(), &key, &ts))
       return absl::DataLossError("a version's key does not decode");
     if (floor < ts && ts <= upto) tally.Add(key, ts);
@@ -52,7 +58,8 @@ absl::StatusOr<Tally> TallyData(const RocksKeyspace& keyspace, Timestamp floor, 
 }
 
 // Entries of one timestamp are a union: a key that several of them name counts once.
-absl::StatusOr<Tally> TallyIndex(const RocksKeyspace& keyspace, Timestamp floor, Timestamp upto) {
+absl::StatusOr<Tally> TallyIndex(const RocksKeyspace& keyspace, Timestamp floor, Timestamp upto,
+                                 const std::stop_token& stop) {
   Tally tally;
   ChangeEntry entry;
   Timestamp ts;
@@ -65,6 +72,7 @@ absl::StatusOr<Tally> TallyIndex(const RocksKeyspace& keyspace, Timestamp floor,
   };
   const std::unique_ptr<rocksdb::Iterator> it(keyspace.db()->NewIterator(ReadOnce(), keyspace.changes()));
   for (it->Seek(EncodeTimestamp(floor.Next())); it->Valid(); it->Next()) {
+    if (stop.stop_requested()) return Stopped();
     if (!DecodeChange(it->key().ToStringView(), it->value().ToStringView(), &entry)) {
       return absl::DataLossError("a change index entry does not decode");
     }
@@ -80,10 +88,16 @@ absl::StatusOr<Tally> TallyIndex(const RocksKeyspace& keyspace, Timestamp floor,
 
 }  // namespace
 
-absl::Status CheckIndexMatchesData(const Keyspace& keyspace, Timestamp floor, Timestamp upto) {
+absl::Status CheckIndexMatchesData(const Keyspace& keyspace, Timestamp floor, Timestamp upto, const std::stop_token& stop) {
   const RocksKeyspace& rocks = AsRocks(keyspace);
-  ASSIGN_OR_RETURN(const Tally data, TallyData(rocks, floor, upto));
-  ASSIGN_OR_RETURN(const Tally index, TallyIndex(rocks, floor, upto));
+  absl::StatusOr<Tally> counted = Tally();
+  absl::StatusOr<Tally> named = Tally();
+  {
+    const std::jthread beside([&] { named = TallyIndex(rocks, floor, upto, stop); });
+    counted = TallyData(rocks, floor, upto, stop);
+  }
+  ASSIGN_OR_RETURN(const Tally data, std::move(counted));
+  ASSIGN_OR_RETURN(const Tally index, std::move(named));
   if (data.versions == index.versions && data.digest == index.digest) return absl::OkStatus();
   return absl::DataLossError(fmt::format("{} versions above {} but the change index names {}, or others", data.versions,
                                          FormatHlc(floor), index.versions));

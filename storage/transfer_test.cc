@@ -8,6 +8,7 @@
 #include "storage/mvcc/fingerprint.h"
 #include "storage/revert.h"
 #include "storage/testing/test_store.h"
+#include "storage/transfer_check.h"
 
 namespace anabranch {
 namespace {
@@ -116,6 +117,17 @@ TEST_F(TransferTest, EmptyKeyspaceIsCopied) {
   const auto copy = ImportKeyspace(other_.get(), manifest, export_dir());
   ASSERT_TRUE(copy.ok()) << copy.status();
   EXPECT_TRUE((*copy)->state()->newest.IsZero());
+}
+
+TEST_F(TransferTest, AStopEndsTheChecks) {
+  const KeyspaceRef keyspace = NewFilledKeyspace();
+  const TransferManifest manifest = Export(keyspace);
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_TRUE(absl::IsCancelled(ImportKeyspace(other_.get(), manifest, export_dir(), stop.get_token()).status()));
+  EXPECT_TRUE(absl::IsCancelled(CheckIndexMatchesData(*keyspace, kTimestampZero, manifest.copied_from, stop.get_token())));
+  EXPECT_TRUE(CheckIndexMatchesData(*keyspace, kTimestampZero, manifest.copied_from).ok());
+  EXPECT_TRUE(ImportKeyspace(other_.get(), manifest, export_dir()).ok());  // the files are still there
 }
 
 TEST_F(TransferTest, DamageAnywhereInAFileIsFound) {

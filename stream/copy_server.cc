@@ -30,7 +30,7 @@ absl::Status ReadChunk(int fd, const std::string& path, uint64_t offset, std::st
   while (filled < chunk->size()) {
     const ssize_t got = pread(fd, chunk->data() + filled, chunk->size() - filled, static_cast<off_t>(offset + filled));
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return DiskError(errno, "reading", path);
+    if (got < 0) return DiskError(errno, "reading", fmt::format("{} at {}", path, offset + filled));
     if (got == 0) break;
     filled += static_cast<size_t>(got);
   }

@@ -29,6 +29,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr int kMiBShift = 20;
+constexpr uint64_t kLookForRoomBytes = 64 << 20;  // after so much of one file it is looked whether the rest has room
+
 // A descriptor opened for reading and writing, created if it is missing.
 class File {
  public:
@@ -94,8 +97,13 @@ class File {
 class Copy {
  public:
   Copy(const std::string& uri, const ClusterId& destination, const wire::OpenResponse& stream, const std::string& dir,
-       const std::function<void(const CopyProgress&)>& on_progress)
-      : uri_(uri), destination_(destination), stream_(stream), dir_(dir), on_progress_(on_progress) {}
+       const std::function<void(const CopyProgress&)>& on_progress, int connections)
+      : uri_(uri),
+        destination_(destination),
+        stream_(stream),
+        dir_(dir),
+        on_progress_(on_progress),
+        connections_(std::min(connections, stream.manifest().files_size())) {}
 
   absl::Status Run(const std::stop_token& stop);
 
@@ -106,13 +114,16 @@ class Copy {
   absl::StatusOr<uint64_t> Keep(const wire::TransferFile& file, File& part, File& journal);
   absl::Status ReceiveFile(const wire::TransferFile& file, uint64_t offset, File& part, File& journal,
                            FrameTransport& transport);
-  void Progress(uint64_t done, uint64_t resent);
+  absl::Status CheckRoom() const;
+  void Kept(uint64_t bytes, uint64_t resent);
+  void Received(uint64_t bytes);
 
   const std::string& uri_;
   const ClusterId& destination_;
   const wire::OpenResponse& stream_;
   const std::string& dir_;
   const std::function<void(const CopyProgress&)>& on_progress_;
+  const int connections_;
   std::atomic<int> next_file_{0};
   std::mutex mutex_;
   CopyProgress progress_;  // guarded by mutex_
@@ -122,11 +133,38 @@ std::string FamilyDir(const std::string& dir, const wire::TransferFile& file) {
   return dir + (file.family() == wire::TransferFile::DATA ? "/data" : "/changes");
 }
 
-void Copy::Progress(uint64_t done, uint64_t resent) {
+void Copy::Kept(uint64_t bytes, uint64_t resent) {
   std::lock_guard lock(mutex_);
-  progress_.bytes_done += done;
+  progress_.bytes_done += bytes;
+  progress_.bytes_kept += bytes;
   progress_.bytes_resent += resent;
   on_progress_(progress_);
+}
+
+void Copy::Received(uint64_t bytes) {
+  std::lock_guard lock(mutex_);
+  progress_.bytes_done += bytes;
+  on_progress_(progress_);
+}
+
+// What is there of earlier attempts needs no room any more.
+absl::Status Copy::CheckRoom() const {
+  uint64_t missing = 0;
+  std::error_code error;
+  for (const wire::TransferFile& file : stream_.manifest().files()) {
+    const std::string path = FamilyDir(dir_, file) + "/" + file.name();
+    uint64_t there = fs::file_size(path, error);
+    if (error) there = fs::file_size(path + ".part", error);
+    if (error) there = 0;
+    missing += file.size() - std::min(file.size(), there);
+  }
+  const fs::space_info disk = fs::space(dir_, error);
+  RETURN_IF_ERROR(DiskError(error, "measuring the disk of", dir_));
+  if (missing == 0 || (missing <= disk.available && disk.available - missing >= kCopyLeavesBytes)) return absl::OkStatus();
+  return SqlError(sqlstate::kDiskFull,
+                  fmt::format("the initial copy takes {} MiB more and leaves {} MiB to others, but only {} MiB are free",
+                              missing >> kMiBShift, kCopyLeavesBytes >> kMiBShift, disk.available >> kMiBShift),
+                  "Make room on the disk of the store: the copy goes on by itself.");
 }
 
 // Checks what the source wants us to write before anything is written, and clears away what belongs to another copy: its
@@ -176,19 +214,27 @@ absl::StatusOr<uint64_t> Copy::Keep(const wire::TransferFile& file, File& part, 
     kept += expected;
   }
   RETURN_IF_ERROR(journal.Truncate(chunks * sizeof(uint32_t)));
-  Progress(kept, part_bytes - std::min(part_bytes, kept));
+  Kept(kept, part_bytes - std::min(part_bytes, kept));
   return kept;
+}
+
+// As long as a part of it comes now and then, the link is slow and the source lives.
+absl::StatusOr<std::string> ReceiveChunk(FrameTransport& transport) {
+  for (uint64_t heard = transport.heard();; heard = transport.heard()) {
+    ASSIGN_OR_RETURN(std::optional<std::string> frame, transport.Receive(kRequestTimeoutMs, nullptr));
+    if (frame) return *std::move(frame);
+    if (transport.heard() == heard) {
+      return SqlError(sqlstate::kConnectionFailure,
+                      fmt::format("nothing came from the source for {} ms", kRequestTimeoutMs));
+    }
+  }
 }
 
 absl::Status Copy::ReceiveFile(const wire::TransferFile& file, uint64_t offset, File& part, File& journal,
                                FrameTransport& transport) {
   for (uint64_t sequence = 1;; ++sequence) {
-    ASSIGN_OR_RETURN(const std::optional<std::string> bytes, transport.Receive(kRequestTimeoutMs, nullptr));
-    if (!bytes) {
-      return SqlError(sqlstate::kConnectionFailure,
-                      fmt::format("nothing came from the source for {} ms", kRequestTimeoutMs));
-    }
-    ASSIGN_OR_RETURN(const wire::Frame frame, DecodeFrame(*bytes));
+    ASSIGN_OR_RETURN(const std::string bytes, ReceiveChunk(transport));
+    ASSIGN_OR_RETURN(const wire::Frame frame, DecodeFrame(bytes));
     const wire::FileChunk& chunk = frame.file_chunk();
     const uint64_t expected = std::min<uint64_t>(kFileChunkBytes, file.size() - offset);
     if (!frame.has_file_chunk() || frame.sequence() != sequence || chunk.offset() != offset ||
@@ -201,7 +247,8 @@ absl::Status Copy::ReceiveFile(const wire::TransferFile& file, uint64_t offset, 
     PutFixed32(&crc, Crc32c(chunk.data()));
     RETURN_IF_ERROR(journal.Write(crc, offset / kFileChunkBytes * sizeof(uint32_t)));
     offset += expected;
-    Progress(expected, 0);
+    Received(expected);
+    if (offset % kLookForRoomBytes == 0) RETURN_IF_ERROR(CheckRoom());
     if (chunk.last() != (offset == file.size())) {
       return absl::DataLossError(
           fmt::format("file {} of the source is not of {} bytes as listed", file.name(), file.size()));
@@ -216,7 +263,7 @@ absl::Status Copy::CopyFile(const wire::TransferFile& file, SourceClient& client
   std::error_code error;
   if (fs::exists(path, error) &&
       fs::file_size(path, error) == file.size()) {  // a file is renamed only when it is complete and synced
-    Progress(file.size(), 0);
+    Kept(file.size(), 0);
     return absl::OkStatus();
   }
   {
@@ -247,6 +294,7 @@ absl::Status Copy::CopySome(const std::stop_token& stop) {
     const int index = next_file_++;
     if (index >= stream_.manifest().files_size()) return absl::OkStatus();
     if (stop.stop_requested()) return absl::CancelledError("the copy was stopped");
+    RETURN_IF_ERROR(CheckRoom());
     if (client == nullptr) {
       ASSIGN_OR_RETURN(client, SourceClient::Connect(uri_, stop));
     }
@@ -256,6 +304,7 @@ absl::Status Copy::CopySome(const std::stop_token& stop) {
 
 absl::Status Copy::Run(const std::stop_token& stop) {
   RETURN_IF_ERROR(Prepare());
+  RETURN_IF_ERROR(CheckRoom());
   // The first connection that fails, ends the others.
   std::stop_source all;
   const std::stop_callback forward(stop, [&all] { all.request_stop(); });
@@ -263,7 +312,7 @@ absl::Status Copy::Run(const std::stop_token& stop) {
   std::mutex mutex;  // guards failed
   {
     std::vector<std::jthread> threads;
-    for (int i = 0; i < std::min(kCopyConnections, stream_.manifest().files_size()); ++i) {
+    for (int i = 0; i < connections_; ++i) {
       threads.emplace_back([&] {
         absl::Status status = CopySome(all.get_token());
         if (status.ok()) return;
@@ -283,8 +332,8 @@ absl::Status Copy::Run(const std::stop_token& stop) {
 
 absl::Status CopyFiles(const std::string& uri, const ClusterId& destination, const wire::OpenResponse& stream,
                        const std::string& dir, const std::function<void(const CopyProgress&)>& on_progress,
-                       std::stop_token stop) {
-  return Copy(uri, destination, stream, dir, on_progress).Run(stop);
+                       std::stop_token stop, int connections) {
+  return Copy(uri, destination, stream, dir, on_progress, connections).Run(stop);
 }
 
 }  // namespace anabranch

@@ -14,8 +14,11 @@
 namespace anabranch {
 namespace {
 
-// So much of what has arrived, as it was sent, is taken in one go: saves syncs. Unpacked it is larger.
-constexpr size_t kDrainBytesMax = 4 << 20;
+// So much memory what is taken in one go may need, unpacked, and one batch more: saves syncs. What waits beyond that is still
+// as it was sent, and no more than the credit window.
+constexpr size_t kTogetherBytesMax = 4 << 20;
+// A wait is cut in so many, to look whether a part of a frame came.
+constexpr uint64_t kLooksPerSilence = 4;
 
 std::vector<std::vector<Span>> SpansOf(const wire::OpenResponse& stream) {
   std::vector<std::vector<Span>> partitions;
@@ -37,18 +40,21 @@ IngestionSession::Options SessionOptions(const IngestionOptions& options) {
 // This machine's clocks; the wall clock, because the offset to it is what the lag is computed from.
 SessionTime Now(Store* store) { return {store->clock()->MonotonicNs(), store->clock()->WallNs()}; }
 
-// What is here already, up to kDrainBytesMax, after waiting for the first frame. OK with nothing: woken or the time is
+// What is here already, up to kTogetherBytesMax, after waiting for the first frame. OK with nothing: woken or the time is
 // over. An error does not undo what came before it.
 absl::Status ReceiveSome(FrameTransport& transport, WakeEvent* wake, Store* store, IngestionSession* session,
                          IngestionSession::Effects* effects, bool* any) {
   const uint64_t now_ns = Now(store).monotonic_ns;
   const uint64_t left_ns = session->silent_at_ns() - std::min(now_ns, session->silent_at_ns());
-  int timeout_ms = static_cast<int>(left_ns / 1'000'000 + 1);
-  for (size_t bytes = 0; bytes < kDrainBytesMax; timeout_ms = 0) {
+  int timeout_ms = static_cast<int>(std::min(left_ns, session->silence_ns() / kLooksPerSilence) / 1'000'000 + 1);
+  for (; effects->bytes < kTogetherBytesMax; timeout_ms = 0) {
+    const uint64_t heard = transport.heard();
     ASSIGN_OR_RETURN(const std::optional<std::string> frame, transport.Receive(timeout_ms, wake));
-    if (!frame) return absl::OkStatus();
+    if (!frame) {
+      if (transport.heard() != heard) session->Hear(Now(store));
+      return absl::OkStatus();
+    }
     *any = true;
-    bytes += frame->size();
     session->Receive(*frame, Now(store), effects);
     RETURN_IF_ERROR(effects->failure);
   }

@@ -41,15 +41,20 @@ absl::Status RunIngestion(IngestionOptions options, std::stop_token stop);
 
 struct CopyProgress {
   uint64_t bytes_done = 0;
+  uint64_t bytes_kept = 0;  // of these, what earlier attempts brought
   uint64_t bytes_total = 0;
   uint64_t bytes_resent = 0;  // bytes that restarts made come twice; at most one chunk per connection and restart
 };
 inline constexpr int kCopyConnections = 2;
+inline constexpr int kCopyConnectionsMax = 16;
+// A copy leaves so much of the disk to the other virtual clusters, and to the log.
+inline constexpr uint64_t kCopyLeavesBytes = 64 << 20;
 
-// Brings the manifest's files to the cluster `destination`, into `dir`, over kCopyConnections connections. Chunks already in `dir` from an earlier attempt
-// are verified against its journal and kept; each chunk is checksummed. OK: every file is complete and synced.
+// Brings the manifest's files to the cluster `destination`, into `dir`, over so many connections. Chunks already in `dir`
+// from an earlier attempt are verified against its journal and kept; each chunk is checksummed. OK: every file is complete
+// and synced. 53100 if the disk has no room for what is missing, before anything is asked for, or no longer has.
 absl::Status CopyFiles(const std::string& uri, const ClusterId& destination, const wire::OpenResponse& stream,
                        const std::string& dir, const std::function<void(const CopyProgress&)>& on_progress,
-                       std::stop_token stop);
+                       std::stop_token stop, int connections = kCopyConnections);
 
 }  // namespace anabranch

@@ -18,11 +18,13 @@ IngestionSession::IngestionSession(Options options, SessionTime now)
       silence_ns_(kSilentIntervalsMax * options.checkpoint_interval_ns),
       resolved_(options.after),
       frontier_(options.after),
+      acknowledged_at_ns_(now.monotonic_ns),
       heard_at_ns_(now.monotonic_ns) {}
 
 void IngestionSession::Receive(std::string_view bytes, SessionTime now, Effects* effects) {
   heard_at_ns_ = now.monotonic_ns;
   received_bytes_ += bytes.size();
+  effects->bytes += bytes.size();
   absl::StatusOr<wire::Frame> frame = DecodeFrame(bytes);
   effects->failure = frame.ok() ? Take(*std::move(frame), now, effects) : std::move(frame).status();
 }
@@ -53,7 +55,9 @@ absl::Status IngestionSession::Take(wire::Frame frame, SessionTime now, Effects*
 absl::Status IngestionSession::TakeBatch(wire::Batch piece, Effects* effects) {
   RETURN_IF_ERROR(JoinBatch(&partial_, std::move(piece)));
   if (partial_.more()) return absl::OkStatus();
+  const uint64_t unpacked_bytes = partial_.raw_bytes();
   ASSIGN_OR_RETURN(std::vector<Version> versions, DecodeBatch(std::exchange(partial_, {})));
+  effects->bytes += versions.size() * sizeof(Version) + unpacked_bytes;
   std::move(versions.begin(), versions.end(), std::back_inserter(effects->versions));
   return absl::OkStatus();
 }
@@ -84,7 +88,8 @@ std::optional<std::string> IngestionSession::Stored(Timestamp durable, Timestamp
   stored_in_ns_ = now.monotonic_ns - std::min(now.monotonic_ns, heard_at_ns_);
   heard_at_ns_ = std::max(heard_at_ns_, now.monotonic_ns);  // while we stored, nobody listened: the source was not silent
   const bool credit_due = received_bytes_ - acknowledged_bytes_ >= options_.credit_bytes / 2;
-  if (!credit_due && !checkpoint_unacknowledged_) return std::nullopt;
+  const bool time_is_due = now.monotonic_ns >= acknowledged_at_ns_ + silence_ns_ / 3;
+  if (!credit_due && !checkpoint_unacknowledged_ && !time_is_due) return std::nullopt;
   checkpoint_unacknowledged_ = false;
   return Acknowledge(durable, retained, now);
 }
@@ -96,6 +101,7 @@ std::string IngestionSession::AskToDrain(uint64_t drain, Timestamp durable, Time
 
 std::string IngestionSession::Acknowledge(Timestamp durable, Timestamp retained, SessionTime now) {
   acknowledged_bytes_ = received_bytes_;
+  acknowledged_at_ns_ = now.monotonic_ns;
   wire::Frame frame;
   frame.set_sequence(++sent_sequence_);
   frame.set_clock_ns(now.clock_ns);

@@ -5,7 +5,7 @@
 // Invariants
 //
 // (I1) A frame that fails its CRC, does not parse or skips a sequence number ends the attempt, and so does silence for
-//      kSilentIntervalsMax intervals: reconnect, never guess.
+//      kSilentIntervalsMax intervals: reconnect, never guess. Any byte breaks the silence, for a frame may take longer.
 //
 // (I2) A frontier comes out with, or after, every version at or below it. It never goes back, and none below
 //      first_frontier comes out.
@@ -13,7 +13,8 @@
 // (I3) Versions that arrive again are given out again: the store takes them idempotently.
 //
 // (I4) An acknowledgement carries what the store has made durable and never more. There is one for each checkpoint and at
-//      the latest when half the credit window was received.
+//      the latest when half the credit window was received, or when something was and the last one is a third of the
+//      silence ago: a slow link takes longer than the source waits.
 //
 // (I5) A source whose clock is ahead of ours by more than kPeerClockAheadNsMax is refused, not followed (R2).
 #pragma once
@@ -42,6 +43,7 @@ class IngestionSession {
     std::vector<Version> versions;      // ingest these
     std::optional<Timestamp> frontier;  // then, or with them, make this durable
     uint64_t drained = 0;               // then this drain is done, and all before it
+    size_t bytes = 0;                   // of memory that the above takes, unpacked, and of frames
     absl::Status failure;               // end the attempt; what came out before it may still be stored
   };
 
@@ -49,6 +51,8 @@ class IngestionSession {
 
   // Appends to `effects`, so that what is here already is stored at once. After a failure: no more.
   void Receive(std::string_view frame, SessionTime now, Effects* effects);
+  // Something came that is no whole frame yet.
+  void Hear(SessionTime now) { heard_at_ns_ = now.monotonic_ns; }
   // Nothing came.
   absl::Status Tick(SessionTime now) const;
   // Everything given out is in the store; the keyspace is durable at `durable` and may fail over to `retained` or later.
@@ -59,6 +63,7 @@ class IngestionSession {
 
   uint64_t heard_at_ns() const { return heard_at_ns_; }
   uint64_t silent_at_ns() const { return heard_at_ns_ + silence_ns_; }  // Tick fails from then on
+  uint64_t silence_ns() const { return silence_ns_; }
   int64_t source_clock_offset_ns() const { return source_clock_offset_ns_; }
 
  private:
@@ -78,6 +83,7 @@ class IngestionSession {
 
   uint64_t sent_sequence_ = 0;
   uint64_t acknowledged_bytes_ = 0;
+  uint64_t acknowledged_at_ns_;
   bool checkpoint_unacknowledged_ = false;
   uint64_t drain_ = 0;         // the newest one asked for
   uint64_t stored_in_ns_ = 0;  // from the last frame until what came with it was stored

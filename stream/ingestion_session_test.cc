@@ -106,6 +106,35 @@ TEST(IngestionSessionTest, GapsDamageAndStrangeFramesEndTheAttempt) {
   EXPECT_EQ(SqlStateOf(Receive(empty, Encode(1, kWallNs, [](wire::Frame&) {})).failure), "08P01");
 }
 
+TEST(IngestionSessionTest, AnyByteBreaksTheSilence) {
+  constexpr uint64_t kSilentMs = kSilentIntervalsMax * kCheckpointIntervalMs;
+  IngestionSession session = Resumed();
+  session.Hear(At(kSilentMs - 1));
+  EXPECT_TRUE(session.Tick(At(2 * kSilentMs - 2)).ok());
+  EXPECT_FALSE(session.Tick(At(2 * kSilentMs - 1)).ok());
+}
+
+TEST(IngestionSessionTest, OverASlowLinkCreditComesBackByTime) {
+  constexpr uint64_t kThirdMs = kSilentIntervalsMax * kCheckpointIntervalMs / 3;
+  IngestionSession session = Resumed();
+  Receive(session, BatchFrame(1, {{"a", 11}}), 1);
+  EXPECT_FALSE(session.Stored(Ts(10), Ts(5), At(1)));
+  Receive(session, BatchFrame(2, {{"b", 12}}), kThirdMs);
+  EXPECT_TRUE(session.Stored(Ts(10), Ts(5), At(kThirdMs)));
+  Receive(session, BatchFrame(3, {{"c", 13}}), kThirdMs + 1);
+  EXPECT_FALSE(session.Stored(Ts(10), Ts(5), At(kThirdMs + 1)));
+}
+
+TEST(IngestionSessionTest, WhatWasTakenIsCountedAsItLiesInMemory) {
+  IngestionSession session = Resumed();
+  std::string flat;
+  AppendVersion(&flat, "a", Ts(11), WriteKind::kPut, std::string(1 << 20, 'x'));
+  const std::string frame =
+      Encode(1, kWallNs, [&](wire::Frame& frame) { *frame.mutable_batch() = MakeBatch(std::move(flat)); });
+  ASSERT_LT(frame.size(), 10'000u);
+  EXPECT_GE(Receive(session, frame).bytes, size_t{1} << 20);
+}
+
 TEST(IngestionSessionTest, ADrainIsAskedForAndKnownToBeAnswered) {
   IngestionSession session = Resumed();
   const auto ask = DecodeFrame(session.AskToDrain(3, Ts(10), Ts(5), At(0)));

@@ -84,6 +84,11 @@ class Feed final : public LiveFeed {
     return found == rings_.end() ? std::nullopt : found->second.BytesAbove(after);
   }
 
+  void SetBytesMax(size_t bytes) override {
+    std::lock_guard lock(mutex_);
+    bytes_max_ = bytes;
+  }
+
   void OnPublished(const std::vector<PublishedCommit>& commits, Timestamp resolved, const HeldKeyspaces& held) override {
     std::vector<PublishedCommit> dropped;  // outlives the lock: commits are freed without the mutex
     std::lock_guard lock(mutex_);
@@ -108,28 +113,29 @@ class Feed final : public LiveFeed {
   }
 
  private:
-  static void Append(Ring& ring, const PublishedCommit& commit, std::vector<PublishedCommit>* dropped) {
+  void Append(Ring& ring, const PublishedCommit& commit, std::vector<PublishedCommit>* dropped) {
     const size_t bytes = sizeof(Entry) + commit.writes->memory_bytes();
     ring.entries.push_back({commit, bytes});
     ring.bytes += bytes;
     ring.Count(commit.timestamp, commit.writes->payload_bytes());
-    while (ring.bytes > kLiveFeedBytesMax) ring.DropFirst(dropped);
+    while (ring.bytes > bytes_max_) ring.DropFirst(dropped);
     for (ReaderState* reader : ring.readers) {
       if (!std::exchange(reader->signalled, true)) reader->wake->Signal();
     }
   }
 
-  Store* const store_;
-  std::mutex mutex_;
   // REQUIRES: mutex_ held
   Timestamp ResolvedIn(const IncarnationId& incarnation) const {
     const auto held = held_.find(incarnation);
     return held == held_.end() ? resolved_ : std::min(resolved_, held->second);
   }
 
-  Timestamp resolved_;                   // guarded by mutex_; of the last OnPublished, and so is held_
-  HeldKeyspaces held_;                   // guarded by mutex_
-  std::map<IncarnationId, Ring> rings_;  // guarded by mutex_; of the keyspaces that have readers
+  Store* const store_;
+  std::mutex mutex_;
+  size_t bytes_max_ = kLiveFeedBytesMax;  // guarded by mutex_; of each ring
+  Timestamp resolved_;                    // guarded by mutex_; of the last OnPublished, and so is held_
+  HeldKeyspaces held_;                    // guarded by mutex_
+  std::map<IncarnationId, Ring> rings_;   // guarded by mutex_; of the keyspaces that have readers
 };
 
 class Reader final : public LiveReader {

@@ -12,7 +12,7 @@
 
 namespace anabranch {
 
-inline constexpr size_t kLiveFeedBytesMax = 32 << 20;  // of commits kept for one keyspace's readers
+inline constexpr size_t kLiveFeedBytesMax = 32 << 20;  // of commits kept for one keyspace's readers, unless it is set
 // How far behind a reader's peer is, is told to this many bytes; coarser, by a power of two, when that takes too many marks.
 inline constexpr size_t kBehindMarkBytes = 64 << 10;
 inline constexpr size_t kBehindMarksMax = 4096;
@@ -40,6 +40,8 @@ class LiveFeed : public CommitObserver {
   static std::unique_ptr<LiveFeed> Create(Store* store);
   // `wake` (not owned, outlives the reader) is set when there is something to take.
   virtual std::unique_ptr<LiveReader> Subscribe(const KeyspaceRef& keyspace, WakeEvent* wake) = 0;
+  // Instead of kLiveFeedBytesMax, from the next commit on.
+  virtual void SetBytesMax(size_t bytes) = 0;
   // How much was committed above `after`: at least that, and at most kBehindMarkBytes and one commit more. nullopt: unknown,
   // for some of it came before the readers that the keyspace has now, or it has none.
   virtual std::optional<uint64_t> BytesAbove(const IncarnationId& incarnation, Timestamp after) = 0;

@@ -35,6 +35,7 @@ ProducerSession::Options SessionOptions(const SubscriptionOptions& subscription,
   for (const wire::Span& span : request.spans()) options.spans.push_back({span.start(), span.end()});
   options.credit_bytes = std::min(request.credit_bytes(), kCreditWindowBytes);
   options.checkpoint_interval_ns = subscription.checkpoint_interval_ns;
+  options.silence_ns = subscription.silence_ns;
   return options;
 }
 

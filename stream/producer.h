@@ -23,6 +23,7 @@ struct SubscriptionOptions {
   KeyspaceRef keyspace;
   wire::SubscribeRequest request;
   uint64_t checkpoint_interval_ns = kCheckpointIntervalMs * 1'000'000;
+  uint64_t silence_ns = 60'000'000'000;  // how long the peer may acknowledge nothing
   // Called for each acknowledgement: the destination is durable at `frontier` and may still fail over to `retained` or
   // later.
   std::function<absl::Status(Timestamp frontier, Timestamp retained)> on_acknowledged;

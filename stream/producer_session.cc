@@ -29,10 +29,10 @@ ProducerSession::ProducerSession(Options options, SessionTime now)
 }
 
 ProducerSession::Effects ProducerSession::Tick(SessionTime now) {
-  if (now.monotonic_ns >= heard_at_ns_ + kPeerSilentNsMax) {
+  if (now.monotonic_ns >= heard_at_ns_ + options_.silence_ns) {
     Effects effects;
     effects.failure = SqlError(sqlstate::kConnectionFailure,
-                               fmt::format("no acknowledgement for {} s", kPeerSilentNsMax / 1'000'000'000));
+                               fmt::format("no acknowledgement for {} s", options_.silence_ns / 1'000'000'000));
     return effects;
   }
   live_available_ = true;
@@ -69,8 +69,8 @@ absl::Status ProducerSession::TakeAcknowledgement(std::string_view bytes, Sessio
   }
   acknowledged_bytes_ = ack.received_bytes();
   acknowledged_ = {{ack.frontier()}, {ack.retained()}};
-  pace_ns_ = std::clamp(kPaceStores * std::min(ack.stored_in_ns(), options_.checkpoint_interval_ns), kPaceNsMin,
-                        options_.checkpoint_interval_ns);
+  const uint64_t stored_in_ns = std::min(ack.stored_in_ns(), options_.checkpoint_interval_ns);
+  pace_ns_ = stored_in_ns <= kQuickStoreNs ? kPaceNsMin : kPaceStores * stored_in_ns;
   effects->acknowledged = acknowledged_;
   if (ack.drain() > drain_) {
     drain_ = ack.drain();
@@ -187,7 +187,7 @@ uint64_t ProducerSession::LiveAtNs() const {
 }
 
 uint64_t ProducerSession::NextTick() const {
-  uint64_t at_ns = heard_at_ns_ + kPeerSilentNsMax;
+  uint64_t at_ns = heard_at_ns_ + options_.silence_ns;
   if (!queue_.empty()) return at_ns;  // only an acknowledgement moves what waits
   at_ns = std::min(at_ns, CheckpointAtNs());
   if (live_available_ || DrainIsWanted()) at_ns = std::min(at_ns, LiveAtNs());

@@ -34,17 +34,18 @@ namespace anabranch {
 
 inline constexpr size_t kReadBytesMax = 4 << 20;  // of one chunk from the change index or the live feed
 // Commits are gathered this long into a batch while a checkpoint is under way; else a checkpoint follows them, not sooner
-// after the one before than kPaceNsMin, nor than kPaceStores times as long as the peer took to store that one: a disk or
-// cores that it shares with others are theirs for the rest.
+// than kPaceNsMin after the one before. If the peer took longer than kQuickStoreNs to store that one, not sooner than
+// kPaceStores times as long: the disk or the cores that it may share with us are busy, and free for the rest.
 inline constexpr uint64_t kGatherNs = 10'000'000;
 inline constexpr uint64_t kPaceNsMin = 2'000'000;
+inline constexpr uint64_t kQuickStoreNs = 5'000'000;
 inline constexpr uint64_t kPaceStores = 2;
 // While nothing changes the interval grows to so many.
 inline constexpr uint64_t kIdleIntervalsMax = 4;
 static_assert(4 * kIdleIntervalsMax < kSilentIntervalsMax, "an idle source is not a silent one");
 inline constexpr uint64_t kDrainReadNs = 1'000'000;  // how often the live feed is read while a drain is to be answered
 inline constexpr uint64_t kPeerSilentNsMax =
-    60'000'000'000;  // a peer that acknowledges nothing for so long: end the stream
+    60'000'000'000;  // a peer that acknowledges nothing for so long, unless it is set otherwise: end the stream
 static_assert(kGatherNs < kCheckpointIntervalMs * 1'000'000);
 
 class ProducerSession {
@@ -55,6 +56,7 @@ class ProducerSession {
     std::vector<Span> spans;
     uint64_t credit_bytes = kCreditWindowBytes;  // REQUIRES: holds one frame
     uint64_t checkpoint_interval_ns = kCheckpointIntervalMs * 1'000'000;
+    uint64_t silence_ns = kPeerSilentNsMax;
   };
 
   enum class Source { kNothing, kChangeIndex, kLiveFeed };

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <map>
 #include <utility>
 #include <vector>
@@ -15,6 +14,7 @@
 #include "base/status.h"
 #include "libpq-fe.h"
 #include "stream/conninfo.h"
+#include "stream/resolve.h"
 
 namespace anabranch {
 namespace {
@@ -57,7 +57,8 @@ class Client final : public SourceClient, public FrameTransport {
  public:
   explicit Client(std::stop_token stop) : stop_(std::move(stop)), on_stop_(stop_, [this] { stopped_.Signal(); }) {}
 
-  absl::Status Start(std::map<std::string, std::string> parameters);
+  // Tries the hosts in their order, each with a deadline of its own.
+  absl::Status Start(const Conninfo& parameters);
 
   absl::StatusOr<wire::OpenResponse> Open(const wire::OpenRequest& request) override {
     return Ask<wire::OpenResponse>("OPEN", request.SerializeAsString());
@@ -72,11 +73,15 @@ class Client final : public SourceClient, public FrameTransport {
     return StartCopy("COPY", request.SerializeAsString());
   }
 
+  uint64_t heard() const override { return heard_; }
   absl::Status Send(std::string_view frame, WakeEvent* wake) override;
   absl::StatusOr<std::optional<std::string>> Receive(int timeout_ms, WakeEvent* wake) override;
 
  private:
   enum class Waited { kReady, kTimeout, kWoken };
+
+  absl::Status DialHost(Conninfo parameters, uint64_t timeout_ms);
+  absl::Status Dial(const Conninfo& parameters, uint64_t timeout_ms);
 
   absl::StatusOr<Waited> Wait(short events, uint64_t deadline_ns, WakeEvent* wake);
   absl::Status Flush(uint64_t deadline_ns, WakeEvent* wake);
@@ -97,6 +102,7 @@ class Client final : public SourceClient, public FrameTransport {
   std::string password_;
   std::unique_ptr<PGconn, FreeConnection> connection_;
   bool copying_ = false;  // the connection is in COPY BOTH
+  uint64_t heard_ = 0;
 };
 
 std::string Client::WithoutSecrets(std::string text) const {
@@ -146,7 +152,8 @@ absl::StatusOr<Client::Waited> Client::Wait(short events, uint64_t deadline_ns, 
   }
 }
 
-absl::Status Client::Start(std::map<std::string, std::string> parameters) {
+absl::Status Client::Start(const Conninfo& given) {
+  Conninfo parameters = given;
   password_ = parameters["password"];
   std::string& options = parameters["options"];
   if (options.find("ccluster") == std::string::npos) options += options.empty() ? "-ccluster=system" : " -ccluster=system";
@@ -154,11 +161,35 @@ absl::Status Client::Start(std::map<std::string, std::string> parameters) {
   parameters.try_emplace("keepalives_idle", "5");
   parameters.try_emplace("keepalives_interval", "2");
   parameters.try_emplace("keepalives_count", "3");
-  // Also bounds how long a dead host of several is tried: PQconnectPoll has no timeout of its own.
   parameters.try_emplace("tcp_user_timeout", std::to_string(kConnectTimeoutMs));
-  const std::string& host = parameters["host"].empty() ? parameters["hostaddr"] : parameters["host"];
-  const uint64_t hosts = 1 + static_cast<uint64_t>(std::count(host.begin(), host.end(), ','));
+  const uint64_t timeout_ms = ConnectTimeoutMs(parameters);
+  absl::Status status;
+  for (Conninfo& host : OnePerHost(parameters)) {
+    status = DialHost(std::move(host), timeout_ms);
+    // What a source has answered stands, unless it is that it cannot serve now: then another one may.
+    const bool next = !status.ok() && (SqlStateOf(status) == sqlstate::kSqlclientUnableToConnect ||
+                                       SqlStateOf(status) == sqlstate::kCannotConnectNow);
+    if (!next) break;
+  }
+  return status;
+}
 
+// Of a name each address is dialled.
+absl::Status Client::DialHost(Conninfo parameters, uint64_t timeout_ms) {
+  const std::string& host = parameters["host"];
+  const bool named = parameters["hostaddr"].empty() && !host.starts_with('/') && !host.starts_with('@');
+  if (!named) return Dial(parameters, timeout_ms);
+  ASSIGN_OR_RETURN(const std::vector<std::string> addresses, Resolve(host, DeadlineIn(timeout_ms), stop_));
+  absl::Status status;
+  for (const std::string& address : addresses) {
+    parameters["hostaddr"] = address;
+    status = Dial(parameters, timeout_ms);
+    if (status.ok() || SqlStateOf(status) != sqlstate::kSqlclientUnableToConnect) break;
+  }
+  return status;
+}
+
+absl::Status Client::Dial(const Conninfo& parameters, uint64_t timeout_ms) {
   std::vector<const char*> keywords;
   std::vector<const char*> values;
   for (const auto& [keyword, value] : parameters) {
@@ -173,13 +204,13 @@ absl::Status Client::Start(std::map<std::string, std::string> parameters) {
   PQsetErrorVerbosity(connection_.get(), PQERRORS_VERBOSE);
   if (PQstatus(connection_.get()) == CONNECTION_BAD) return Unreachable();
 
-  const uint64_t deadline_ns = DeadlineIn(kConnectTimeoutMs * hosts);
+  const uint64_t deadline_ns = DeadlineIn(timeout_ms);
   short events = POLLOUT;
   while (true) {
     ASSIGN_OR_RETURN(const Waited waited, Wait(events, deadline_ns, nullptr));
     if (waited == Waited::kTimeout) {
       return SqlError(sqlstate::kSqlclientUnableToConnect,
-                      fmt::format("could not connect to the source within {} ms", kConnectTimeoutMs * hosts));
+                      fmt::format("could not connect to the source within {} ms", timeout_ms));
     }
     const PostgresPollingStatusType polled = PQconnectPoll(connection_.get());
     if (polled == PGRES_POLLING_FAILED) return Unreachable();
@@ -287,7 +318,7 @@ absl::Status Client::EndCopy() {
 }
 
 absl::Status Client::Send(std::string_view frame, WakeEvent* wake) {
-  const uint64_t deadline_ns = DeadlineIn(kRequestTimeoutMs);
+  const uint64_t deadline_ns = DeadlineIn(kTakesNothingMs);
   while (true) {
     const int put = PQputCopyData(connection_.get(), frame.data(), static_cast<int>(frame.size()));
     if (put < 0) return Lost();
@@ -319,115 +350,24 @@ absl::StatusOr<std::optional<std::string>> Client::Receive(int timeout_ms, WakeE
     ASSIGN_OR_RETURN(const Waited waited, Wait(POLLIN, deadline_ns, wake));
     if (waited != Waited::kReady) return std::nullopt;
     if (PQconsumeInput(connection_.get()) == 0) return Lost();
+    ++heard_;
     last_look = MsUntil(deadline_ns) == 0;
   }
 }
 
 }  // namespace
 
-std::optional<std::map<std::string, std::string>> ParseConninfo(const std::string& uri) {
+std::optional<Conninfo> ParseConninfo(const std::string& uri) {
   char* why = nullptr;
   const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> parsed(PQconninfoParse(uri.c_str(), &why),
                                                                             PQconninfoFree);
   PQfreemem(why);
   if (parsed == nullptr) return std::nullopt;
-  std::map<std::string, std::string> parameters;
+  Conninfo parameters;
   for (const PQconninfoOption* option = parsed.get(); option->keyword != nullptr; ++option) {
     if (option->val != nullptr) parameters.emplace(option->keyword, option->val);
   }
   return parameters;
-}
-
-namespace {
-
-constexpr std::string_view kHowToWriteIt =
-    "Write it as postgresql://user@host:port, with special characters of the password percent-encoded.";
-
-absl::Status BadConnectionString(std::string_view why) {
-  return SqlError(sqlstate::kInvalidParameterValue, fmt::format("the connection string of the source {}", why),
-                  std::string(kHowToWriteIt));
-}
-
-std::vector<std::string_view> Elements(std::string_view list) {
-  std::vector<std::string_view> elements;
-  while (true) {
-    const size_t comma = list.find(',');
-    elements.push_back(list.substr(0, comma));
-    if (comma == std::string_view::npos) return elements;
-    list.remove_prefix(comma + 1);
-  }
-}
-
-bool IsPort(std::string_view text) {
-  constexpr int kPortMax = 65'535;
-  int port = 0;
-  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  return error == std::errc() && rest == text.data() + text.size() && port >= 1 && port <= kPortMax;
-}
-
-// What a connection string may set. Not what makes libpq read or write files of this node's user, or take its settings from
-// such a file: passfile, service, sslcert, sslkey, sslcrl, sslkeylogfile and their like.
-constexpr std::string_view kParametersAllowed[] = {"application_name",
-                                                   "channel_binding",
-                                                   "client_encoding",
-                                                   "connect_timeout",
-                                                   "dbname",
-                                                   "gssencmode",
-                                                   "host",
-                                                   "hostaddr",
-                                                   "keepalives",
-                                                   "keepalives_count",
-                                                   "keepalives_idle",
-                                                   "keepalives_interval",
-                                                   "load_balance_hosts",
-                                                   "options",
-                                                   "password",
-                                                   "port",
-                                                   "require_auth",
-                                                   "ssl_max_protocol_version",
-                                                   "ssl_min_protocol_version",
-                                                   "sslmode",
-                                                   "sslnegotiation",
-                                                   "sslrootcert",
-                                                   "sslsni",
-                                                   "target_session_attrs",
-                                                   "tcp_user_timeout",
-                                                   "user"};
-
-// What libpq takes and we do not mean, or would refuse like a network that is down. Nothing of the string goes into the
-// text: what looks like a port may be the end of a password with an unescaped slash.
-absl::Status CheckConninfo(const std::map<std::string, std::string>& parameters) {
-  for (const auto& [name, value] : parameters) {
-    if (std::find(std::begin(kParametersAllowed), std::end(kParametersAllowed), name) != std::end(kParametersAllowed))
-      continue;
-    return SqlError(sqlstate::kInvalidParameterValue,
-                    fmt::format("the connection string of the source sets \"{}\", which is not allowed", name),
-                    "It would let libpq read files of this node.");
-  }
-  const auto list = [&](const char* name) {
-    const auto found = parameters.find(name);
-    return Elements(found == parameters.end() ? "" : found->second);
-  };
-  const std::vector<std::string_view> addresses = list("hostaddr");
-  const std::vector<std::string_view> hosts = list("host");
-  const std::vector<std::string_view>& reached = addresses.size() == 1 && addresses[0].empty() ? hosts : addresses;
-  // For an empty one libpq takes the socket of a PostgreSQL on this machine.
-  if (std::any_of(reached.begin(), reached.end(), [](std::string_view host) { return host.empty(); }))
-    return BadConnectionString("names no host");
-  const std::vector<std::string_view> ports = list("port");
-  const bool numbers =
-      std::all_of(ports.begin(), ports.end(), [](std::string_view port) { return port.empty() || IsPort(port); });
-  if (!numbers) return BadConnectionString("has a port that is no number from 1 to 65535");
-  if (ports.size() != 1 && ports.size() != reached.size()) return BadConnectionString("has not as many ports as hosts");
-  return absl::OkStatus();
-}
-
-}  // namespace
-
-absl::Status CheckSourceUri(const std::string& uri) {
-  const auto parameters = ParseConninfo(uri);
-  if (!parameters) return BadConnectionString("does not parse");
-  return CheckConninfo(*parameters);
 }
 
 absl::StatusOr<std::unique_ptr<SourceClient>> SourceClient::Connect(const std::string& uri, std::stop_token stop) {

@@ -15,7 +15,8 @@
 
 namespace anabranch {
 
-inline constexpr int kConnectTimeoutMs = 5'000;
+inline constexpr int kConnectTimeoutMs = 5'000;  // of each address, unless the connection string has a connect_timeout
+inline constexpr uint64_t kConnectTimeoutSecondsMax = 60;
 inline constexpr int kRequestTimeoutMs = 30'000;
 
 // One connection, used by one thread. Errors of the source keep their SQLSTATE and hint; an unreachable source is 08001, a

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/status.h"
 #include "gtest/gtest.h"
 
@@ -28,6 +29,7 @@ class Port {
   }
   ~Port() { close(fd_); }
   int number() const { return number_; }
+  int fd() const { return fd_; }
   int Accept() const { return accept(fd_, nullptr, nullptr); }
 
  private:
@@ -148,6 +150,40 @@ TEST(SourceClientTest, ARefusalInTheHandshakeKeepsItsSqlState) {
   EXPECT_EQ(MessageOf(client.status()), "no such user");
   EXPECT_EQ(HintOf(client.status()), "CREATE USER first.");
   EXPECT_NE(startup.find("-ccluster=system"), std::string::npos);  // no cluster was named
+}
+
+// One that takes the connection and says nothing costs its own deadline, not the others'.
+TEST(SourceClientTest, AMuteHostIsPassedOver) {
+  const Port mute(/*listening=*/true);
+  const Port alive(/*listening=*/true);
+  std::thread source([&] {
+    const int fd = alive.Accept();
+    char request[1024];
+    EXPECT_GT(read(fd, request, sizeof(request)), 0);
+    const std::string let_in("R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I", 15);
+    EXPECT_EQ(write(fd, let_in.data(), let_in.size()), static_cast<ssize_t>(let_in.size()));
+    EXPECT_GT(read(fd, request, sizeof(request)), 0);  // that it leaves
+    close(fd);
+  });
+  const uint64_t begun_ns = SystemClock()->MonotonicNs();
+  {
+    const auto client = SourceClient::Connect(
+        fmt::format("postgresql://root@127.0.0.1:{},127.0.0.1:{}/?sslmode=disable&gssencmode=disable&connect_timeout=1",
+                    mute.number(), alive.number()),
+        {});
+    EXPECT_TRUE(client.ok()) << client.status();
+  }
+  if (HasFailure()) shutdown(alive.fd(), SHUT_RDWR);
+  source.join();
+  EXPECT_LT(SystemClock()->MonotonicNs() - begun_ns, uint64_t{kConnectTimeoutMs} * 1'000'000);
+}
+
+TEST(SourceClientTest, TheConnectTimeoutOfTheConnectionStringCounts) {
+  const Port mute(/*listening=*/true);
+  const auto client = SourceClient::Connect(
+      fmt::format("postgresql://root@127.0.0.1:{}/?sslmode=disable&connect_timeout=1", mute.number()), {});
+  EXPECT_EQ(SqlStateOf(client.status()), "08001");
+  EXPECT_NE(MessageOf(client.status()).find("within 1000 ms"), std::string::npos) << client.status();
 }
 
 TEST(SourceClientTest, StopEndsAHangingConnect) {

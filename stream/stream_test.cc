@@ -461,6 +461,59 @@ TEST_F(SocketStreamTest, AKilledSourceEndsTheAttempt) {
   EXPECT_EQ(SqlStateOf(lost), "08006") << lost;
 }
 
+// A row that takes longer than the silence that is allowed passes all the same, in the first attempt.
+TEST_F(SocketStreamTest, ALargeRowPassesASlowLink) {
+  interval_ms_ = 20;
+  const uint64_t silence_ms = interval_ms_ * kSilentIntervalsMax;
+  std::atomic<int> attempts = 0;
+  // Each frame in pieces, over three times the silence.
+  struct Slow : FrameTransport {
+    Slow(TestConnection* to, uint64_t frame_ms) : to(to), frame_ms(frame_ms) {}
+    absl::Status Send(std::string_view frame, WakeEvent* wake) override {
+      constexpr size_t kPieces = 30;
+      std::string message("d");
+      for (int shift = 24; shift >= 0; shift -= 8) message.push_back(static_cast<char>((frame.size() + 4) >> shift));
+      message.append(frame);
+      if (message.size() < (1 << 20)) return to->PutRaw(message, wake);
+      const size_t piece = message.size() / kPieces + 1;
+      for (size_t at = 0; at < message.size(); at += piece) {
+        if (absl::Status sent = to->PutRaw(std::string_view(message).substr(at, piece), wake); !sent.ok()) return sent;
+        std::unique_lock lock(mutex);
+        link.wait_for(lock, std::chrono::milliseconds(frame_ms / kPieces));
+      }
+      return absl::OkStatus();
+    }
+    absl::StatusOr<std::optional<std::string>> Receive(int timeout_ms, WakeEvent* wake) override {
+      return to->Receive(timeout_ms, wake);
+    }
+    TestConnection* const to;
+    const uint64_t frame_ms;
+    std::mutex mutex;
+    std::condition_variable link;
+  };
+  TestSource::Handlers handlers = Handlers();
+  handlers.subscribe = [&, serve = handlers.subscribe](const std::string& bytes, FrameTransport& transport) {
+    ++attempts;
+    Slow slow(dynamic_cast<TestConnection*>(&transport), 3 * silence_ms);
+    return serve(bytes, slow);
+  };
+  TestSource source(std::move(handlers));
+  CommitMany(1, "before");
+  CopyToStandby();
+  std::string noise(kValueBytesMax - 8, '\0');
+  for (size_t i = 0; i + 8 <= noise.size(); i += 8) {
+    const uint64_t word = random_.Next();
+    noise.replace(i, 8, reinterpret_cast<const char*>(&word), 8);
+  }
+  const Timestamp last = CommitPut(source_, "row", noise);
+  std::stop_source stop;
+  auto ingesting = std::async(std::launch::async, [&] { return RunIngestion(Ingestion(source.uri()), stop.get_token()); });
+  ExpectEqualAt(last);
+  EXPECT_EQ(attempts, 1);
+  stop.request_stop();
+  EXPECT_TRUE(absl::IsCancelled(ingesting.get()));
+}
+
 TEST_F(SocketStreamTest, TheSourcesRefusalKeepsItsSqlStateAndHint) {
   TestSource::Handlers handlers = Handlers();
   handlers.ask = [](const std::string&) { return SqlError("42501", "no REPLICATIONSOURCE", "GRANT it."); };
@@ -597,6 +650,25 @@ TEST_F(SocketStreamTest, FilesOfAnotherCopyAreNotMistakenForThisOne) {
   TestSource source(Handlers());
   ASSERT_TRUE(CopyFiles(source.uri(), ClusterId("b"), stream, incoming(), [](const CopyProgress&) {}, {}).ok());
   Adopt(FromWire(stream.manifest()), incoming());
+}
+
+TEST_F(SocketStreamTest, ACopyThatHasNoRoomIsRefusedWithNumbersBeforeItBegins) {
+  wire::OpenResponse stream = ExportMuch();
+  wire::TransferFile& huge = *stream.mutable_manifest()->add_files();
+  huge.set_name("999999.sst");
+  huge.set_size(uint64_t{1} << 50);
+  std::atomic<int> asked = 0;
+  TestSource::Handlers handlers = Handlers();
+  handlers.copy = [&](const std::string&, FrameTransport&) {
+    ++asked;
+    return absl::OkStatus();
+  };
+  TestSource source(std::move(handlers));
+  const absl::Status full = CopyFiles(source.uri(), ClusterId("b"), stream, incoming(), [](const CopyProgress&) {}, {});
+  EXPECT_EQ(SqlStateOf(full), "53100") << full;
+  EXPECT_NE(MessageOf(full).find("takes 10737418"), std::string::npos) << full;
+  EXPECT_NE(MessageOf(full).find("MiB are free"), std::string::npos) << full;
+  EXPECT_EQ(asked, 0);
 }
 
 TEST_F(SocketStreamTest, NothingIsWrittenOutsideTheFolder) {

@@ -2,6 +2,7 @@
 // the server's side of COPY BOTH (sql/) and libpq's (stream/source_client.cc).
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,9 @@
 
 namespace anabranch {
 
+inline constexpr size_t kPieceBytes = 16 << 10;
+inline constexpr int kTakesNothingMs = 60'000;  // the default of the setting physical_replication.silence_window
+
 // Used by one thread.
 class FrameTransport {
  public:
@@ -20,8 +24,18 @@ class FrameTransport {
   // The peer's address and port; empty if nobody knows.
   virtual std::string PeerAddress() const { return ""; }
 
+  // How long a peer may take nothing before it counts as gone.
+  virtual void SetTakesNothingMs(int /*ms*/) {}
+  // Called before each piece of a frame is sent, of kPieceBytes at most: it waits as long as it wants and says whether it did;
+  // an error of it is the send's. What was waited for is sent at once, so bytes come steadily however slow they may be.
+  using Pace = std::function<absl::StatusOr<bool>(size_t bytes, WakeEvent* wake)>;
+  virtual void SetPace(Pace /*pace*/) {}
+
+  // Grows whenever something comes from the peer, be it a part of a frame. Those who do not ask need not know.
+  virtual uint64_t heard() const { return 0; }
+
   // Hands the frame to the socket. Blocks while the peer takes nothing; `wake` set ends that wait with Cancelled. An error
-  // means the connection is gone.
+  // means the connection is gone, or the peer took nothing for takes_nothing_ms.
   virtual absl::Status Send(std::string_view frame, WakeEvent* wake) = 0;
 
   // Send, of each in this order. What is small enough goes to the socket together, so that the peer takes it in one go.

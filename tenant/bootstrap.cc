@@ -59,6 +59,7 @@ absl::Status VirtualClustersImpl::Start() {
     ASSIGN_OR_RETURN(records, LoadTenants(store_));
   }
   RETURN_IF_ERROR(connections_.Recover());
+  RETURN_IF_ERROR(SetLiveFeedBytes());
   RETURN_IF_ERROR(source_.Recover());
   RETURN_IF_ERROR(RemoveStrayLedgers(store_));
   for (const catalog::TenantRecord& record : records) RETURN_IF_ERROR(Recover(record));

@@ -34,7 +34,14 @@ absl::Status VirtualClustersImpl::SetClusterSetting(const std::string& name, con
   ASSIGN_OR_RETURN(const bool changed, WriteSetting(store_, setting, value));
   if (!changed) return absl::OkStatus();
   Log(LogLevel::kInfo, "setting.changed", "setting={} value={}", name, value.value_or("default"));
+  if (setting == ClusterSetting::kLiveFeedBytes) RETURN_IF_ERROR(SetLiveFeedBytes());
   if (setting == ClusterSetting::kCheckpointInterval) source_.EndAll();  // both sides learn it when they connect
+  return absl::OkStatus();
+}
+
+absl::Status VirtualClustersImpl::SetLiveFeedBytes() {
+  ASSIGN_OR_RETURN(const uint64_t bytes, ReadInteger(store_, ClusterSetting::kLiveFeedBytes));
+  options_.feed->SetBytesMax(bytes);
   return absl::OkStatus();
 }
 

@@ -161,6 +161,9 @@ class VirtualClustersImpl final : public VirtualClusters {
   Timestamp FrontierOf(const catalog::TenantRecord& record);
   Timestamp SourceNow(const catalog::TenantRecord& record, const TenantRuntime& runtime);
 
+  // settings.cc
+  absl::Status SetLiveFeedBytes();
+
   // job_statements.cc
   JobProgress JobProgressOf(const catalog::TenantRecord& record);
 

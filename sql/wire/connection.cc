@@ -204,16 +204,25 @@ absl::StatusOr<std::optional<FrontendMessage>> PgConnection::TryReadMessage(int 
   }
 }
 
-absl::Status PgConnection::Flush(WakeEvent* wake) {
+absl::Status PgConnection::Flush(WakeEvent* wake, int takes_nothing_ms) {
   size_t sent = 0;
+  uint64_t deadline_ns = 0;
   while (sent < out_.size()) {
     ASSIGN_OR_RETURN(const size_t written, WriteSome(std::string_view(out_).substr(sent)));
     sent += written;
-    if (written > 0) continue;
+    if (written > 0) {
+      deadline_ns = 0;
+      continue;
+    }
+    if (deadline_ns == 0 && takes_nothing_ms != 0) {
+      deadline_ns = clock_->MonotonicNs() + static_cast<uint64_t>(takes_nothing_ms) * 1'000'000;
+    }
+    const int timeout_ms = PollTimeoutMs(deadline_ns);
+    if (timeout_ms == 0) return ClientGone(fmt::format("it took nothing for {} ms", takes_nothing_ms));
     // The client may itself be stuck in sending to us: take in what it has, up to a bound, or both would wait for ever.
     const short events = Buffered() < kReadAheadBytesMax ? POLLIN | POLLOUT : POLLOUT;
     pollfd fds[3] = {{socket_, events, 0}, {end_now_->fd(), POLLIN, 0}, {wake ? wake->fd() : -1, POLLIN, 0}};
-    if (poll(fds, 3, -1) < 0 && errno != EINTR) return ClientGone("poll failed");
+    if (poll(fds, 3, timeout_ms) < 0 && errno != EINTR) return ClientGone("poll failed");
     if (fds[1].revents != 0 || fds[2].revents != 0) {
       out_.erase(0, sent);
       return Woken();

@@ -46,9 +46,10 @@ class PgConnection {
   // nullopt: no whole message after timeout_ms (0: only what is here already), or an event is set.
   absl::StatusOr<std::optional<FrontendMessage>> TryReadMessage(int timeout_ms, WakeEvent* wake);
 
-  // Writes. Unavailable: the client is gone. Cancelled: `end_now` or `wake` is set before all was taken.
+  // Writes. Unavailable: the client is gone, or took nothing for takes_nothing_ms (0: waits for ever). Cancelled: `end_now`
+  // or `wake` is set before all was taken.
   std::string* out() { return &out_; }
-  absl::Status Flush(WakeEvent* wake = nullptr);
+  absl::Status Flush(WakeEvent* wake = nullptr, int takes_nothing_ms = 0);
   absl::Status FlushIfFull(WakeEvent* wake = nullptr) { return out_.size() < kFlushBytes ? absl::OkStatus() : Flush(wake); }
   // Before closing: sends what can be sent within kLastWordsTimeoutMs, whatever events are set.
   void FlushLastWords();

@@ -1,5 +1,6 @@
 #include "sql/wire/replication.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/coding.h"
@@ -30,18 +31,17 @@ class CopyBothTransport : public FrameTransport {
 
   absl::Status Send(std::string_view frame, WakeEvent* wake) override {
     RETURN_IF_ERROR(CheckUserNowAndThen());
-    Append(frame);
-    return EndReasonOr(parts_.connection.Flush(wake));
+    RETURN_IF_ERROR(Put(frame, wake));
+    return Flush(wake);
   }
 
   absl::Status SendAll(const std::vector<std::string>& frames, WakeEvent* wake) override {
     RETURN_IF_ERROR(CheckUserNowAndThen());
     for (const std::string& frame : frames) {
-      Append(frame);
-      if (parts_.connection.out()->size() < kSendTogetherBytes) continue;
-      RETURN_IF_ERROR(EndReasonOr(parts_.connection.Flush(wake)));
+      RETURN_IF_ERROR(Put(frame, wake));
+      if (parts_.connection.out()->size() >= kSendTogetherBytes) RETURN_IF_ERROR(Flush(wake));
     }
-    return EndReasonOr(parts_.connection.Flush(wake));
+    return Flush(wake);
   }
 
   absl::StatusOr<std::optional<std::string>> Receive(int timeout_ms, WakeEvent* wake) override {
@@ -77,6 +77,8 @@ class CopyBothTransport : public FrameTransport {
     }
   }
 
+  void SetTakesNothingMs(int ms) override { takes_nothing_ms_ = ms; }
+  void SetPace(Pace pace) override { pace_ = std::move(pace); }
   std::string PeerAddress() const override { return parts_.connection.PeerAddress(); }
 
   bool finished() const { return finished_; }      // the peer said that it wants no more
@@ -90,10 +92,18 @@ class CopyBothTransport : public FrameTransport {
     checked_at_ns_ = now_ns;
     return CheckUser(session).status();
   }
-  void Append(std::string_view frame) {
+  absl::Status Put(std::string_view frame, WakeEvent* wake) {
     AppendCopyDataHeader(parts_.connection.out(), frame.size());
-    parts_.connection.out()->append(frame);
+    for (; !frame.empty(); frame.remove_prefix(std::min(frame.size(), kPieceBytes))) {
+      const std::string_view piece = frame.substr(0, kPieceBytes);
+      const absl::StatusOr<bool> waited = pace_ ? pace_(piece.size(), wake) : false;
+      if (!waited.ok()) return EndReasonOr(waited.status());
+      parts_.connection.out()->append(piece);
+      if (*waited) RETURN_IF_ERROR(Flush(wake));
+    }
+    return absl::OkStatus();
   }
+  absl::Status Flush(WakeEvent* wake) { return EndReasonOr(parts_.connection.Flush(wake, takes_nothing_ms_)); }
   absl::Status EndReasonOr(const absl::Status& status) const {
     if (absl::IsCancelled(status)) RETURN_IF_ERROR(parts_.control.end_reason());
     return status;
@@ -101,6 +111,8 @@ class CopyBothTransport : public FrameTransport {
 
   const SessionParts parts_;
   uint64_t checked_at_ns_ = 0;  // monotonic
+  int takes_nothing_ms_ = kTakesNothingMs;
+  Pace pace_;
   bool finished_ = false;
   bool terminated_ = false;
 };

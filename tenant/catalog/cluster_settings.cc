@@ -8,6 +8,8 @@
 #include "base/status.h"
 #include "base/system_time.h"
 #include "stream/frame.h"
+#include "stream/ingestion.h"
+#include "stream/live_feed.h"
 #include "stream/producer_session.h"
 #include "tenant/catalog/catalog.h"
 #include "tenant/catalog/limits.h"
@@ -21,6 +23,8 @@ constexpr uint64_t kMinuteNs = 60 * kSecondNs;
 constexpr uint64_t kHourNs = 60 * kMinuteNs;
 constexpr uint64_t kDayNs = 24 * kHourNs;
 constexpr uint64_t kLostWritesLimit = 1ull << 50;
+constexpr uint64_t kBytesPerSecondMin = 64 << 10;  // slower, a standby would hear too little of its source
+constexpr uint64_t kBytesPerSecondLimit = 1ull << 40;
 
 constexpr std::array<SettingDefinition, kClusterSettingsCount> kDefinitions = {{
     {ClusterSetting::kDefaultTarget, "server.controller.default_target_cluster", SettingType::kString, "", 0, 0,
@@ -43,10 +47,30 @@ constexpr std::array<SettingDefinition, kClusterSettingsCount> kDefinitions = {{
      "once"},
     {ClusterSetting::kLostWritesBytesMax, kLostWritesSetting, SettingType::kInteger, "4294967296", 0, kLostWritesLimit,
      "how many bytes of what failbacks undid are kept; the oldest goes first"},
+    {ClusterSetting::kCopyConnections, "physical_replication.copy_connections", SettingType::kInteger, "2", 1,
+     kCopyConnectionsMax, "over how many connections at once this cluster, as a standby, fetches an initial copy"},
+    {ClusterSetting::kStreamBytesPerSecond, "physical_replication.stream_bytes_per_second", SettingType::kInteger, "0",
+     kBytesPerSecondMin, kBytesPerSecondLimit,
+     "how many bytes a second this cluster, as a source, sends to one standby; 0: no limit", /*or_zero=*/true},
+    {ClusterSetting::kNodeBytesPerSecond, "physical_replication.bytes_per_second", SettingType::kInteger, "0",
+     kBytesPerSecondMin, kBytesPerSecondLimit,
+     "how many bytes a second this cluster, as a source, sends to all standbys together, which share them alike; 0: no "
+     "limit",
+     /*or_zero=*/true},
+    {ClusterSetting::kLiveFeedBytes, "physical_replication.live_feed_bytes", SettingType::kInteger, "33554432", 1 << 20,
+     1 << 30,
+     "how much memory this cluster, as a source, spends on the newest commits of each virtual cluster that has standbys; "
+     "one "
+     "that is further behind reads from the store"},
+    {ClusterSetting::kSilenceWindow, "physical_replication.silence_window", SettingType::kDuration, "1m", 5 * kSecondNs,
+     kHourNs,
+     "how long a standby may take or acknowledge nothing before this cluster, as a source, ends its connection; counts for "
+     "connections that begin"},
 }};
 static_assert(kDefinitions[1].min > kGatherNs);
 static_assert(kDefinitions[3].min >= 3 * kProgressIntervalNs, "what is heard of does not expire");
 static_assert(kFailoverUndoWindowNs == 10 * kMinuteNs && kLostWritesBytesMax == 4294967296);
+static_assert(kCopyConnections == 2 && kLiveFeedBytesMax == 33554432 && kPeerSilentNsMax == kMinuteNs);
 static_assert(kDefaultRetentionNs == 4 * kHourNs && kExpirationWindowNs == 24 * kHourNs && kCheckpointIntervalMs == 100);
 
 std::string KeyOf(const SettingDefinition& definition) { return fmt::format("{}{}", kSettingPrefix, definition.name); }
@@ -91,8 +115,11 @@ std::optional<uint64_t> ToInteger(const std::string& text) {
 
 absl::StatusOr<std::string> CheckInteger(const SettingDefinition& definition, const std::string& text) {
   const std::optional<uint64_t> value = ToInteger(text);
-  if (value && *value >= definition.min && *value <= definition.max) return fmt::format("{}", *value);
-  return Invalid(definition, text, fmt::format("Give a whole number between {} and {}.", definition.min, definition.max));
+  const bool none = definition.or_zero && value == 0;
+  if (none || (value && *value >= definition.min && *value <= definition.max)) return fmt::format("{}", *value);
+  return Invalid(definition, text,
+                 fmt::format("Give {}a whole number between {} and {}.", definition.or_zero ? "0, or " : "", definition.min,
+                             definition.max));
 }
 
 std::string_view LetterOf(SettingType type) {

@@ -21,8 +21,13 @@ enum class ClusterSetting {
   kExpirationWindow,
   kUndoWindow,
   kLostWritesBytesMax,
+  kCopyConnections,
+  kStreamBytesPerSecond,
+  kNodeBytesPerSecond,
+  kLiveFeedBytes,
+  kSilenceWindow,
 };
-inline constexpr size_t kClusterSettingsCount = static_cast<size_t>(ClusterSetting::kLostWritesBytesMax) + 1;
+inline constexpr size_t kClusterSettingsCount = static_cast<size_t>(ClusterSetting::kSilenceWindow) + 1;
 
 enum class SettingType { kString, kDuration, kInteger };
 
@@ -34,6 +39,7 @@ struct SettingDefinition {
   uint64_t min;  // of a duration, in nanoseconds, or of an integer
   uint64_t max;
   std::string_view description;
+  bool or_zero = false;  // an integer below `min` that stands for none
 };
 
 // As SHOW CLUSTER SETTINGS lists one.

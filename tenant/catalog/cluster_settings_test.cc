@@ -44,6 +44,10 @@ TEST_F(ClusterSettingsTest, AreTypedBoundedAndListed) {
     EXPECT_EQ(SqlStateOf(a_->SetClusterSetting(ledgers, bad)), "22023") << bad;
   }
   EXPECT_TRUE(a_->SetClusterSetting(ledgers, "7").ok());
+  const absl::Status slow = a_->SetClusterSetting("physical_replication.bytes_per_second", "65535");
+  EXPECT_EQ(HintOf(slow), "Give 0, or a whole number between 65536 and 1099511627776.");
+  EXPECT_TRUE(a_->SetClusterSetting("physical_replication.bytes_per_second", "65536").ok());
+  EXPECT_TRUE(a_->SetClusterSetting("physical_replication.bytes_per_second", "0").ok());
   a_.Restart();
   const auto all = a_->ShowClusterSettings();
   ASSERT_TRUE(all.ok()) << all.status();
@@ -52,12 +56,16 @@ TEST_F(ClusterSettingsTest, AreTypedBoundedAndListed) {
     EXPECT_FALSE(info.description.empty()) << info.name;
     rows.push_back(fmt::format("{} {} {} '{}'", info.name, info.value, info.type, info.default_value));
   }
-  EXPECT_EQ(rows, (std::vector<std::string>{"physical_replication.checkpoint_interval 20ms d '100ms'",
-                                            "physical_replication.default_retention 1h30m d '4h'",
-                                            "physical_replication.expiration_window 8760h d '24h'",
-                                            "physical_replication.failback.lost_writes_bytes_max 7 i '4294967296'",
-                                            "physical_replication.failover.undo_window 10m d '10m'",
-                                            "server.controller.default_target_cluster main s ''"}));
+  EXPECT_EQ(
+      rows,
+      (std::vector<std::string>{
+          "physical_replication.bytes_per_second 0 i '0'", "physical_replication.checkpoint_interval 20ms d '100ms'",
+          "physical_replication.copy_connections 2 i '2'", "physical_replication.default_retention 1h30m d '4h'",
+          "physical_replication.expiration_window 8760h d '24h'",
+          "physical_replication.failback.lost_writes_bytes_max 7 i '4294967296'",
+          "physical_replication.failover.undo_window 10m d '10m'",
+          "physical_replication.live_feed_bytes 33554432 i '33554432'", "physical_replication.silence_window 1m d '1m'",
+          "physical_replication.stream_bytes_per_second 0 i '0'", "server.controller.default_target_cluster main s ''"}));
   EXPECT_TRUE(a_->SetClusterSetting(kRetention, std::nullopt).ok());
   EXPECT_EQ(Value(a_, kRetention), "4h");
 }

@@ -47,6 +47,7 @@ inline constexpr size_t kOpenKeyBytesMax = 200;
 inline constexpr int kAncestryMax = 10'000;
 inline constexpr uint64_t kRetryMinMs = 100;
 inline constexpr uint64_t kRetryMaxMs = 15'000;
+inline constexpr int kDamagedCopiesMax = 3;       // in a row; then somebody has to look at the disks
 inline constexpr uint64_t kSweepWaitMs = 30'000;  // OPEN waits that long for a sweep before it refuses
 inline constexpr uint64_t kReachCheckMs = 500;    // how often a waiting COMPLETE looks whether another statement ended it
 inline constexpr uint64_t kDrainBudgetMs =

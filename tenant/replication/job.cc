@@ -187,7 +187,11 @@ absl::Status ReplicationJob::FollowSource(const catalog::Replication& before, co
 }
 
 ReplicationJob::Attempt ReplicationJob::Refused(absl::Status why) {
-  if (!IsPermanent(why)) return {Outcome::kRetry, std::move(why)};
+  return IsPermanent(why) ? GiveUp(std::move(why)) : Attempt{Outcome::kRetry, std::move(why)};
+}
+
+// Until somebody says RESUME.
+ReplicationJob::Attempt ReplicationJob::GiveUp(absl::Status why) {
   const std::string reason = ReasonOf(why);
   Log(LogLevel::kError, "replication.refused", "vc_id={} error=\"{}\"", options_.tenant.value(), reason);
   options_.progress->SetError(reason);
@@ -216,32 +220,65 @@ ReplicationJob::Attempt ReplicationJob::Copy(const catalog::TenantRecord& record
   fs::create_directories(dir, error);
   absl::Status status = DiskError(error, "creating", dir);
   CopyProgress copied;
+  const uint64_t begun_at_ns = store_->clock()->MonotonicNs();
   const auto on_progress = [&](const CopyProgress& progress) {
     copied = progress;
-    constexpr int kMiBShift = 20;
-    options_.progress->SetStep(
-        fmt::format("copying: {} of {} MiB", copied.bytes_done >> kMiBShift, copied.bytes_total >> kMiBShift),
-        PartDone(copied.bytes_done, copied.bytes_total));
+    ShowCopy(copied, begun_at_ns);
   };
   const absl::StatusOr<std::string> uri = options_.resolve(record.replication().uri());
   if (status.ok()) status = uri.status();
-  if (status.ok()) status = CopyFiles(*uri, store_->cluster_id(), *response, dir, on_progress, stop);
+  const absl::StatusOr<uint64_t> connections = ReadInteger(store_, ClusterSetting::kCopyConnections);
+  if (status.ok()) status = connections.status();
+  if (status.ok()) {
+    status = CopyFiles(*uri, store_->cluster_id(), *response, dir, on_progress, stop, static_cast<int>(*connections));
+  }
+  if (SqlStateOf(status) == sqlstate::kIoError) return DamagedCopy(std::move(status));  // a block that cannot be read
   if (!status.ok()) return {Outcome::kRetry, std::move(status)};
   Log(LogLevel::kInfo, "copy.finished", "vc={} bytes={} resent={}", record.name(), copied.bytes_done, copied.bytes_resent);
-  status = Adopt(record, *response, dir);
-  if (absl::IsDataLoss(status)) fs::remove_all(dir, error);  // whole, yet not what it should be: bring it again
+  options_.progress->SetStep("checking the copy", 1);
+  status = Adopt(record, *response, dir, stop);
+  if (absl::IsDataLoss(status)) {
+    fs::remove_all(dir, error);  // whole, yet not what it should be: bring it again
+    return DamagedCopy(std::move(status));
+  }
   if (!status.ok()) return {Outcome::kRetry, std::move(status)};
   fs::remove_all(dir, error);
+  damaged_copies_ = 0;
   return {Outcome::kAgain, absl::OkStatus()};
 }
 
+void ReplicationJob::ShowCopy(const CopyProgress& copied, uint64_t begun_at_ns) {
+  constexpr int kMiBShift = 20;
+  const double part = PartDone(copied.bytes_done, copied.bytes_total);
+  const uint64_t came = copied.bytes_done - copied.bytes_kept;
+  std::string left;
+  if (came > 0) {
+    const double seconds = static_cast<double>(store_->clock()->MonotonicNs() - begun_at_ns) / 1e9;
+    const double missing = static_cast<double>(copied.bytes_total - copied.bytes_done);
+    left = fmt::format(", {:.0f} s left", seconds * missing / static_cast<double>(came));
+  }
+  options_.progress->SetStep(fmt::format("copying: {} of {} MiB ({:.0f} %{})", copied.bytes_done >> kMiBShift,
+                                         copied.bytes_total >> kMiBShift, 100 * part, left),
+                             part);
+}
+
+// The network is not to blame, its damage shows in each chunk: a disk is, the source's or ours. What one more copy does not
+// mend, a hundred will not either.
+ReplicationJob::Attempt ReplicationJob::DamagedCopy(absl::Status why) {
+  if (++damaged_copies_ < kDamagedCopiesMax) return {Outcome::kRetry, std::move(why)};
+  damaged_copies_ = 0;
+  return GiveUp(SqlError(sqlstate::kDataCorrupted,
+                         fmt::format("the initial copy came damaged {} times: {}", kDamagedCopiesMax, MessageOf(why)),
+                         "Check the disks of both clusters, then RESUME REPLICATION here."));
+}
+
 absl::Status ReplicationJob::Adopt(const catalog::TenantRecord& record, const wire::OpenResponse& response,
-                                   const std::string& dir) {
+                                   const std::string& dir, std::stop_token stop) {
   const TransferManifest manifest = FromWire(response.manifest());
   const std::string adopting = dir + ".adopting";
   RETURN_IF_ERROR(LinkFiles(manifest, dir, adopting));
   Failpoint("copy.before_adopt");
-  absl::StatusOr<KeyspaceRef> keyspace = ImportKeyspace(store_, manifest, adopting);
+  absl::StatusOr<KeyspaceRef> keyspace = ImportKeyspace(store_, manifest, adopting, std::move(stop));
   std::error_code ignored;
   fs::remove_all(adopting, ignored);
   RETURN_IF_ERROR(keyspace.status());

@@ -28,6 +28,7 @@
 #include "base/ids.h"
 #include "base/timestamp.h"
 #include "storage/api/store.h"
+#include "stream/ingestion.h"
 #include "stream/source_drain.h"
 #include "stream/wire.pb.h"
 #include "tenant/catalog/catalog.h"
@@ -118,7 +119,8 @@ class ReplicationJob {
 
   absl::StatusOr<wire::OpenResponse> Open(const catalog::TenantRecord& record, Timestamp frontier, std::stop_token stop);
   absl::Status FollowSource(const catalog::Replication& before, const wire::OpenResponse& response);
-  absl::Status Adopt(const catalog::TenantRecord& record, const wire::OpenResponse& response, const std::string& dir);
+  absl::Status Adopt(const catalog::TenantRecord& record, const wire::OpenResponse& response, const std::string& dir,
+                     std::stop_token stop);
   absl::StatusOr<Epoch> TakeOver(const KeyspaceRef& keyspace, catalog::Replication::Phase phase);
   absl::Status FollowBranches(const catalog::TenantRecord& record, const wire::OpenResponse& response,
                               const KeyspaceRef& keyspace, Epoch epoch, Timestamp held, std::stop_token stop);
@@ -127,12 +129,16 @@ class ReplicationJob {
   void JournalFrontier(const KeyspaceRef& keyspace, Epoch epoch, Timestamp frontier);
   bool TargetReached(const catalog::Replication& replication, Timestamp frontier) const;
   Attempt Refused(absl::Status why);
+  Attempt GiveUp(absl::Status why);
+  Attempt DamagedCopy(absl::Status why);
+  void ShowCopy(const CopyProgress& copied, uint64_t begun_at_ns);
   void NoteRetry(const absl::Status& why, uint64_t wait_ms);
   Timestamp DurableFrontier() const;
 
   const Options options_;
   Store* const store_;
   std::atomic<uint64_t> target_ns_{0};  // the record's cutover; changed under mutex_, after the record
+  int damaged_copies_ = 0;              // in a row
   uint64_t journaled_at_ns_ = 0;        // monotonic; of the ingestion that runs
   bool journaled_ = false;              // whether it has journaled at all
   mutable std::mutex mutex_;

@@ -1,7 +1,9 @@
 // Replication between two clusters in this process, over real sockets: copy, stream, failover, failback, restarts,
 // refusals.
 #include <array>
+#include <cstdio>
 #include <filesystem>
+#include <mutex>
 #include <thread>
 
 #include "base/status.h"
@@ -88,6 +90,32 @@ TEST_F(ReplicationTest, LedgersGoWithTheirVirtualCluster) {
   EXPECT_FALSE(std::filesystem::is_empty(ledgers));
   ASSERT_TRUE(a_->Drop("main", false).ok());
   EXPECT_TRUE(std::filesystem::is_empty(ledgers));
+}
+
+// A block that went bad at the source: no number of copies mends it.
+TEST_F(ReplicationTest, ACopyThatStaysDamagedEndsInAnErrorThatNamesTheFile) {
+  Fill(a_, "k", 50);
+  std::once_flag damaged;
+  a_.Reconnect({.answered = [&] {
+    std::call_once(damaged, [&] {
+      for (const auto& entry : std::filesystem::recursive_directory_iterator(a_.dir())) {
+        const std::string path = entry.path();
+        if (path.find("/data/") == std::string::npos || !path.ends_with(".sst")) continue;
+        FILE* const file = fopen(path.c_str(), "r+");
+        ASSERT_EQ(fseek(file, 40, SEEK_SET), 0);
+        const int byte = fgetc(file);
+        ASSERT_EQ(fseek(file, 40, SEEK_SET), 0);
+        fputc(~byte & 0xff, file);
+        fclose(file);
+      }
+    });
+  }});
+  ASSERT_TRUE(Replicate(a_, b_).ok());
+  EXPECT_TRUE(Eventually([&] { return b_.StateOf("main") == "replication error"; })) << b_.StateOf("main");
+  const std::string why = b_.Status("main").last_error;
+  EXPECT_NE(why.find(fmt::format("damaged {} times", kDamagedCopiesMax)), std::string::npos) << why;
+  EXPECT_NE(why.find(".sst"), std::string::npos) << why;
+  EXPECT_NE(why.find("offset"), std::string::npos) << why;
 }
 
 // A planned failover: the writers stop, and the source lives.

@@ -62,6 +62,16 @@ StreamSource::Closing::~Closing() {
   source_->closed_.erase(tenant_);
 }
 
+StreamSource::StreamSource(Options options)
+    : options_(std::move(options)),
+      store_(options_.store),
+      egress_(store_->clock(), [store = store_]() -> absl::StatusOr<Egress::Limits> {
+        Egress::Limits limits;
+        ASSIGN_OR_RETURN(limits.stream, ReadInteger(store, ClusterSetting::kStreamBytesPerSecond));
+        ASSIGN_OR_RETURN(limits.node, ReadInteger(store, ClusterSetting::kNodeBytesPerSecond));
+        return limits;
+      }) {}
+
 absl::Status StreamSource::Recover() {
   ASSIGN_OR_RETURN(const std::vector<catalog::StreamRecord> streams, LoadStreams(store_));
   std::set<std::string> exports;
@@ -155,6 +165,14 @@ absl::Status StreamSource::FinishExport(StreamId stream) {
   return absl::OkStatus();
 }
 
+// The settings of this cluster for a connection of a stream. Returns the silence that is borne with.
+absl::StatusOr<uint64_t> StreamSource::Govern(StreamId stream, FrameTransport& transport) {
+  ASSIGN_OR_RETURN(const uint64_t silence_ns, ReadDurationNs(store_, ClusterSetting::kSilenceWindow));
+  transport.SetTakesNothingMs(static_cast<int>(silence_ns / 1'000'000));
+  transport.SetPace(egress_.PaceOf(stream));
+  return silence_ns;
+}
+
 absl::Status StreamSource::ServeSubscription(const wire::SubscribeRequest& request, const StreamUser& user,
                                              FrameTransport& transport, std::stop_token stop) {
   const StreamId stream(request.stream_id());
@@ -176,6 +194,7 @@ absl::Status StreamSource::ServeSubscription(const wire::SubscribeRequest& reque
     std::lock_guard lock(mutex_);
     options.checkpoint_interval_ns = LiveOf(stream).checkpoint_interval_ns;
   }
+  ASSIGN_OR_RETURN(options.silence_ns, Govern(stream, transport));
   options.on_acknowledged = [this, stream](Timestamp frontier, Timestamp retained) {
     NoteAcknowledged(stream, frontier);
     return Touch(stream, retained);
@@ -197,6 +216,7 @@ absl::Status StreamSource::ServeCopy(const wire::CopyRequest& request, const Str
   RETURN_IF_ERROR(CheckCurrent(record));
   RETURN_IF_ERROR(CheckKnownFile(record, request));
   RETURN_IF_ERROR(Touch(stream, std::nullopt));
+  RETURN_IF_ERROR(Govern(stream, transport).status());
   absl::Status ended = anabranch::ServeCopy(ExportDir(store_, stream), request, transport, registration.token());
   Heard(stream);
   return ended;

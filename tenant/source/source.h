@@ -37,6 +37,7 @@
 #include "absl/status/statusor.h"
 #include "storage/api/store.h"
 #include "storage/transfer.h"
+#include "stream/egress.h"
 #include "stream/live_feed.h"
 #include "stream/transport.h"
 #include "stream/wire.pb.h"
@@ -58,7 +59,7 @@ class StreamSource {
     // The write that opened a stream has ended the possibility to undo the failover of its source (tenant/replication/undo_failover.h).
     std::function<void(const catalog::TenantRecord&)> settled;
   };
-  explicit StreamSource(Options options) : options_(std::move(options)), store_(options_.store) {}
+  explicit StreamSource(Options options);
 
   // Forgets streams that their standbys never heard of, and folders that belong to none. Before anything else.
   absl::Status Recover();
@@ -142,6 +143,7 @@ class StreamSource {
   absl::Status AddStream(const Source& source, const wire::OpenRequest& request, const StreamUser& user, StreamId stream,
                          Timestamp protect, Purpose purpose);
   absl::StatusOr<wire::OpenResponse> Answer(const Source& source, StreamId stream, Timestamp start_at);
+  absl::StatusOr<uint64_t> Govern(StreamId stream, FrameTransport& transport);
   absl::Status CheckNotPreparing(const catalog::TenantRecord& tenant);
 
   // stream_list.cc
@@ -167,6 +169,7 @@ class StreamSource {
 
   const Options options_;
   Store* const store_;
+  Egress egress_;
   StreamRegistry registry_;
   // What this process remembers of a stream.
   struct Live {

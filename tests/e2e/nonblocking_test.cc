@@ -1,6 +1,7 @@
 // A writer on the primary is never blocked by a standby that is stopped, slow or absent, and the primary's memory stays
 // bounded meanwhile.
 #include <numeric>
+#include <random>
 
 #include "base/clock.h"
 #include "fmt/format.h"
@@ -95,6 +96,55 @@ TEST_F(Nonblocking, StoppedSlowAndAbsentStandby) {
   WaitReplicated(b_, a_);
   EXPECT_EQ(ReadStandby(b_)->initial_copies, "1");
   ExpectEqualAt(FailOver(b_));
+}
+
+// What packs well takes little room on the wire and much in memory.
+TEST_F(Nonblocking, AStandbyThatCatchesUpWithCompressibleRowsStaysSmall) {
+  constexpr uint64_t kBytes = 1ull << 30;
+  constexpr uint64_t kRowsEach = 48;
+  constexpr uint64_t kStandbyGrowthBytesMax = 256ull << 20;
+  WritePhase("healthy standby");
+  WaitReplicated(b_, a_);
+  const uint64_t before = b_.ResidentBytes();
+  b_.Freeze();
+  for (uint64_t written = 0; written < kBytes; written += kRowsEach << 20) {
+    Ask(a_.Uri("main"),
+        fmt::format("INSERT INTO blob SELECT {} + i, repeat('x', 1048576) FROM generate_series(1, {}) AS g(i)",
+                    next_key_.fetch_add(kRowsEach), kRowsEach));
+  }
+  b_.Thaw();
+  uint64_t peak = 0;
+  const uint64_t written_ns = SystemClock()->WallNs();
+  const auto caught_up = [&] {
+    peak = std::max(peak, b_.ResidentBytes());
+    const auto row = ReadStandby(b_);
+    return row && row->replicated_ns >= written_ns;
+  };
+  EXPECT_TRUE(WaitUntil(4 * kEventTimeoutMs, caught_up));
+  std::printf("standby: %lu MiB resident before, %lu MiB at most while it caught up\n", before >> 20, peak >> 20);
+  EXPECT_LT(peak, before + kStandbyGrowthBytesMax);
+}
+
+TEST_F(Nonblocking, AnInitialCopyKeepsToTheLimitUntilThatIsLifted) {
+  std::mt19937_64 engine(7);
+  for (int row = 0; row < 80; ++row) {
+    std::string noise;
+    while (noise.size() < kRowBytes) noise += fmt::format("{:016x}", engine());
+    Ask(a_.Uri("main"), fmt::format("INSERT INTO blob VALUES ({}, '{}')", ++next_key_, noise));
+  }
+  Ask(b_.Uri("system"), "DROP VIRTUAL CLUSTER main");
+  Ask(a_.Uri("system"), "SET CLUSTER SETTING physical_replication.stream_bytes_per_second = 65536");
+  CreateStandby(b_, a_);
+  // At this pace it would take a minute.
+  const auto step = [&] {
+    return Ask(b_.Uri("system"), "SELECT progress FROM [SHOW VIRTUAL CLUSTER main WITH REPLICATION STATUS]");
+  };
+  std::string seen;
+  EXPECT_TRUE(WaitUntil(kEventTimeoutMs, [&] { return (seen = step()).find(" s left)") != std::string::npos; })) << seen;
+  EXPECT_NE(seen.find(" %, "), std::string::npos) << seen;
+  Ask(a_.Uri("system"), "RESET CLUSTER SETTING physical_replication.stream_bytes_per_second");
+  WaitReplicated(b_, a_);
+  EXPECT_EQ(ReadStandby(b_)->initial_copies, "1");
 }
 
 TEST_F(Nonblocking, SlowInitialCopy) {
