@@ -92,17 +92,19 @@ absl::StatusOr<CopyCost> AnabranchPair::Copy() {
                   .standby_cpu_s = CpuSeconds(standby_cluster().pid()) - standby_cpu_s};
 }
 
-absl::StatusOr<double> AnabranchPair::CopyFiles() const {
+absl::StatusOr<AnabranchPair::PlainCopy> AnabranchPair::CopyFiles() const {
   const std::filesystem::path copies = standby_cluster().store_path() + ".copies";
   std::filesystem::create_directory(copies);
+  PlainCopy copy;
   const Stopwatch watch;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(standby_cluster().store_path())) {
     if (entry.path().extension() != ".sst") continue;
+    copy.bytes += static_cast<double>(entry.file_size());
     RETURN_IF_ERROR(CopyFile(entry.path(), copies / entry.path().filename()));
   }
-  const double seconds = watch.Seconds();
+  copy.seconds = watch.Seconds();
   std::filesystem::remove_all(copies);
-  return seconds;
+  return copy;
 }
 
 absl::Status AnabranchPair::WaitStatus(const std::string& status) {

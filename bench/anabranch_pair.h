@@ -28,8 +28,12 @@ class AnabranchPair final : public ReplicatedPair {
   std::string reached_query() const override;
   absl::StatusOr<Position> ParsePosition(const std::string& text) const override;
 
-  // Copies the standby's data files plainly, each synced; the seconds that the disk takes for that.
-  absl::StatusOr<double> CopyFiles() const;
+  struct PlainCopy {
+    double bytes = 0;
+    double seconds = 0;
+  };
+  // Copies the standby's data files plainly and syncs each: what the disk takes for them.
+  absl::StatusOr<PlainCopy> CopyFiles() const;
 
  private:
   static Node NodeOf(const ClusterProcess& cluster);

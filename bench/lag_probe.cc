@@ -1,5 +1,7 @@
 #include "bench/lag_probe.h"
 
+#include <algorithm>
+
 #include "base/status.h"
 #include "fmt/format.h"
 

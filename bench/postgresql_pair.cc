@@ -21,6 +21,7 @@ namespace {
 constexpr uint64_t kStartTimeoutMs = 30'000;
 constexpr char kPrograms[] = "/usr/lib/postgresql/15/bin/";
 constexpr uint64_t kWriteTimeoutMs = 30'000;
+constexpr char kSlot[] = "standby";
 
 // One that nobody listens on now.
 uint16_t FreePort() {
@@ -122,18 +123,28 @@ absl::StatusOr<Position> PostgresqlPair::ParsePosition(const std::string& text) 
 absl::StatusOr<CopyCost> PostgresqlPair::Copy() {
   const int made = 1 - primary_;
   if (servers_[made].running()) servers_[made].Stop(SIGQUIT);
+  RETURN_IF_ERROR(DropSlot(primary_));
   std::filesystem::remove_all(Folder(made));
   RETURN_IF_ERROR(MakeFolder(Folder(made)));
   const double source_cpu_s = CpuSeconds(servers_[primary_].pid());
-  ASSIGN_OR_RETURN(
-      const ProgramResult copied,
-      RunProgram(Command("pg_basebackup", {"-D", Folder(made), "-d", Uri(primary_), "-X", "stream", "-c", "fast", "-R"})));
+  ASSIGN_OR_RETURN(const ProgramResult copied,
+                   RunProgram(Command("pg_basebackup", {"-D", Folder(made), "-d", Uri(primary_), "-X", "stream", "-c",
+                                                        "fast", "-R", "-C", "-S", kSlot})));
   const CopyCost cost = {.seconds = copied.seconds,
                          .source_cpu_s = CpuSeconds(servers_[primary_].pid()) - source_cpu_s,
                          .standby_cpu_s = copied.cpu_seconds};
   RETURN_IF_ERROR(StartServer(made));
   RETURN_IF_ERROR(WaitCaughtUp(*this));
   return cost;
+}
+
+absl::Status PostgresqlPair::DropSlot(int node) {
+  absl::Status dropped;
+  WaitUntil(kStartTimeoutMs, [&] {  // a standby that has ended holds it for a moment
+    dropped = QueryOnce(Uri(node), "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots").status();
+    return dropped.ok();
+  });
+  return dropped;
 }
 
 absl::Status PostgresqlPair::SetSource(const std::string& conninfo) {
@@ -161,6 +172,8 @@ absl::Status PostgresqlPair::Resume() {
 absl::StatusOr<std::vector<Step>> PostgresqlPair::FailOver(int round) {
   const int promoted = 1 - primary_;
   ASSIGN_OR_RETURN(const auto client, SqlClient::Connect(Uri(promoted)));
+  RETURN_IF_ERROR(QueryOnce(Uri(primary_), "CHECKPOINT").status());
+  RETURN_IF_ERROR(WaitCaughtUp(*this));
   std::vector<Step> steps;
   const Stopwatch promotion;
   if (round % 2 == 0) {
@@ -179,6 +192,7 @@ absl::StatusOr<std::vector<Step>> PostgresqlPair::FailOver(int round) {
   RETURN_IF_ERROR(written);
   steps.push_back({"first write", write.Milliseconds()});
   primary_ = promoted;
+  RETURN_IF_ERROR(client->Query(fmt::format("SELECT pg_create_physical_replication_slot('{}', true)", kSlot)).status());
   return steps;
 }
 
@@ -199,6 +213,7 @@ absl::StatusOr<FailbackCost> PostgresqlPair::FailBack() {
   RETURN_IF_ERROR(StartServer(rewound));
   RETURN_IF_ERROR(WaitApplied(*this, position));
   cost.seconds = watch.Seconds();
+  RETURN_IF_ERROR(DropSlot(rewound));  // of when it was the primary
   ASSIGN_OR_RETURN(cost.bytes, RewoundBytes(result.output));
   return cost;
 }

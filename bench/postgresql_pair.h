@@ -8,8 +8,9 @@ namespace anabranch {
 
 class PostgresqlPair final : public ReplicatedPair {
  public:
-  // pg_rewind needs the first; the standby must find after a pause what was written meanwhile, and not wait 5 s before it looks.
-  static constexpr char kSettings[] = "wal_log_hints=on wal_keep_size=4GB wal_retrieve_retry_interval=100ms";
+  // The first two are for pg_rewind; the third, so that a standby does not wait 5 s before it looks for its source again. A slot at the
+  // primary keeps what a standby has not got.
+  static constexpr char kSettings[] = "wal_log_hints=on wal_keep_size=64MB wal_retrieve_retry_interval=100ms";
 
   // Data and logs are made in `directory`, which user postgres can pass through.
   explicit PostgresqlPair(const std::string& directory);
@@ -21,7 +22,7 @@ class PostgresqlPair final : public ReplicatedPair {
   absl::StatusOr<CopyCost> Copy() override;
   absl::Status Pause() override;
   absl::Status Resume() override;
-  // Even rounds: pg_promote() in an open connection. Odd rounds: pg_ctl promote. Then a write in an open connection.
+  // A checkpoint of the old primary, not counted, keeps what pg_rewind repeats small. Even rounds: pg_promote() in an open connection. Odd rounds: pg_ctl promote. Then a write in an open connection.
   absl::StatusOr<std::vector<Step>> FailOver(int round) override;
   // The new primary's checkpoint, which pg_rewind needs, is not counted; pg_rewind and the start are.
   absl::StatusOr<FailbackCost> FailBack() override;
@@ -42,6 +43,8 @@ class PostgresqlPair final : public ReplicatedPair {
   static std::vector<std::string> Command(const std::string& program, const std::vector<std::string>& arguments);
   // Returns once it answers.
   absl::Status StartServer(int node);
+  // Whatever slot the node has.
+  absl::Status DropSlot(int node);
   // Where the standby's stream comes from; empty: from nowhere.
   absl::Status SetSource(const std::string& conninfo);
 

@@ -6,7 +6,7 @@
 
 namespace anabranch {
 namespace {
-constexpr uint64_t kLookEveryMs = 1;
+constexpr uint64_t kLookEveryMs = 5;  // what is waited for takes longer, and looking costs the standby something
 constexpr double kCatchUpTimeoutS = 120;
 }  // namespace
 

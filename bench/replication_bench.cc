@@ -55,6 +55,7 @@ absl::Status PrintTitle(const ReplicationOptions& options, const std::string& fo
       LagProbe::kMarkEveryMs, LagProbe::kLookEveryMs);
   if (load_average > cores / 4.0) fmt::print("WARNING: the machine is busy; these figures are not for keeping.\n");
   if (InMemory(folder)) fmt::print("WARNING: the files are in memory, where a sync costs nothing: set TMPDIR.\n");
+  std::fflush(stdout);
   return absl::OkStatus();
 }
 
@@ -71,13 +72,17 @@ int Run(const ReplicationOptions& options) {
       return !std::filesystem::exists(folder.path());
     });
   });
+  const Stopwatch since_start;
   const auto run = [&]() -> absl::Status {
     RETURN_IF_ERROR(PrintTitle(options, folder.path()));
     return ReplicationRun(options, &ours, &postgresql).Run();
   };
   const absl::Status done = run();
   if (interrupt.interrupted()) interrupt.WaitForEnd(InterruptGuard::kInterruptedStatus);
-  if (done.ok()) return 0;
+  if (done.ok()) {
+    fmt::print("{:.0f} s in all\n", since_start.Seconds());
+    return 0;
+  }
   folder.Keep();
   fmt::print(stderr, "replication_bench: {} {}\nstores and logs are kept: {}\n", SqlStateOf(done), MessageOf(done),
              folder.path());

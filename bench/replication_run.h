@@ -109,6 +109,8 @@ class ReplicationRun {
   double loaded_bytes_ = 0;
   double account_bytes_ = 0;
   double transaction_bytes_ = 0;
+  // Of ours: the files that a copy makes, and its speed as a share of copying them plainly.
+  double file_bytes_ = 0;
   std::vector<double> plain_copy_share_;
 };
 
