@@ -21,7 +21,9 @@ absl::Status Damaged(std::string_view key) {
 absl::StatusOr<catalog::TenantRecord> DecodeTenant(std::string_view key, const std::string& bytes) {
   catalog::TenantRecord record;
   if (!record.ParseFromString(bytes)) return Damaged(key);
-  const bool state_known = record.data_state() >= 1 && record.data_state() <= static_cast<uint32_t>(DataState::kDropping);
+  constexpr uint32_t kReservedState = 6;
+  const bool state_known = record.data_state() >= 1 && record.data_state() <= static_cast<uint32_t>(DataState::kDropping) &&
+                           record.data_state() != kReservedState;
   const bool mode_known =
       record.service_mode() >= 1 && record.service_mode() <= static_cast<uint32_t>(ServiceMode::kStopping);
   if (!state_known || !mode_known) return Damaged(key);

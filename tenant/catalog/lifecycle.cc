@@ -35,7 +35,6 @@ std::string HowToGetReady(std::string_view name, DataState state) {
       return fmt::format("It is a standby. What makes it ready, and ends the replication, is in the column ready_by of {}.",
                          StatusOf(name));
     case DataState::kPendingFailover:
-    case DataState::kFailingOver:
       return fmt::format("Wait until the failover is done. {} shows it, and in ready_by what ends the wait.",
                          StatusOf(name));
     case DataState::kAdd:
@@ -58,7 +57,6 @@ std::string HowItReplicates(std::string_view name, DataState state) {
     case DataState::kInitializing:
     case DataState::kReplicating:
     case DataState::kPendingFailover:
-    case DataState::kFailingOver:
       return fmt::format("It is a standby and goes on by itself; {} shows how far it is.", StatusOf(name));
     case DataState::kAdd:
     case DataState::kReady:
@@ -70,8 +68,6 @@ std::string HowItReplicates(std::string_view name, DataState state) {
 
 absl::Status CheckReplicating(std::string_view name, DataState state) {
   if (IsReplicating(state)) return absl::OkStatus();
-  if (state == DataState::kFailingOver)
-    return WrongState(fmt::format("virtual cluster \"{}\" is already failing over", name));
   return WrongState(fmt::format("tenant \"{}\" does not have an active replication consumer job: it is in state {}", name,
                                 ToString(state)),
                     state == DataState::kReady ? Alter(name, "START REPLICATION OF ... ON ...") : "");
@@ -186,8 +182,6 @@ std::string_view ToString(DataState state) {
       return "replication paused";
     case DataState::kPendingFailover:
       return "replication pending failover";
-    case DataState::kFailingOver:
-      return "replication failing over";
     case DataState::kError:
       return "replication error";
     case DataState::kReady:

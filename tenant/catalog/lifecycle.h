@@ -25,8 +25,7 @@ enum class DataState {
   kReplicating = 3,
   kPaused = 4,
   kPendingFailover = 5,
-  kFailingOver = 6,
-  kError = 7,
+  kError = 7,  // 6 was never written, and is not to be
   kReady = 8,
   kDropping = 9,
 };
