@@ -25,6 +25,7 @@ VirtualClustersImpl::VirtualClustersImpl(Options options)
       store_(options_.store),
       connections_(fmt::format("{}/connections", options_.store->dir())),
       farewells_(options_.store, &connections_),
+      fingerprints_(options_.store),
       source_({.store = options_.store,
                .feed = options_.feed,
                .wait_swept = [this](TenantId id, std::stop_token stop) -> absl::Status {
@@ -64,6 +65,7 @@ absl::Status VirtualClustersImpl::Start() {
   RETURN_IF_ERROR(RemoveStrayLedgers(store_));
   for (const catalog::TenantRecord& record : records) RETURN_IF_ERROR(Recover(record));
   farewells_.SayJournaled();
+  fingerprints_.Compute();
   collector_.Start();
   housekeeper_ = std::jthread([this](std::stop_token stop) { HouseKeep(std::move(stop)); });
   return absl::OkStatus();
@@ -145,6 +147,7 @@ void VirtualClustersImpl::HouseKeep(std::stop_token stop) {
       Log(LogLevel::kWarning, "catalog.housekeeping_failed", "task=\"{}\" error=\"{}\"", task, MessageOf(status));
     }
     farewells_.SayJournaled();
+    fingerprints_.Compute();
     std::unique_lock lock(housekeeping_);
     housekeeping_due_.wait_for(lock, stop, std::chrono::milliseconds(wait_ms), [this] { return window_opened_; });
     window_opened_ = false;

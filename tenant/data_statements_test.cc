@@ -165,7 +165,7 @@ TEST_F(ResetDataTest, EndsTheWindowInWhichAFailoverCanBeUndone) {
   ASSERT_TRUE(a_.Put("main", "last", "v").ok());
   ASSERT_TRUE(CaughtUp(a_, b_));
   const Timestamp replicated = *b_.Status("main").replicated_time;
-  ASSERT_TRUE(b_->CompleteReplication("main", ToLatest{}, "anna", {}).ok());
+  ASSERT_TRUE(b_->CompleteReplication("main", ToLatest{}, {.user = "anna"}, {}).ok());
   const absl::Status reset = b_->ResetData("main", FormatHlc(at), "anna", {}).status();
   ASSERT_TRUE(reset.ok()) << reset;
   const absl::Status undo = b_->UndoCompleteReplication("main", "anna");
@@ -192,7 +192,7 @@ TEST_F(ResetDataTest, EndsTheReaderThatAFailoverLeft) {
   EXPECT_EQ(SqlStateOf(cloned), "55000");
   EXPECT_NE(MessageOf(cloned).find("it only reads virtual cluster \"main\""), std::string::npos) << cloned;
   EXPECT_EQ(SqlStateOf(b_->ResetData("main-readonly", FormatHlc(at), "anna", {}).status()), "55000");
-  ASSERT_TRUE(b_->CompleteReplication("main", ToLatest{}, "anna", {}).ok());
+  ASSERT_TRUE(b_->CompleteReplication("main", ToLatest{}, {.user = "anna"}, {}).ok());
   EXPECT_EQ(b_.StateOf("main-readonly"), "ready");
   ASSERT_TRUE(b_->ResetData("main", FormatHlc(at), "anna", {}).ok());
   EXPECT_EQ(b_.StateOf("main-readonly"), "42704");

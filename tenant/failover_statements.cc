@@ -53,6 +53,7 @@ FailoverInfo RowOf(const catalog::FailoverReceipt& receipt) {
   info.statement = StatementOf(receipt);
   if (receipt.frontier() != 0) info.frontier = Timestamp{receipt.frontier()};
   if (receipt.lost_upto() != 0) info.lost_upto = Timestamp{receipt.lost_upto()};
+  if (receipt.has_fingerprint()) info.fingerprint = receipt.fingerprint();
   const bool counted = receipt.sweep_began_at_ns() != 0 || receipt.swept_at_ns() != 0;
   if (counted || receipt.undone()) info.versions_undone = receipt.versions_undone();
   return info;
@@ -61,8 +62,8 @@ FailoverInfo RowOf(const catalog::FailoverReceipt& receipt) {
 }  // namespace
 
 absl::StatusOr<Timestamp> VirtualClustersImpl::CompleteReplication(const VirtualClusterSpec& spec,
-                                                                   const FailoverTarget& target, const std::string& user,
-                                                                   std::stop_token stop) {
+                                                                   const FailoverTarget& target,
+                                                                   const CompleteOptions& options, std::stop_token stop) {
   ASSIGN_OR_RETURN(Statement statement, Begin(spec, "complete replication of"));
   const catalog::TenantRecord& record = statement.record;
   RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kComplete, record.name(), StateOf(record), ModeOf(record)));
@@ -74,27 +75,29 @@ absl::StatusOr<Timestamp> VirtualClustersImpl::CompleteReplication(const Virtual
     statement.runtime->job->DrainSource(kDrainBudgetMs, stop);
   }
   ASSIGN_OR_RETURN(const FailoverPlan plan, JudgeFailover(record, FrontierOf(record), at));
-  if (plan.reached) return CompleteNow(std::move(statement), at, user);
-  RETURN_IF_ERROR(CompleteLater(std::move(statement), plan.at, user, /*wait=*/plan.at <= source_now, std::move(stop)));
+  if (plan.reached) return CompleteNow(std::move(statement), at, options);
+  RETURN_IF_ERROR(CompleteLater(std::move(statement), plan.at, options, /*wait=*/plan.at <= source_now, std::move(stop)));
   return plan.at;
 }
 
 // Needs neither the source nor the job.
 absl::StatusOr<Timestamp> VirtualClustersImpl::CompleteNow(Statement statement, std::optional<Timestamp> target,
-                                                           const std::string& user) {
+                                                           const CompleteOptions& options) {
   ASSIGN_OR_RETURN(const uint64_t undo_window_ns, ReadDurationNs(store_, ClusterSetting::kUndoWindow));
-  ASSIGN_OR_RETURN(const PublishedFailover published, PublishFailover(store_, statement.runtime->id, target,
-                                                                      {.user = user, .undo_window_ns = undo_window_ns}));
+  ASSIGN_OR_RETURN(
+      const PublishedFailover published,
+      PublishFailover(store_, statement.runtime->id, target,
+                      {.user = options.user, .undo_window_ns = undo_window_ns, .fingerprint = options.fingerprint}));
   if (statement.runtime->job != nullptr)
     statement.runtime->job->RequestStop();  // fenced already; joined when something needs it gone
   AfterFailover(*statement.runtime, published);
   return published.at;
 }
 
-absl::Status VirtualClustersImpl::CompleteLater(Statement statement, Timestamp target, const std::string& user, bool wait,
-                                                std::stop_token stop) {
+absl::Status VirtualClustersImpl::CompleteLater(Statement statement, Timestamp target, const CompleteOptions& options,
+                                                bool wait, std::stop_token stop) {
   const std::shared_ptr<TenantRuntime> runtime = statement.runtime;
-  RETURN_IF_ERROR(JournalTarget(store_, runtime->id, target, user));
+  RETURN_IF_ERROR(JournalTarget(store_, runtime->id, target, options));
   Log(LogLevel::kInfo, "failover.pending", "vc={} target={}", statement.record.name(), FormatHlc(target));
   if (runtime->job == nullptr || !runtime->job->SetTarget(target)) StartJob(*runtime);
   if (wait) runtime->job->DrainSource(kDrainBudgetMs, stop);  // an idle source is in no hurry
@@ -127,6 +130,7 @@ absl::Status VirtualClustersImpl::WaitFailedOver(TenantRuntime& runtime, Timesta
 // On a statement's thread or on the job's.
 void VirtualClustersImpl::AfterFailover(TenantRuntime& runtime, const PublishedFailover& published) {
   NotePublication(store_, published.receipt, published.publish_ns);
+  fingerprints_.Compute();
   if (published.can_be_undone) {
     std::lock_guard lock(housekeeping_);
     window_opened_ = true;

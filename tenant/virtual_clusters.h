@@ -71,6 +71,7 @@ struct FailoverInfo {
   std::string phases;                       // "pending 12.000 s, publish 0.002 s, sweep 0.310 s"
   std::optional<Timestamp> lost_upto;       // everything in (target, lost_upto] was undone
   std::string statement;                    // "COMPLETE REPLICATION", ...
+  std::optional<uint64_t> fingerprint;      // of the data at the target, if it was asked for
 };
 
 // A row of WITH CAPABILITIES.
@@ -148,13 +149,13 @@ class VirtualClusters {
   virtual absl::Status AddReadVirtualCluster(const VirtualClusterSpec& spec) = 0;
   // The failover timestamp. `ready` and durable on return, unless the target is in the future. Waits for as long as a past
   // target is not replicated yet; when `stop` is requested the target stays pending. 55000 if another statement, or a
-  // source that refused, ended the wait. `user`: of whom the receipt says that it was.
+  // source that refused, ended the wait.
   virtual absl::StatusOr<Timestamp> CompleteReplication(const VirtualClusterSpec& spec, const FailoverTarget& target,
-                                                        const std::string& user, std::stop_token stop) = 0;
+                                                        const CompleteOptions& options, std::stop_token stop) = 0;
   // As nobody in particular.
   absl::StatusOr<Timestamp> CompleteReplication(const VirtualClusterSpec& spec, const FailoverTarget& target,
                                                 std::stop_token stop) {
-    return CompleteReplication(spec, target, "", std::move(stop));
+    return CompleteReplication(spec, target, CompleteOptions(), std::move(stop));
   }
   absl::Status CancelReplication(const VirtualClusterSpec& spec) { return CancelReplication(spec, ""); }
   // `replication paused` and durable on return, with the replicated_time from before the failover. 55000 with the condition

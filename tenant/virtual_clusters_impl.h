@@ -20,6 +20,7 @@
 #include "tenant/replication/failover.h"
 #include "tenant/replication/farewell.h"
 #include "tenant/replication/job.h"
+#include "tenant/replication/receipt_fingerprints.h"
 #include "tenant/replication/sweeper.h"
 #include "tenant/replication/undo_failover.h"
 #include "tenant/source/source.h"
@@ -73,7 +74,7 @@ class VirtualClustersImpl final : public VirtualClusters {
   absl::Status CancelReplication(const VirtualClusterSpec& spec, const std::string& user) override;
   absl::Status AddReadVirtualCluster(const VirtualClusterSpec& spec) override;
   absl::StatusOr<Timestamp> CompleteReplication(const VirtualClusterSpec& spec, const FailoverTarget& target,
-                                                const std::string& user, std::stop_token stop) override;
+                                                const CompleteOptions& options, std::stop_token stop) override;
   absl::Status UndoCompleteReplication(const VirtualClusterSpec& spec, const std::string& user) override;
   absl::StatusOr<std::vector<FailoverInfo>> ShowFailovers() override;
   absl::StatusOr<Explanation> ExplainComplete(const VirtualClusterSpec& spec, const FailoverTarget& target,
@@ -188,8 +189,9 @@ class VirtualClustersImpl final : public VirtualClusters {
   void StartJob(TenantRuntime& runtime);  // REQUIRES: statements held, or nobody knows the runtime yet
   void AfterFailover(TenantRuntime& runtime, const PublishedFailover& published);
   absl::Status CancelJobless(Statement& statement, const std::string& user);
-  absl::StatusOr<Timestamp> CompleteNow(Statement statement, std::optional<Timestamp> target, const std::string& user);
-  absl::Status CompleteLater(Statement statement, Timestamp target, const std::string& user, bool wait,
+  absl::StatusOr<Timestamp> CompleteNow(Statement statement, std::optional<Timestamp> target,
+                                        const CompleteOptions& options);
+  absl::Status CompleteLater(Statement statement, Timestamp target, const CompleteOptions& options, bool wait,
                              std::stop_token stop);
   absl::Status WaitFailedOver(TenantRuntime& runtime, Timestamp target, std::stop_token stop);
 
@@ -208,6 +210,7 @@ class VirtualClustersImpl final : public VirtualClusters {
   ExternalConnections connections_;
   SessionStopper session_stopper_;  // guarded by mutex_: a job may come first
   Farewells farewells_;
+  ReceiptFingerprints fingerprints_;
   StreamSource source_;
   Collector collector_;
   std::mutex housekeeping_;

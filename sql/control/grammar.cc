@@ -54,7 +54,8 @@ const std::vector<SyntaxRule>& Rules() {
       {"from_clone", "FROM CLONE OF source [AS OF SYSTEM TIME time]", ""},
 
       {"latest", "LATEST", ""},
-      {"with_fence", "WITH FENCE", ""},
+      {"fence", "FENCE", ""},
+      {"fingerprint", "FINGERPRINT", ""},
       {"pause_budget", "WITH PAUSE BUDGET [=] interval", ""},
       {"replication_change", "{ retention | [SOURCE] expiration_window | SOURCE [=] uri | read_virtual_cluster }", ""},
       {"capability_name", "name", "a capability"},
@@ -120,7 +121,7 @@ const std::vector<StatementSyntax>& Statements() {
            {"virtual_cluster PAUSE REPLICATION", Alter<PauseReplication>},
            {"virtual_cluster RESUME REPLICATION", Alter<ResumeReplication>},
            {"virtual_cluster CANCEL REPLICATION", Alter<CancelReplication>},
-           {"virtual_cluster COMPLETE REPLICATION TO { latest | SYSTEM TIME time } [with_fence]",
+           {"virtual_cluster COMPLETE REPLICATION TO { latest | SYSTEM TIME time } [WITH { fence | fingerprint }]",
             Alter<CompleteReplication>, kExplainable},
            {"virtual_cluster UNDO COMPLETE REPLICATION", Alter<UndoCompleteReplication>},
            {"virtual_cluster START REPLICATION OF source ON uri [replication_options]", Alter<StartReplication>,

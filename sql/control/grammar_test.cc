@@ -289,6 +289,7 @@ TEST(GrammarTest, Jobs) {
 TEST(GrammarTest, FailoverTargets) {
   EXPECT_TRUE(std::holds_alternative<ToLatest>(Altered<CompleteReplication>("COMPLETE REPLICATION TO LATEST").to));
   EXPECT_TRUE(Altered<CompleteReplication>("COMPLETE REPLICATION TO LATEST WITH FENCE").with_fence);
+  EXPECT_TRUE(Altered<CompleteReplication>("COMPLETE REPLICATION TO LATEST WITH FINGERPRINT").with_fingerprint);
   const auto time = [](const std::string& expression) {
     const FailoverTarget target = Altered<CompleteReplication>("COMPLETE REPLICATION TO SYSTEM TIME " + expression).to;
     return std::holds_alternative<ToSystemTime>(target) ? std::get<ToSystemTime>(target).expression : "LATEST";

@@ -195,7 +195,8 @@ absl::Status ReadShape(const SyntaxMatch& match, CreateVirtualCluster* create) {
 }
 
 absl::Status ReadShape(const SyntaxMatch& match, CompleteReplication* complete) {
-  complete->with_fence = match.Has("with_fence");
+  complete->with_fence = match.Has("fence");
+  complete->with_fingerprint = match.Has("fingerprint");
   if (match.Has("latest")) {
     complete->to = ToLatest{};
     return absl::OkStatus();

@@ -14,7 +14,7 @@ Columns ColumnsOf(const ShowFailovers&) {
   return {{"virtual_cluster", SqlType::kText}, {"user_name", SqlType::kText},     {"completed_at", SqlType::kTimestampTz},
           {"target", SqlType::kNumeric},       {"frontier", SqlType::kNumeric},   {"versions_undone", SqlType::kInt8},
           {"phases", SqlType::kText},          {"lost_after", SqlType::kNumeric}, {"lost_upto", SqlType::kNumeric},
-          {"statement", SqlType::kText}};
+          {"statement", SqlType::kText},       {"fingerprint", SqlType::kInt8}};
 }
 
 CommandTag RunStatement(const ShowFailovers& show, const Running& running) {
@@ -30,13 +30,15 @@ CommandTag RunStatement(const ShowFailovers& show, const Running& running) {
                info.phases,
                Null(),
                Null(),
-               info.statement};
+               info.statement,
+               Null()};
     if (info.frontier) row[4] = HlcNumeric(*info.frontier);
     if (info.versions_undone) row[5] = static_cast<int64_t>(*info.versions_undone);
     if (info.lost_upto) {
       row[7] = HlcNumeric(info.target);
       row[8] = HlcNumeric(*info.lost_upto);
     }
+    if (info.fingerprint) row[10] = static_cast<int64_t>(*info.fingerprint);
     RETURN_IF_ERROR(running.sink.AddRow(row));
   }
   return fmt::format("SHOW {}", failovers.size());

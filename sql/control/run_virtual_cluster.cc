@@ -61,8 +61,10 @@ absl::Status RunAction(const VirtualClusterSpec& target, const CancelReplication
 
 absl::Status RunAction(const VirtualClusterSpec& target, const CompleteReplication& complete, const Running& running) {
   if (complete.with_fence) return NotSupportedYet("COMPLETE REPLICATION ... WITH FENCE");
-  ASSIGN_OR_RETURN(const Timestamp at,
-                   running.clusters.CompleteReplication(target, complete.to, running.session.user, running.stop));
+  ASSIGN_OR_RETURN(
+      const Timestamp at,
+      running.clusters.CompleteReplication(
+          target, complete.to, {.user = running.session.user, .fingerprint = complete.with_fingerprint}, running.stop));
   RETURN_IF_ERROR(running.sink.Columns(Describe(running.statement)));
   return running.sink.AddRow({HlcNumeric(at)});
 }

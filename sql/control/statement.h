@@ -53,6 +53,7 @@ struct CancelReplication {};
 struct CompleteReplication {
   FailoverTarget to;
   bool with_fence = false;
+  bool with_fingerprint = false;
 };
 struct UndoCompleteReplication {};
 struct StartReplication {

@@ -4,6 +4,8 @@
 #include "base/status.h"
 #include "gtest/gtest.h"
 #include "tenant/catalog/catalog.h"
+#include "tenant/catalog/limits.h"
+#include "tenant/replication/failover.h"
 #include "tenant/testing/replication_fixture.h"
 
 namespace anabranch {
@@ -34,7 +36,7 @@ TEST_F(ReceiptsTest, OneForEachFailoverOverRestartsAndTheDrop) {
   ASSERT_TRUE(CaughtUp(a_, b_));
   const Timestamp replicated = *b_.Status("main").replicated_time;
   const Timestamp before = b_.store()->visible();
-  ASSERT_TRUE(b_->CompleteReplication("main", ToSystemTime{FormatHlc(kept)}, "anna", {}).ok());
+  ASSERT_TRUE(b_->CompleteReplication("main", ToSystemTime{FormatHlc(kept)}, {.user = "anna"}, {}).ok());
   ASSERT_EQ(Failovers(b_).size(), 1u);
   EXPECT_EQ(Failovers(b_).front().versions_undone, std::nullopt) << "not swept yet";
   ASSERT_TRUE(b_->StartService("main").ok());
@@ -56,8 +58,8 @@ TEST_F(ReceiptsTest, OneForEachFailoverOverRestartsAndTheDrop) {
 }
 
 TEST_F(ReceiptsTest, APendingOneIsOfWhoAskedForIt) {
-  ASSERT_TRUE(b_->CompleteReplication("main", ToSystemTime{"+1h"}, "early", {}).ok());
-  const auto soon = b_->CompleteReplication("main", ToSystemTime{"+200ms"}, "anna", {});
+  ASSERT_TRUE(b_->CompleteReplication("main", ToSystemTime{"+1h"}, {.user = "early"}, {}).ok());
+  const auto soon = b_->CompleteReplication("main", ToSystemTime{"+200ms"}, {.user = "anna"}, {});
   ASSERT_TRUE(soon.ok()) << soon.status();
   EXPECT_TRUE(Failovers(b_).empty());
   b_.Restart();
@@ -69,7 +71,7 @@ TEST_F(ReceiptsTest, APendingOneIsOfWhoAskedForIt) {
 }
 
 TEST_F(ReceiptsTest, AnUndoHasItsOwnAndSaysSoInThatOfTheFailover) {
-  ASSERT_TRUE(b_->CompleteReplication("main", ToLatest{}, "anna", {}).ok());
+  ASSERT_TRUE(b_->CompleteReplication("main", ToLatest{}, {.user = "anna"}, {}).ok());
   ASSERT_TRUE(b_->UndoCompleteReplication("main", "bert").ok());
   const std::vector<FailoverInfo> all = Failovers(b_);
   ASSERT_EQ(all.size(), 2u);
@@ -79,6 +81,34 @@ TEST_F(ReceiptsTest, AnUndoHasItsOwnAndSaysSoInThatOfTheFailover) {
   EXPECT_EQ(all[1].user_name, "anna");
   EXPECT_TRUE(all[1].phases.ends_with("undone")) << all[1].phases;
   EXPECT_EQ(all[1].versions_undone, 0u);
+}
+
+TEST_F(ReceiptsTest, HasTheFingerprintAtTheTargetIfItWasAskedFor) {
+  ASSERT_TRUE(CaughtUp(a_, b_));
+  const auto at = b_->CompleteReplication("main", ToLatest{}, {.fingerprint = true}, {});
+  ASSERT_TRUE(at.ok()) << at.status();
+  ASSERT_TRUE(Eventually([&] { return Failovers(b_).front().fingerprint.has_value(); }));
+  EXPECT_EQ(Failovers(b_).front().fingerprint, a_.FingerprintAt("main", *at));
+  b_.Restart();
+  EXPECT_EQ(Failovers(b_).front().fingerprint, a_.FingerprintAt("main", *at));
+}
+
+TEST_F(ReceiptsTest, APendingOneRemembersThatAFingerprintWasAskedFor) {
+  const auto at = b_->CompleteReplication("main", ToSystemTime{"+200ms"}, {.fingerprint = true}, {});
+  ASSERT_TRUE(at.ok()) << at.status();
+  b_.Restart();
+  ASSERT_TRUE(Eventually([&] { return !Failovers(b_).empty() && Failovers(b_).front().fingerprint.has_value(); }));
+  EXPECT_EQ(Failovers(b_).front().fingerprint, a_.FingerprintAt("main", *at));
+}
+
+TEST_F(ReceiptsTest, OfWhatWasUndoneThereIsNoFingerprint) {
+  ASSERT_TRUE(PublishFailover(b_.store(), TenantId(2), std::nullopt,
+                              {.user = "anna", .undo_window_ns = kFailoverUndoWindowNs, .fingerprint = true})
+                  .ok());
+  ASSERT_TRUE(b_->UndoCompleteReplication("main", "anna").ok());
+  b_.Restart();
+  ASSERT_TRUE(Eventually([&] { return !LoadReceipts(b_.store())->front().fingerprint_wanted(); }));
+  EXPECT_EQ(Failovers(b_).back().fingerprint, std::nullopt);
 }
 
 TEST_F(ReceiptsTest, ACancelledFailbackThatHadBegunHasOne) {

@@ -39,4 +39,9 @@ struct ToSystemTime {
 };
 using FailoverTarget = std::variant<ToLatest, ToSystemTime>;
 
+struct CompleteOptions {
+  std::string user = {};     // who runs the statement: for the receipt
+  bool fingerprint = false;  // of the data at the target, in the receipt
+};
+
 }  // namespace anabranch

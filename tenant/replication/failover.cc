@@ -47,6 +47,8 @@ catalog::FailoverReceipt ReceiptOf(const catalog::TenantRecord& record, const Fa
   if (was_pending && now_ns > replication.cutover_asked_at_ns()) {
     receipt.set_pending_ns(now_ns - replication.cutover_asked_at_ns());
   }
+  const bool reached_target = replication.cutover() == at.ns;
+  receipt.set_fingerprint_wanted(order.fingerprint || (reached_target && replication.cutover_fingerprint()));
   receipt.set_completed_at_ns(now_ns);
   receipt.set_target(at.ns);
   receipt.set_frontier(ReplicatedTime(replication, frontier).value_or(kTimestampZero).ns);
@@ -60,6 +62,7 @@ void ForgetTarget(catalog::Replication* replication) {
   replication->clear_cutover();
   replication->clear_cutover_user();
   replication->clear_cutover_asked_at_ns();
+  replication->clear_cutover_fingerprint();
   replication->clear_last_error();
 }
 
@@ -175,7 +178,9 @@ absl::StatusOr<PublishedFailover> PublishFailover(Store* store, TenantId tenant,
       ASSIGN_OR_RETURN(result.ended_reader, DropReader(update, record, result.keyspace));
       if (result.can_be_undone) record.mutable_before_failover()->set_dropped_reader(result.ended_reader.value() != 0);
     }
-    ASSIGN_OR_RETURN(result.receipt, AddReceipt(update, ReceiptOf(record, order, plan.at, frontier, newest, now_ns)));
+    catalog::FailoverReceipt receipt = ReceiptOf(record, order, plan.at, frontier, newest, now_ns);
+    receipt.set_branch_id(branch.value());
+    ASSIGN_OR_RETURN(result.receipt, AddReceipt(update, std::move(receipt)));
     record.set_failover_receipt(result.receipt);
     ToWire(Fork(FromWire(record.ancestry()), branch, plan.at), record.mutable_ancestry());  // R10
     SetState(record, DataState::kReady);
@@ -195,11 +200,12 @@ absl::StatusOr<PublishedFailover> PublishFailover(Store* store, TenantId tenant,
   return result;
 }
 
-absl::Status JournalTarget(Store* store, TenantId tenant, Timestamp target, const std::string& user) {
+absl::Status JournalTarget(Store* store, TenantId tenant, Timestamp target, const CompleteOptions& options) {
   return UpdateTenant(store, tenant, [&](MetaUpdate&, catalog::TenantRecord& record) -> absl::Status {
     RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kComplete, record.name(), StateOf(record), ModeOf(record)));
     record.mutable_replication()->set_cutover(target.ns);
-    record.mutable_replication()->set_cutover_user(user);
+    record.mutable_replication()->set_cutover_user(options.user);
+    record.mutable_replication()->set_cutover_fingerprint(options.fingerprint);
     record.mutable_replication()->set_cutover_asked_at_ns(store->clock()->WallNs());
     SetState(record, DataState::kPendingFailover);
     return absl::OkStatus();

@@ -19,6 +19,7 @@
 #include "base/timestamp.h"
 #include "storage/api/store.h"
 #include "tenant/catalog/catalog.h"
+#include "tenant/catalog/spec.h"
 
 namespace anabranch {
 
@@ -54,6 +55,7 @@ struct FailoverOrder {
   std::string user;             // for the receipt; empty: whoever journaled the target
   uint64_t undo_window_ns = 0;  // for so long it can be undone (tenant/replication/undo_failover.h); zero: not at all
   catalog::FailoverReceipt::Statement statement = catalog::FailoverReceipt::COMPLETE;
+  bool fingerprint = false;  // of the data at the target (tenant/replication/receipt_fingerprints.h)
 };
 
 struct PublishedFailover {
@@ -80,6 +82,6 @@ absl::StatusOr<PublishedFailover> PublishFailover(Store* store, TenantId tenant,
 void ForgetTarget(catalog::Replication* replication);
 
 // Journals a target that has not been reached, and who asked for it: state `pending failover`. Replaces an earlier one.
-absl::Status JournalTarget(Store* store, TenantId tenant, Timestamp target, const std::string& user);
+absl::Status JournalTarget(Store* store, TenantId tenant, Timestamp target, const CompleteOptions& options);
 
 }  // namespace anabranch
