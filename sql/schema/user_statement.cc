@@ -107,15 +107,8 @@ class UserOptions {
     return absl::OkStatus();
   }
 
-  std::string Verifier(const std::string& password) const {
-    if (password.empty() || IsScramVerifier(password)) return password;
-    Random* random = execution_.evaluation.session->transaction.store->random();
-    std::string salt;
-    while (salt.size() < kScramSaltBytes) {
-      const uint64_t bits = random->Next();
-      salt.append(reinterpret_cast<const char*>(&bits), sizeof(bits));
-    }
-    return MakeScramVerifier(password, salt);
+  static std::string Verifier(const std::string& password) {
+    return password.empty() || ParseScramVerifier(password) ? password : MakeScramVerifier(password);
   }
 
   const Specs& options_;

@@ -2,6 +2,7 @@
 // SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -9,9 +10,26 @@ namespace anabranch {
 
 inline constexpr int kScramIterations = 4096;  // PostgreSQL's
 inline constexpr size_t kScramSaltBytes = 16;
+inline constexpr size_t kScramKeyBytes = 32;
 
+struct ScramVerifier {
+  int iterations = kScramIterations;
+  std::string salt;
+  std::string stored_key;
+  std::string server_key;
+};
+
+// With a salt of its own.
+std::string MakeScramVerifier(std::string_view password);
 std::string MakeScramVerifier(std::string_view password, std::string_view salt, int iterations = kScramIterations);
-// Whether a text given as a password is a verifier already.
-bool IsScramVerifier(std::string_view text);
+// nullopt: the text is none.
+std::optional<ScramVerifier> ParseScramVerifier(std::string_view text);
+// One that no password fits, always the same salt for a user: who is not there looks as who is.
+ScramVerifier MockScramVerifier(std::string_view user, std::string_view secret);
+
+std::string Sha256(std::string_view data);
+std::string HmacSha256(std::string_view key, std::string_view data);
+std::string Base64(std::string_view bytes);
+std::optional<std::string> FromBase64(std::string_view text);
 
 }  // namespace anabranch

@@ -42,9 +42,9 @@ TEST(ScramTest, VerifierOfRfc7677) {
   EXPECT_EQ(verifier,
             "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:"
             "wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=");
-  EXPECT_TRUE(IsScramVerifier(verifier));
-  EXPECT_FALSE(IsScramVerifier(verifier.substr(0, verifier.size() - 4)));
-  EXPECT_FALSE(IsScramVerifier("SCRAM-SHA-256$pencil"));
+  EXPECT_TRUE(ParseScramVerifier(verifier).has_value());
+  EXPECT_FALSE(ParseScramVerifier(verifier.substr(0, verifier.size() - 4)).has_value());
+  EXPECT_FALSE(ParseScramVerifier("SCRAM-SHA-256$pencil").has_value());
 }
 
 TEST_F(UserTest, OnlyKnownUsersWithLoginComeIn) {
@@ -80,7 +80,7 @@ TEST_F(UserTest, PasswordIsKeptAsAVerifier) {
   ASSERT_TRUE(transaction->BeginStatement().ok());
   const auto alice = FindUser(*transaction, "alice");
   ASSERT_TRUE(alice.ok() && *alice);
-  EXPECT_TRUE(IsScramVerifier((*alice)->password));
+  EXPECT_TRUE(ParseScramVerifier((*alice)->password).has_value());
   EXPECT_THAT((*alice)->password, Not(HasSubstr("secret")));
   EXPECT_EQ(As("alice", "ALTER USER alice PASSWORD 'own'"), "ALTER ROLE");
   EXPECT_EQ(As("alice", "ALTER USER alice CREATEROLE"), "42501: permission denied");
