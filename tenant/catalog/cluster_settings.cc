@@ -11,6 +11,7 @@
 #include "stream/ingestion.h"
 #include "stream/live_feed.h"
 #include "stream/producer_session.h"
+#include "tenant/catalog/authentication_rules.h"
 #include "tenant/catalog/catalog.h"
 #include "tenant/catalog/limits.h"
 
@@ -66,6 +67,10 @@ constexpr std::array<SettingDefinition, kClusterSettingsCount> kDefinitions = {{
      kHourNs,
      "how long a standby may take or acknowledge nothing before this cluster, as a source, ends its connection; counts for "
      "connections that begin"},
+    {ClusterSetting::kAuthenticationRules, "server.host_based_authentication.configuration", SettingType::kString,
+     kDefaultAuthenticationRules, 0, 0,
+     "who may connect, from where, and how they prove who they are, one rule a line as in PostgreSQL's pg_hba.conf; no "
+     "rule: the default"},
 }};
 static_assert(kDefinitions[1].min > kGatherNs);
 static_assert(kDefinitions[3].min >= 3 * kProgressIntervalNs, "what is heard of does not expire");
@@ -120,6 +125,12 @@ absl::StatusOr<std::string> CheckInteger(const SettingDefinition& definition, co
   return Invalid(definition, text,
                  fmt::format("Give {}a whole number between {} and {}.", definition.or_zero ? "0, or " : "", definition.min,
                              definition.max));
+}
+
+absl::StatusOr<std::string> CheckText(const SettingDefinition& definition, const std::string& text) {
+  if (definition.setting != ClusterSetting::kAuthenticationRules) return text;
+  ASSIGN_OR_RETURN(const std::vector<AuthenticationRule> rules, ParseAuthenticationRules(text));
+  return rules.empty() ? std::string(definition.default_value) : text;
 }
 
 std::string_view LetterOf(SettingType type) {
@@ -210,7 +221,7 @@ absl::StatusOr<bool> WriteSetting(Store* store, ClusterSetting setting, const st
   } else if (value && definition.type == SettingType::kInteger) {
     ASSIGN_OR_RETURN(text, CheckInteger(definition, *value));
   } else if (value) {
-    text = *value;
+    ASSIGN_OR_RETURN(text, CheckText(definition, *value));
   }
   bool changed = false;
   const std::string key = KeyOf(definition);

@@ -26,8 +26,9 @@ enum class ClusterSetting {
   kNodeBytesPerSecond,
   kLiveFeedBytes,
   kSilenceWindow,
+  kAuthenticationRules,
 };
-inline constexpr size_t kClusterSettingsCount = static_cast<size_t>(ClusterSetting::kSilenceWindow) + 1;
+inline constexpr size_t kClusterSettingsCount = static_cast<size_t>(ClusterSetting::kAuthenticationRules) + 1;
 
 enum class SettingType { kString, kDuration, kInteger };
 

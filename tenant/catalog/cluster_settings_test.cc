@@ -65,7 +65,9 @@ TEST_F(ClusterSettingsTest, AreTypedBoundedAndListed) {
           "physical_replication.failback.lost_writes_bytes_max 7 i '4294967296'",
           "physical_replication.failover.undo_window 10m d '10m'",
           "physical_replication.live_feed_bytes 33554432 i '33554432'", "physical_replication.silence_window 1m d '1m'",
-          "physical_replication.stream_bytes_per_second 0 i '0'", "server.controller.default_target_cluster main s ''"}));
+          "physical_replication.stream_bytes_per_second 0 i '0'", "server.controller.default_target_cluster main s ''",
+          "server.host_based_authentication.configuration hostssl all all all cert-password s "
+          "'hostssl all all all cert-password'"}));
   EXPECT_TRUE(a_->SetClusterSetting(kRetention, std::nullopt).ok());
   EXPECT_EQ(Value(a_, kRetention), "4h");
 }
