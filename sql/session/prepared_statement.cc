@@ -3,8 +3,19 @@
 #include <algorithm>
 
 #include "base/status.h"
+#include "sql/parse/statement.h"
 
 namespace anabranch {
+namespace {
+
+// The text, its tree, and about as much again in its plan.
+size_t MemoryBytes(const PreparedStatement& prepared) {
+  const StatementRef& statement = prepared.statement();
+  if (statement == nullptr) return 0;  // of an empty query string
+  return 2 * (statement->text.size() + static_cast<size_t>(statement->arena.SpaceUsed()));
+}
+
+}  // namespace
 
 absl::StatusOr<bool> PreparedStatement::IsCurrent(Transaction& transaction) {
   const std::optional<Timestamp> version = transaction.system_version();
@@ -37,6 +48,14 @@ absl::Status PreparedStatements::Add(std::string name, PreparedRef prepared) {
                     fmt::format("more than {} prepared statements in one session", kPreparedStatementsMax),
                     "Use DEALLOCATE for those that are no longer needed.");
   }
+  const size_t bytes = MemoryBytes(*prepared);
+  if (bytes_ + bytes > kPreparedStatementsBytesMax) {
+    return SqlError(sqlstate::kOutOfMemory,
+                    fmt::format("the prepared statements of this session would hold more than {} MiB",
+                                kPreparedStatementsBytesMax >> 20),
+                    "Use DEALLOCATE for those that are no longer needed.");
+  }
+  bytes_ += bytes;
   by_name_.emplace(std::move(name), std::move(prepared));
   return absl::OkStatus();
 }
@@ -50,7 +69,15 @@ absl::StatusOr<PreparedRef> PreparedStatements::Find(std::string_view name) cons
 }
 
 void PreparedStatements::Remove(std::string_view name) {
-  if (const auto found = by_name_.find(name); found != by_name_.end()) by_name_.erase(found);
+  const auto found = by_name_.find(name);
+  if (found == by_name_.end()) return;
+  bytes_ -= MemoryBytes(*found->second);
+  by_name_.erase(found);
+}
+
+void PreparedStatements::Clear() {
+  by_name_.clear();
+  bytes_ = 0;
 }
 
 }  // namespace anabranch

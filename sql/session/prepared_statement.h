@@ -22,7 +22,9 @@
 
 namespace anabranch {
 
-inline constexpr size_t kPreparedStatementsMax = 10'000;  // in one session
+// In one session.
+inline constexpr size_t kPreparedStatementsMax = 10'000;
+inline constexpr size_t kPreparedStatementsBytesMax = 128 << 20;
 
 // Binds the statement of the plan that is wanted, its parameters being of these types.
 using PlanBinder = std::function<absl::StatusOr<BoundStatementRef>(const StatementRef&, const std::vector<SqlType>&)>;
@@ -56,13 +58,14 @@ class PreparedStatement {
 
 class PreparedStatements {
  public:
-  absl::Status Add(std::string name, PreparedRef prepared);       // 42P05, 54000
+  absl::Status Add(std::string name, PreparedRef prepared);       // 42P05, 54000, 53200
   absl::StatusOr<PreparedRef> Find(std::string_view name) const;  // 26000
   void Remove(std::string_view name);                             // if it is there
-  void Clear() { by_name_.clear(); }
+  void Clear();
 
  private:
   std::map<std::string, PreparedRef, std::less<>> by_name_;
+  size_t bytes_ = 0;  // what they hold in memory
 };
 
 }  // namespace anabranch

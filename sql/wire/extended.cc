@@ -2,20 +2,30 @@
 
 #include "base/status.h"
 #include "sql/session/prepared_statement.h"
+#include "sql/value/memory.h"
 
 namespace anabranch {
 namespace {
+
+absl::Status TooMuchInPortals() {
+  return SqlError(sqlstate::kOutOfMemory,
+                  fmt::format("the portals of this session hold more than {} MiB of parameters and rows that were not "
+                              "fetched yet",
+                              kPortalBytesMax >> 20),
+                  "Close those that are no longer needed, fetch without a row limit, or select fewer rows at a time.");
+}
 
 std::string Quoted(const std::string& portal) { return fmt::format("portal \"{}\"", portal); }
 
 }  // namespace
 
-// Sends the first rows and keeps the rest for later Executes, up to kQueryMemoryBytesMax.
+// Sends the first rows and keeps the rest for later Executes, up to kPortalBytesMax.
 class ExtendedProtocol::PortalSink : public ResultSink {
  public:
   // A wait for the client ends when `wake` is set.
-  PortalSink(const SessionParts& parts, Portal* portal, int32_t rows_max)
-      : parts_(parts), portal_(portal), rows_max_(rows_max) {}
+  // `bytes` are those of all portals.
+  PortalSink(const SessionParts& parts, Portal* portal, int32_t rows_max, size_t bytes)
+      : parts_(parts), portal_(portal), rows_max_(rows_max), bytes_(bytes) {}
 
   absl::Status Columns(const std::vector<ColumnDescription>&) override { return absl::OkStatus(); }
 
@@ -27,14 +37,9 @@ class ExtendedProtocol::PortalSink : public ResultSink {
       return parts_.connection.FlushIfFull(parts_.control.wake_statement());
     }
     AppendDataRow(&portal_->rows.emplace_back(), row, columns, portal_->formats, parts_.sql.zone());
-    held_bytes_ += portal_->rows.back().size();
-    if (held_bytes_ > kQueryMemoryBytesMax) {
-      return SqlError(
-          sqlstate::kOutOfMemory,
-          fmt::format("the rows beyond the portal's row limit need more than {} MiB", kQueryMemoryBytesMax >> 20),
-          "Fetch without a row limit, or select fewer rows at a time.");
-    }
-    return absl::OkStatus();
+    bytes_ += portal_->rows.back().size();
+    portal_->bytes += portal_->rows.back().size();
+    return bytes_ > kPortalBytesMax ? TooMuchInPortals() : absl::OkStatus();
   }
 
   void Notice(std::string_view sqlstate, const std::string& message) override {
@@ -46,7 +51,7 @@ class ExtendedProtocol::PortalSink : public ResultSink {
   Portal* portal_;
   const int32_t rows_max_;
   int32_t rows_ = 0;
-  size_t held_bytes_ = 0;
+  size_t bytes_;
 };
 
 absl::Status ExtendedProtocol::Handle(const FrontendMessage& message) {
@@ -104,6 +109,12 @@ absl::StatusOr<ExtendedProtocol::Portal*> ExtendedProtocol::FindPortal(const std
   return SqlError(sqlstate::kInvalidCursorName, Quoted(name) + " does not exist");
 }
 
+size_t ExtendedProtocol::PortalBytes() const {
+  size_t bytes = 0;
+  for (const auto& [name, portal] : portals_) bytes += portal.bytes;
+  return bytes;
+}
+
 absl::Status ExtendedProtocol::Parse(const ParseMessage& parse) {
   PreparedStatements& prepared = parts_.sql.prepared();
   if (parse.name.empty()) prepared.Remove("");
@@ -140,7 +151,9 @@ absl::Status ExtendedProtocol::Bind(BindMessage bind) {
     if (!bind.parameters[i]) continue;
     ASSIGN_OR_RETURN(parameters.back(), DecodeParameter(description.parameters[i], FormatAt(bind.parameter_formats, i),
                                                         *bind.parameters[i], parts_.sql.zone()));
+    portal.bytes += ValueBytes(parameters.back());
   }
+  if (portal.bytes > 0 && PortalBytes() + portal.bytes > kPortalBytesMax) return TooMuchInPortals();
   if (bind.result_formats.size() > 1 && bind.result_formats.size() != description.columns.size()) {
     return SqlError(sqlstate::kProtocolViolation, fmt::format("bind message has {} result formats but query has {} columns",
                                                               bind.result_formats.size(), description.columns.size()));
@@ -212,7 +225,7 @@ absl::Status ExtendedProtocol::Run(Portal& portal, int32_t rows_max) {
     ASSIGN_OR_RETURN(portal.tag, RunCopyIn(parts_, portal.command.statement, timed.stop()));
     return absl::OkStatus();
   }
-  PortalSink sink(parts_, &portal, rows_max);
+  PortalSink sink(parts_, &portal, rows_max, PortalBytes());
   ASSIGN_OR_RETURN(portal.tag, parts_.sql.Execute(portal.command, sink, timed.stop()));
   return absl::OkStatus();
 }
@@ -225,7 +238,7 @@ absl::Status ExtendedProtocol::Fetch(Portal& portal, int32_t rows_max) {
     ASSIGN_OR_RETURN(portal.cursor, parts_.sql.OpenCursor(portal.command, timed.stop()));
     portal.executed = true;
   }
-  PortalSink sink(parts_, &portal, 0);
+  PortalSink sink(parts_, &portal, 0, PortalBytes());
   const size_t rows = rows_max == 0 ? SIZE_MAX : static_cast<size_t>(rows_max);
   ASSIGN_OR_RETURN(const std::optional<std::string> tag, portal.cursor->Fetch(rows, sink, timed.stop()));
   if (tag) {
@@ -239,6 +252,7 @@ absl::Status ExtendedProtocol::Fetch(Portal& portal, int32_t rows_max) {
 absl::Status ExtendedProtocol::SendHeld(Portal& portal, int32_t rows_max) {
   const TimedStatement timed(parts_);
   for (int32_t sent = 0; !portal.rows.empty() && (rows_max == 0 || sent < rows_max); ++sent) {
+    portal.bytes -= portal.rows.front().size();
     parts_.connection.out()->append(portal.rows.front());
     portal.rows.pop_front();
     RETURN_IF_ERROR(parts_.connection.FlushIfFull(parts_.control.wake_statement()));

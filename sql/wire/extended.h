@@ -17,7 +17,9 @@
 
 namespace anabranch {
 
+// In one session.
 inline constexpr size_t kPortalsMax = 1'000;
+inline constexpr size_t kPortalBytesMax = 64 << 20;  // of parameters, and of rows that were not asked for yet
 
 class ExtendedProtocol {
  public:
@@ -40,6 +42,7 @@ class ExtendedProtocol {
     std::unique_ptr<Cursor> cursor;  // of a query that was asked for with a row limit
     std::list<std::string> rows;     // of other statements: encoded, not yet asked for
     std::string tag;
+    size_t bytes = 0;  // of parameters and rows
   };
   class PortalSink;
 
@@ -53,6 +56,7 @@ class ExtendedProtocol {
   void BeginBlock();
   void Close(const TargetMessage& target);
   absl::StatusOr<Portal*> FindPortal(const std::string& name);
+  size_t PortalBytes() const;
 
   SessionParts parts_;
   std::map<std::string, Portal> portals_;

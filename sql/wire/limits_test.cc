@@ -114,6 +114,36 @@ TEST_F(LimitsTest, PreparedStatementsAndPortals) {
   EXPECT_EQ(Exchange(*client, binds + bind("more") + sync, 'Z'), std::string(kPortalsMax, '2') + "EZ");
 }
 
+TEST_F(LimitsTest, BytesOfPreparedStatementsAndPortals) {
+  const auto client = Connect();
+  const std::string sync = Packet('S', "");
+  const auto parse = [](const std::string& name, size_t bytes) {
+    return Packet('P', name + "\0SELECT '"s + std::string(bytes, 'x') + "'\0\0\0"s);
+  };
+  constexpr size_t kLarge = 15 * kMiB;
+  size_t kept = 0;
+  while (kept < 10 && Exchange(*client, parse(fmt::format("p{}", kept), kLarge) + sync, 'Z') == "1Z") ++kept;
+  EXPECT_GE(kept, 1u);
+  EXPECT_LE(kept, kPreparedStatementsBytesMax / kLarge);
+  EXPECT_EQ(Exchange(*client, parse("small", 1) + sync, 'Z'), "1Z");
+  EXPECT_EQ(client->Run("PREPARE more AS SELECT '" + std::string(kLarge, 'x') + "'"), "53200");
+  EXPECT_THAT(client->error(), HasSubstr("would hold more than 128 MiB"));
+  EXPECT_EQ(Exchange(*client, Packet('C', "Sp0\0"s) + parse("p0", kLarge) + sync, 'Z'), "31Z");
+  EXPECT_EQ(client->Run("DEALLOCATE ALL"), "OK DEALLOCATE ALL");
+
+  const auto bind = [](int portal) {
+    std::string body = fmt::format("c{}", portal) + "\0echo\0\0\0\0\1"s;
+    for (int shift = 24; shift >= 0; shift -= 8) body.push_back(static_cast<char>(kLarge >> shift));
+    return Packet('B', body + std::string(kLarge, 'x') + "\0\0"s);
+  };
+  EXPECT_EQ(Exchange(*client, Packet('P', "echo\0SELECT $1::text\0\0\0"s) + sync, 'Z'), "1Z");
+  std::string binds;
+  constexpr size_t kFit = kPortalBytesMax / kLarge;
+  for (size_t i = 0; i <= kFit; ++i) binds += bind(static_cast<int>(i));
+  EXPECT_EQ(Exchange(*client, binds + sync, 'Z'), std::string(kFit, '2') + "EZ");
+  EXPECT_EQ(Exchange(*client, bind(0) + sync, 'Z'), "2Z");  // the others ended with their transaction
+}
+
 // Every way to make a query hold more than it may. `v` is a megabyte, of which there are 100.
 TEST_F(LimitsTest, MemoryOfAQuery) {
   const auto client = Connect();
