@@ -6,6 +6,8 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -76,8 +78,9 @@ class BeastServer : public HttpServer {
 
   uint16_t port() const override { return port_; }
 
-  void Serve(std::string health_json) override {
+  void Serve(std::string health_json, const TlsCredentials* credentials) override {
     health_json_ = std::move(health_json);
+    credentials_ = credentials;
     asio::co_spawn(context_, AcceptLoop(), asio::detached);
     thread_ = std::thread([this] { context_.run(); });
   }
@@ -92,14 +95,35 @@ class BeastServer : public HttpServer {
         co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
       } else if (connections_ < kHttpConnectionsMax) {
         ++connections_;
-        asio::co_spawn(context_, ServeOne(beast::tcp_stream(std::move(socket))),
+        beast::tcp_stream stream(std::move(socket));
+        asio::co_spawn(context_, credentials_ == nullptr ? ServePlain(std::move(stream)) : ServeTls(std::move(stream)),
                        [this](std::exception_ptr) { --connections_; });
       }
     }
   }
 
-  asio::awaitable<void> ServeOne(beast::tcp_stream stream) {
+  asio::awaitable<void> ServePlain(beast::tcp_stream stream) {
     stream.expires_after(std::chrono::seconds(kHttpTimeoutSeconds));
+    co_await ServeOne(stream);
+    boost::system::error_code error;
+    stream.socket().shutdown(tcp::socket::shutdown_send, error);
+  }
+
+  asio::awaitable<void> ServeTls(beast::tcp_stream tcp_stream) {
+    const std::shared_ptr<const TlsIdentity> identity = credentials_->current();
+    SSL_CTX_up_ref(identity->http.get());
+    asio::ssl::context context(identity->http.get());
+    asio::ssl::stream<beast::tcp_stream> stream(std::move(tcp_stream), context);
+    beast::get_lowest_layer(stream).expires_after(std::chrono::seconds(kHttpTimeoutSeconds));
+    boost::system::error_code error;
+    co_await stream.async_handshake(asio::ssl::stream_base::server, asio::redirect_error(asio::use_awaitable, error));
+    if (error) co_return;
+    co_await ServeOne(stream);
+    co_await stream.async_shutdown(asio::redirect_error(asio::use_awaitable, error));
+  }
+
+  template <typename Stream>
+  asio::awaitable<void> ServeOne(Stream& stream) {
     beast::flat_buffer buffer(8 << 10);
     http::request_parser<http::string_body> parser;
     parser.body_limit(kHttpBodyBytesMax);
@@ -108,13 +132,13 @@ class BeastServer : public HttpServer {
     if (error) co_return;
     http::response<http::string_body> response = Answer(parser.get(), health_json_);
     co_await http::async_write(stream, response, asio::redirect_error(asio::use_awaitable, error));
-    stream.socket().shutdown(tcp::socket::shutdown_send, error);
   }
 
   asio::io_context context_{1};
   tcp::acceptor acceptor_{context_};
   uint16_t port_ = 0;
   std::string health_json_;
+  const TlsCredentials* credentials_ = nullptr;
   int connections_ = 0;  // used by thread_
   std::thread thread_;
 };

@@ -1,4 +1,4 @@
-// The HTTP port: GET /health, and 404 for everything else.
+// The HTTP port: GET /health, and 404 for everything else. HTTPS if the node has certificates.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "sql/security/tls.h"
 
 namespace anabranch {
 
@@ -20,8 +21,8 @@ class HttpServer {
   static absl::StatusOr<std::unique_ptr<HttpServer>> Listen(const std::string& host, uint16_t port);
   virtual ~HttpServer() = default;  // closes and joins
   virtual uint16_t port() const = 0;
-  // GET /health answers 200 with this JSON from now on.
-  virtual void Serve(std::string health_json) = 0;
+  // GET /health answers 200 with this JSON from now on. `credentials` is not owned; null: HTTP without TLS.
+  virtual void Serve(std::string health_json, const TlsCredentials* credentials) = 0;
 };
 
 }  // namespace anabranch

@@ -17,6 +17,7 @@ int main(int argc, char** argv) {
   int exit_status = 0;
   anabranch::AddStartCommand(app, &exit_status);
   anabranch::AddDemoCommand(app, argv[0], &exit_status);
+  anabranch::AddCertCommand(app, &exit_status);
   anabranch::AddSqlUrlCommand(app, &exit_status);
   anabranch::AddVersionCommand(app, &exit_status);
   try {

@@ -3,9 +3,13 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <system_error>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -16,6 +20,8 @@
 #include "node/health.h"
 #include "node/sql_url_file.h"
 #include "sql/control/executor.h"
+#include "sql/security/tls.h"
+#include "sql/stored/user.h"
 #include "sql/wire/server.h"
 #include "storage/api/store.h"
 #include "stream/live_feed.h"
@@ -28,11 +34,12 @@ struct StartFlags {
   std::string store = "anabranch-data";
   std::string listen_addr = "127.0.0.1:26257";
   std::string http_addr = "127.0.0.1:8080";
-  std::string certs_dir;
+  std::string certs_dir = kDefaultCertsDir;
   std::string cluster_name;
   bool virtualized = false;
   bool virtualized_empty = false;
   bool insecure = false;
+  bool accept_insecure_network = false;
 };
 
 struct Address {
@@ -68,18 +75,57 @@ std::string ClientAddress(const std::string& host, uint16_t port) {
   return host.find(':') != std::string::npos ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
 }
 
-absl::Status CheckSecurity(const StartFlags& flags) {
-  if (!flags.certs_dir.empty()) {
-    return SqlError(sqlstate::kFeatureNotSupported,
-                    "--certs-dir: TLS is not in this version; run with --insecure on a network that you trust");
+bool IsLoopback(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
+
+absl::Status CheckInsecureAddress(const StartFlags& flags, const std::string& flag, const Address& address) {
+  if (!flags.insecure || flags.accept_insecure_network || IsLoopback(address.host)) return absl::OkStatus();
+  return SqlError(sqlstate::kInvalidParameterValue,
+                  fmt::format("{}={}:{}: with --insecure, whoever reaches this address can read, change and drop "
+                              "everything; listen on 127.0.0.1, use certificates (--certs-dir), or give "
+                              "--accept-insecure-network",
+                              flag, address.host, address.port));
+}
+
+// Null: insecure.
+absl::StatusOr<std::unique_ptr<TlsCredentials>> LoadCredentials(const StartFlags& flags) {
+  if (flags.insecure) return nullptr;
+  const CertsDir dir(flags.certs_dir);
+  std::error_code ignored;
+  if (!std::filesystem::exists(dir.node_certificate(), ignored)) {
+    return SqlError(sqlstate::kInvalidParameterValue,
+                    fmt::format("there is no node.crt in {0}; make the certificates with: "
+                                "anabranch cert create-ca --certs-dir={0} && "
+                                "anabranch cert create-node localhost 127.0.0.1 $(hostname) --certs-dir={0} && "
+                                "anabranch cert create-client root --certs-dir={0}; or try it out on this machine "
+                                "with --insecure",
+                                flags.certs_dir));
   }
-  if (!flags.insecure) {
-    return SqlError(
-        sqlstate::kFeatureNotSupported,
-        "TLS and passwords are not in this version, so whoever reaches the port may do everything; if only those you "
-        "trust can reach it, run with --insecure");
+  return TlsCredentials::Load(dir, SystemClock());
+}
+
+// Reserved characters as %XX; a path's slashes stay.
+std::string EscapeUriValue(const std::string& text) {
+  std::string escaped;
+  for (const char c : text) {
+    const bool plain =
+        std::isalnum(static_cast<unsigned char>(c)) != 0 || std::string_view("-._~/").find(c) != std::string_view::npos;
+    escaped += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
   }
-  return absl::OkStatus();
+  return escaped;
+}
+
+// What a client on this machine adds to its connection string, with the certificate of root if it is there.
+std::string UrlParameters(const StartFlags& flags) {
+  if (flags.insecure) return "";
+  std::error_code error;
+  const CertsDir dir(std::filesystem::absolute(flags.certs_dir, error));
+  std::string parameters =
+      fmt::format("?sslmode=verify-full&sslrootcert={}", EscapeUriValue(dir.ca_certificate().string()));
+  if (std::filesystem::exists(dir.client_key(kRootUser), error)) {
+    parameters += fmt::format("&sslcert={}&sslkey={}", EscapeUriValue(dir.client_certificate(kRootUser).string()),
+                              EscapeUriValue(dir.client_key(kRootUser).string()));
+  }
+  return parameters;
 }
 
 Virtualization VirtualizationOf(const StartFlags& flags) {
@@ -87,16 +133,16 @@ Virtualization VirtualizationOf(const StartFlags& flags) {
   return flags.virtualized_empty ? Virtualization::kVirtualizedEmpty : Virtualization::kUnspecified;
 }
 
-// The signals that end the node are taken by sigwait on the main thread; blocked before any other thread starts, so all
-// inherit it.
-sigset_t BlockSignals() {
+// The signals are taken by sigwait on the main thread; blocked before any other thread starts, so all inherit it.
+sigset_t BlockSignals(const StartFlags& flags) {
   signal(SIGPIPE, SIG_IGN);
-  sigset_t ending;
-  sigemptyset(&ending);
-  sigaddset(&ending, SIGTERM);
-  sigaddset(&ending, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &ending, nullptr);
-  return ending;
+  sigset_t taken;
+  sigemptyset(&taken);
+  sigaddset(&taken, SIGTERM);
+  sigaddset(&taken, SIGINT);
+  if (!flags.insecure) sigaddset(&taken, SIGHUP);
+  pthread_sigmask(SIG_BLOCK, &taken, nullptr);
+  return taken;
 }
 
 // Sessions, wake events and the store's files together need more descriptors than the usual soft limit of 1,024.
@@ -116,11 +162,13 @@ void RaiseOpenFilesLimit() {
 class Node {
  public:
   absl::Status Start(const StartFlags& flags) {
-    RETURN_IF_ERROR(CheckSecurity(flags));
     ASSIGN_OR_RETURN(const Address sql_address, ParseAddress("--listen-addr", flags.listen_addr));
     ASSIGN_OR_RETURN(const Address http_address, ParseAddress("--http-addr", flags.http_addr));
+    RETURN_IF_ERROR(CheckInsecureAddress(flags, "--listen-addr", sql_address));
+    RETURN_IF_ERROR(CheckInsecureAddress(flags, "--http-addr", http_address));
+    ASSIGN_OR_RETURN(credentials_, LoadCredentials(flags));
     // The ports first: whether they are free is known at once, and clients that come early wait instead of being refused.
-    ASSIGN_OR_RETURN(server_, SqlServer::Listen(sql_address.host, sql_address.port, SystemClock(), &random_));
+    ASSIGN_OR_RETURN(server_, SqlServer::Listen(sql_address.host, sql_address.port, SystemClock()));
     ASSIGN_OR_RETURN(http_, HttpServer::Listen(http_address.host, http_address.port));
     StoreOptions options;
     options.dir = flags.store;
@@ -131,22 +179,37 @@ class Node {
     system_ = SystemStatements::Create(clusters_.get());
     clusters_->SetSessionStopper(
         [this](TenantId tenant, const absl::Status& why) { server_->TerminateSessions(tenant, why); });
-    const std::string sql_url = fmt::format("postgresql://root@{}", ClientAddress(sql_address.host, server_->port()));
-    const std::string http_url = fmt::format("http://{}", ClientAddress(http_address.host, http_->port()));
+    const std::string sql_url =
+        fmt::format("postgresql://root@{}{}", ClientAddress(sql_address.host, server_->port()), UrlParameters(flags));
+    const std::string http_url =
+        fmt::format("{}://{}", flags.insecure ? "http" : "https", ClientAddress(http_address.host, http_->port()));
     RETURN_IF_ERROR(WriteSqlUrl(flags.store, sql_url));
     store_dir_ = flags.store;
-    server_->Serve(clusters_.get(), system_.get());
+    server_->Serve(clusters_.get(), system_.get(), credentials_.get());
     http_->Serve(fmt::format("{{\"status\":\"ok\",\"cluster_id\":\"{}\",\"cluster_name\":\"{}\"}}\n",
-                             store_->cluster_id().value(), flags.cluster_name));
-    fmt::print(
-        stderr,
-        "WARNING: --insecure: no encryption and no passwords. Whoever reaches {} can read, change and drop everything.\n",
-        ClientAddress(sql_address.host, server_->port()));
+                             store_->cluster_id().value(), flags.cluster_name),
+                 credentials_.get());
+    if (flags.insecure) {
+      fmt::print(
+          stderr,
+          "WARNING: --insecure: no encryption and no passwords. Whoever reaches {} can read, change and drop everything.\n",
+          ClientAddress(sql_address.host, server_->port()));
+    }
     Log(LogLevel::kInfo, "node.started", "cluster_id={} cluster_name={} store={} sql={} http={}",
         store_->cluster_id().value(), flags.cluster_name, flags.store, sql_url, http_url);
     fmt::print("sql: {}\nhttp: {}\n", sql_url, http_url);
     std::fflush(stdout);
     return absl::OkStatus();
+  }
+
+  // REQUIRES: the node is secure.
+  void ReloadCertificates() {
+    if (const absl::Status read = credentials_->Reload(); !read.ok()) {
+      Log(LogLevel::kError, "tls.reload_failed", "error=\"{}\"", MessageOf(read));
+      return;
+    }
+    Log(LogLevel::kInfo, "tls.reloaded");
+    credentials_->LogExpiry();
   }
 
   ~Node() {
@@ -161,6 +224,7 @@ class Node {
 
  private:
   Random random_;
+  std::unique_ptr<TlsCredentials> credentials_;
   std::unique_ptr<SqlServer> server_;
   std::unique_ptr<HttpServer> http_;
   std::unique_ptr<Store> store_;
@@ -171,7 +235,7 @@ class Node {
 };
 
 int RunNode(const StartFlags& flags) {
-  const sigset_t ending = BlockSignals();
+  const sigset_t taken = BlockSignals(flags);
   RaiseOpenFilesLimit();
   Node node;
   if (const absl::Status started = node.Start(flags); !started.ok()) {
@@ -181,7 +245,7 @@ int RunNode(const StartFlags& flags) {
     return 1;
   }
   int received = 0;
-  sigwait(&ending, &received);
+  while (sigwait(&taken, &received) == 0 && received == SIGHUP) node.ReloadCertificates();
   Log(LogLevel::kInfo, "node.draining", "signal={}", received);
   return 0;
 }
@@ -209,10 +273,18 @@ void AddStartCommand(CLI::App& app, int* exit_status) {
       ->add_flag("--virtualized-empty", flags->virtualized_empty,
                  "On a new store, create the virtual cluster system only: for a standby")
       ->excludes(virtualized);
-  command->add_flag("--insecure", flags->insecure,
-                    "No encryption and no passwords; required in this version, which has neither");
-  command->add_option("--certs-dir", flags->certs_dir, "Folder of certificates; refused in this version, which has no TLS")
-      ->type_name("DIR");
+  CLI::Option* insecure = command->add_flag(
+      "--insecure", flags->insecure, "No encryption and no passwords, on this machine's own addresses: to try things out");
+  command
+      ->add_flag("--accept-insecure-network", flags->accept_insecure_network,
+                 "With --insecure, listen on addresses that others can reach, too")
+      ->needs(insecure);
+  command
+      ->add_option("--certs-dir", flags->certs_dir,
+                   "Folder of ca.crt, node.crt and node.key, which `anabranch cert` makes; read again on SIGHUP")
+      ->type_name("DIR")
+      ->excludes(insecure)
+      ->capture_default_str();
   command
       ->add_option("--cluster-name", flags->cluster_name,
                    "A name to tell clusters apart in logs and /health (default: none)")

@@ -22,7 +22,7 @@ expect() {
 expect 0 out 'start-single-node'
 expect 0 out 'start-single-node' --help
 expect 0 out '--listen-addr' start-single-node --help
-expect 2 err 'anabranch: unknown command "frob": the commands are start-single-node, demo, sql-url, version' frob
+expect 2 err 'anabranch: unknown command "frob": the commands are start-single-node, demo, cert, sql-url, version' frob
 expect 2 err 'anabranch: unknown command "dmeo": did you mean "demo"?' dmeo
 expect 2 err 'anabranch: unknown command "start": did you mean "start-single-node"?' start
 expect 2 err 'anabranch: unknown command "frob"' frob demo
@@ -32,5 +32,9 @@ expect 2 err 'anabranch: sql-url has no flag "--frob": see anabranch sql-url --h
 expect 2 err 'anabranch: version takes no argument "frob": see anabranch version --help' version frob
 expect 2 err 'anabranch: --store' sql-url --store
 expect 1 err 'anabranch: no node is running on the store /nonexistent' sql-url --store=/nonexistent
+expect 2 err 'anabranch: A subcommand is required' cert
+expect 2 err 'anabranch: HOST is required' cert create-node
+expect 1 err 'anabranch: there are no certificates in /nonexistent. anabranch cert create-ca' cert list --certs-dir=/nonexistent
+expect 1 err 'anabranch: cannot read /nonexistent/ca.crt' cert create-client joe --certs-dir=/nonexistent
 
 exit $((failures > 0))

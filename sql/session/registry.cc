@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <utility>
 
+#include "base/secret.h"
 #include "base/status.h"
 
 namespace anabranch {
@@ -76,18 +78,32 @@ void SessionControl::End(EndMode mode, absl::Status reason) {
   if (mode == EndMode::kNow) end_now_.Signal();
 }
 
-int SessionRegistry::CountLocked(bool admitted) const {
-  return static_cast<int>(std::count_if(sessions_.begin(), sessions_.end(),
-                                        [&](const auto& entry) { return entry.second.admitted == admitted; }));
+int SessionRegistry::CountAdmittedLocked() const {
+  return static_cast<int>(
+      std::count_if(sessions_.begin(), sessions_.end(), [](const auto& entry) { return entry.second.admitted; }));
+}
+
+// Process ids are given in the order of arrival.
+void SessionRegistry::MakeRoomLocked() {
+  const auto starts = [](const auto& entry) { return !entry.second.admitted && !entry.second.dismissed; };
+  if (std::count_if(sessions_.begin(), sessions_.end(), starts) < kConnectionsStartingMax) return;
+  Entry& oldest = std::find_if(sessions_.begin(), sessions_.end(), starts)->second;
+  oldest.dismissed = true;
+  oldest.control->End(SessionControl::EndMode::kNow,
+                      SqlError(sqlstate::kTooManyConnections,
+                               "too many connections have not said yet who they are; this one has taken longest"));
 }
 
 std::shared_ptr<SessionControl> SessionRegistry::Add() {
   std::lock_guard lock(mutex_);
-  if (CountLocked(false) >= kConnectionsStartingMax || !closing_.ok()) return nullptr;
+  if (!closing_.ok()) return nullptr;
+  MakeRoomLocked();
   do {
     last_process_id_ = last_process_id_ == INT32_MAX ? 1 : last_process_id_ + 1;
   } while (sessions_.contains(last_process_id_));
-  auto control = std::make_shared<SessionControl>(last_process_id_, static_cast<int32_t>(random_->Next()), &timer_);
+  int32_t secret = 0;
+  std::memcpy(&secret, SecretBytes(sizeof(secret)).data(), sizeof(secret));
+  auto control = std::make_shared<SessionControl>(last_process_id_, secret, &timer_);
   sessions_[last_process_id_].control = control;
   return control;
 }
@@ -101,7 +117,7 @@ void SessionRegistry::Remove(const SessionControl& session) {
 absl::Status SessionRegistry::Admit(const SessionControl& session, const std::string& user) {
   std::lock_guard lock(mutex_);
   RETURN_IF_ERROR(closing_);
-  const int admitted = CountLocked(true);
+  const int admitted = CountAdmittedLocked();
   if (admitted >= kConnectionsMax) {
     return SqlError(sqlstate::kTooManyConnections,
                     fmt::format("sorry, too many clients already (at most {})", kConnectionsMax));

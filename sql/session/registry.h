@@ -17,7 +17,6 @@
 #include "absl/status/status.h"
 #include "base/clock.h"
 #include "base/ids.h"
-#include "base/random.h"
 #include "base/wake_event.h"
 #include "sql/session/statement_timer.h"
 #include "sql/stored/session_context.h"
@@ -26,9 +25,8 @@ namespace anabranch {
 
 inline constexpr int kConnectionsMax = 500;
 inline constexpr int kConnectionsKeptForRoot = 3;
-// Connections that are no sessions (yet): in startup, or bringing a cancel request. Beyond it new sockets are closed
-// unread.
-inline constexpr int kConnectionsStartingMax = 64;
+// Connections that are no sessions yet: their clients have not proved who they are. Beyond it the oldest must go.
+inline constexpr int kConnectionsStartingMax = 500;
 
 // One session's controls. Thread-safe; what belongs to the session's own thread is marked.
 class SessionControl {
@@ -84,12 +82,13 @@ class SessionControl {
 // Thread-safe.
 class SessionRegistry final : public SessionList {
  public:
-  SessionRegistry(Clock* clock, Random* random) : random_(random), timer_(clock) {}
+  explicit SessionRegistry(Clock* clock) : timer_(clock) {}
 
-  // A new connection; nullptr when there are too many.
+  // A new connection; nullptr if the node is shutting down. Where too many have not been admitted yet, the oldest of them is
+  // ended (53300).
   std::shared_ptr<SessionControl> Add();
   void Remove(const SessionControl& session);
-  // The client said who it is. 53300 when the places for this user are taken; FATAL reason if the node is shutting down.
+  // The client proved who it is. 53300 when the places for this user are taken; FATAL reason if the node is shutting down.
   absl::Status Admit(const SessionControl& session, const std::string& user);
   // From now on EndTenant reaches it.
   void SetTenant(const SessionControl& session, TenantId tenant);
@@ -107,12 +106,13 @@ class SessionRegistry final : public SessionList {
   struct Entry {
     std::shared_ptr<SessionControl> control;
     bool admitted = false;
+    bool dismissed = false;  // it must make room, and is not counted any more
     std::string user = {};
     std::optional<TenantId> tenant;
   };
-  int CountLocked(bool admitted) const;
+  int CountAdmittedLocked() const;
+  void MakeRoomLocked();
 
-  Random* const random_;
   StatementTimer timer_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;    // one was removed, or belongs to a virtual cluster now

@@ -118,11 +118,19 @@ absl::StatusOr<std::vector<UserRef>> ReadUsers(Transaction& transaction) {
   return users;
 }
 
-absl::Status CheckLogin(const TransactionContext& context, const std::string& user) {
-  if (user == kRootUser) return absl::OkStatus();
+absl::StatusOr<UserRef> ReadUser(const TransactionContext& context, const std::string& name) {
   const std::unique_ptr<Transaction> transaction = Transaction::Begin(context, IsolationLevel::kReadCommitted);
   RETURN_IF_ERROR(transaction->BeginStatement());
-  ASSIGN_OR_RETURN(const UserRef found, FindUser(*transaction, user));
+  return FindUser(*transaction, name);
+}
+
+bool IsExpired(const User& user, uint64_t wall_ns) {
+  return user.valid_until && *user.valid_until <= TimestampTz{static_cast<int64_t>(wall_ns / 1000)};
+}
+
+absl::Status CheckLogin(const TransactionContext& context, const std::string& user) {
+  if (user == kRootUser) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const UserRef found, ReadUser(context, user));
   if (!found) {
     return SqlError(sqlstate::kInvalidAuthorizationSpecification, fmt::format("role \"{}\" does not exist", user),
                     "Connect as root and CREATE USER.");

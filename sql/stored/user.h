@@ -62,6 +62,10 @@ absl::StatusOr<UserRef> LockUser(Transaction& transaction, std::string_view name
 // By name, with those not kept.
 absl::StatusOr<std::vector<UserRef>> ReadUsers(Transaction& transaction);
 
+// In a transaction of its own; null if there is none.
+absl::StatusOr<UserRef> ReadUser(const TransactionContext& context, const std::string& name);
+// Whether the password is no longer valid.
+bool IsExpired(const User& user, uint64_t wall_ns);
 // Whether someone may begin a session: 28000 for who is not there or has not LOGIN.
 absl::Status CheckLogin(const TransactionContext& context, const std::string& user);
 

@@ -53,7 +53,7 @@ std::string Client::Outcome(PGresult* result) {
   return outcome;
 }
 
-ServerTest::ServerTest() {
+ServerTest::ServerTest(Security security) {
   dir_ = std::filesystem::temp_directory_path() / ("anabranch_server_test." + Random().NextHex(16));
   StoreOptions options;
   options.dir = dir_;
@@ -62,10 +62,17 @@ ServerTest::ServerTest() {
   feed_ = LiveFeed::Create(store_.get());
   clusters_ = VirtualClusters::Open({store_.get(), feed_.get(), Virtualization::kVirtualized}).value();
   system_ = SystemStatements::Create(clusters_.get());
-  server_ = SqlServer::Listen("127.0.0.1", 0, SystemClock(), &random_).value();
+  server_ = SqlServer::Listen("127.0.0.1", 0, SystemClock()).value();
   clusters_->SetSessionStopper(
       [this](TenantId tenant, const absl::Status& why) { server_->TerminateSessions(tenant, why); });
-  server_->Serve(clusters_.get(), system_.get());
+  if (security == Security::kTls) {
+    const CertificateOptions certificates = {.clock = SystemClock()};
+    EXPECT_TRUE(CreateAuthority(certs_dir(), certificates).ok());
+    EXPECT_TRUE(CreateNodeCertificate(certs_dir(), {"localhost", "127.0.0.1"}, certificates).ok());
+    EXPECT_TRUE(CreateClientCertificate(certs_dir(), "root", certificates).ok());
+    credentials_ = TlsCredentials::Load(certs_dir(), SystemClock()).value();
+  }
+  server_->Serve(clusters_.get(), system_.get(), credentials_.get());
 }
 
 std::string ServerTest::Conninfo(const std::string& more) const {
@@ -85,7 +92,13 @@ std::string ServerTest::ConnectError(const std::string& more) const {
 
 std::string ServerTest::Exchange(Client& client, const std::string& bytes, char until) {
   const int fd = PQsocket(client.get());
-  EXPECT_EQ(send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
+  for (size_t sent = 0; sent < bytes.size();) {
+    pollfd writable = {fd, POLLOUT, 0};
+    const bool ready = poll(&writable, 1, kWaitMs) == 1;
+    const ssize_t written = ready ? send(fd, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL) : -1;
+    if (written < 0) return "<error>";
+    sent += static_cast<size_t>(written);
+  }
   std::string types;
   std::string in;
   while (true) {

@@ -10,6 +10,7 @@
 
 #include "base/status.h"
 #include "sql/control/executor.h"
+#include "sql/security/certificate_authority.h"
 #include "sql/wire/server.h"
 #include "stream/live_feed.h"
 
@@ -50,7 +51,8 @@ class Client {
 
 class ServerTest : public testing::Test {
  protected:
-  ServerTest();
+  enum class Security { kNone, kTls };  // kTls: with certificates of the node and of root
+  explicit ServerTest(Security security = Security::kNone);
   ~ServerTest() override {
     server_.reset();
     system_.reset();
@@ -60,6 +62,7 @@ class ServerTest : public testing::Test {
     std::filesystem::remove_all(dir_);
   }
 
+  CertsDir certs_dir() const { return CertsDir(dir_ / "certs"); }
   std::string Conninfo(const std::string& more = "") const;
   std::unique_ptr<Client> Connect(const std::string& more = "") const;
   std::string ConnectError(const std::string& more) const;
@@ -72,6 +75,7 @@ class ServerTest : public testing::Test {
   std::unique_ptr<LiveFeed> feed_;
   std::unique_ptr<VirtualClusters> clusters_;
   std::unique_ptr<SystemStatements> system_;
+  std::unique_ptr<TlsCredentials> credentials_;
   std::unique_ptr<SqlServer> server_;
 };
 

@@ -48,8 +48,7 @@ TEST(FindAndRegisterTest, TheLastLookIsAtTheOneWhereItIsRegistered) {
 }
 
 TEST(SessionRegistryTest, WhoComesToAVirtualClusterThatEndsIsEndedToo) {
-  Random random(1);
-  SessionRegistry registry(SystemClock(), &random);
+  SessionRegistry registry(SystemClock());
   const auto first = registry.Add();
   const auto second = registry.Add();
   registry.SetTenant(*first, TenantId(2));
@@ -72,7 +71,7 @@ TEST(HangupWatchTest, StopsOnceTheClientHasLeft) {
   std::array<int, 2> sockets{};
   ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets.data()), 0);
   WakeEvent end_now;
-  const PgConnection connection(sockets[0], &end_now, SystemClock());
+  const PgConnection connection(ClientSocket(sockets[0], nullptr), &end_now, SystemClock());
   { const HangupWatch watch(connection, {}); }  // ends at once if nobody leaves
   std::stop_source outer;
   const HangupWatch stopped(connection, outer.get_token());

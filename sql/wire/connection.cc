@@ -37,12 +37,39 @@ bool WouldBlock(int error) { return error == EAGAIN || error == EINTR; }
 
 absl::Status Woken() { return absl::CancelledError("the wait for the client was ended"); }
 
+struct Peer {
+  std::string host;
+  std::string port;
+};
+
+// Empty if the socket has none.
+Peer PeerOf(int socket) {
+  sockaddr_storage peer{};
+  socklen_t size = sizeof(peer);
+  std::array<char, NI_MAXHOST> host{};
+  std::array<char, NI_MAXSERV> port{};
+  auto* const address = reinterpret_cast<sockaddr*>(&peer);
+  if (getpeername(socket, address, &size) != 0) return {};
+  constexpr int kAsNumbers = NI_NUMERICHOST | NI_NUMERICSERV;
+  if (getnameinfo(address, size, host.data(), host.size(), port.data(), port.size(), kAsNumbers) != 0) return {};
+  return {host.data(), port.data()};
+}
+
 void SetOption(int socket, int level, int name, int value) { setsockopt(socket, level, name, &value, sizeof(value)); }
 
 }  // namespace
 
-PgConnection::PgConnection(int fd, WakeEvent* end_now, Clock* clock)
-    : socket_(fd), end_now_(end_now), clock_(clock), read_bytes_(kReadBytesMin) {
+ClientSocket::~ClientSocket() {
+  if (fd_ >= 0) close(fd_);
+}
+
+PgConnection::PgConnection(ClientSocket client, WakeEvent* end_now, Clock* clock)
+    : client_(std::move(client)),
+      socket_(client_.fd()),
+      tls_(client_.tls()),
+      end_now_(end_now),
+      clock_(clock),
+      read_bytes_(kReadBytesMin) {
   SetOption(socket_, IPPROTO_TCP, TCP_NODELAY, 1);
   SetOption(socket_, SOL_SOCKET, SO_KEEPALIVE, 1);
   SetOption(socket_, IPPROTO_TCP, TCP_KEEPIDLE, kKeepaliveIdleSeconds);
@@ -50,20 +77,14 @@ PgConnection::PgConnection(int fd, WakeEvent* end_now, Clock* clock)
   SetOption(socket_, IPPROTO_TCP, TCP_KEEPCNT, kKeepaliveProbes);
 }
 
-PgConnection::~PgConnection() { close(socket_); }
-
 std::string PgConnection::PeerAddress() const {
-  sockaddr_storage peer{};
-  socklen_t size = sizeof(peer);
-  std::array<char, NI_MAXHOST> host{};
-  std::array<char, NI_MAXSERV> port{};
-  auto* const address = reinterpret_cast<sockaddr*>(&peer);
-  if (getpeername(socket_, address, &size) != 0) return "";
-  constexpr int kAsNumbers = NI_NUMERICHOST | NI_NUMERICSERV;
-  if (getnameinfo(address, size, host.data(), host.size(), port.data(), port.size(), kAsNumbers) != 0) return "";
-  return peer.ss_family == AF_INET6 ? fmt::format("[{}]:{}", host.data(), port.data())
-                                    : fmt::format("{}:{}", host.data(), port.data());
+  const Peer peer = PeerOf(socket_);
+  if (peer.host.empty()) return "";
+  return peer.host.find(':') != std::string::npos ? fmt::format("[{}]:{}", peer.host, peer.port)
+                                                  : fmt::format("{}:{}", peer.host, peer.port);
 }
+
+std::string PgConnection::PeerHost() const { return PeerOf(socket_).host; }
 
 absl::Status PgConnection::ClientGone(std::string_view why) {
   gone_ = true;
@@ -78,8 +99,9 @@ absl::StatusOr<size_t> PgConnection::ReadSome(EndEvent* end) {
   }
   if (in_.size() < in_end_ + read_bytes_) in_.resize(in_end_ + read_bytes_);
   char* const room = in_.data() + in_end_;
-  const ssize_t taken =
-      end != nullptr ? end->Receive(socket_, room, read_bytes_) : recv(socket_, room, read_bytes_, MSG_DONTWAIT);
+  const ssize_t taken = tls_ != nullptr  ? tls_->Receive(room, read_bytes_, end)
+                        : end != nullptr ? end->Receive(socket_, room, read_bytes_)
+                                         : recv(socket_, room, read_bytes_, MSG_DONTWAIT);
   if (taken == 0) return ClientGone("end of file");
   if (taken < 0) {
     if (errno == ECANCELED) return Woken();
@@ -96,7 +118,8 @@ absl::StatusOr<size_t> PgConnection::ReadSome(EndEvent* end) {
 }
 
 absl::StatusOr<size_t> PgConnection::WriteSome(std::string_view bytes) {
-  const ssize_t written = send(socket_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  const ssize_t written =
+      tls_ != nullptr ? tls_->Send(bytes) : send(socket_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   if (written >= 0) return static_cast<size_t>(written);
   return WouldBlock(errno) ? absl::StatusOr<size_t>(0) : ClientGone(std::generic_category().message(errno));
 }
@@ -109,6 +132,10 @@ int PgConnection::PollTimeoutMs(uint64_t deadline_ns) const {
 
 absl::StatusOr<PgConnection::ReadEvent> PgConnection::WaitAndRead(WakeEvent* wake, uint64_t deadline_ns) {
   while (true) {
+    if (tls_ != nullptr && tls_->has_pending()) {
+      ASSIGN_OR_RETURN(const size_t taken, ReadSome());
+      if (taken > 0) return ReadEvent::kData;
+    }
     pollfd fds[3] = {{socket_, POLLIN, 0}, {end_now_->fd(), POLLIN, 0}, {wake ? wake->fd() : -1, POLLIN, 0}};
     const int timeout_ms = PollTimeoutMs(deadline_ns);
     if (poll(fds, 3, timeout_ms) < 0 && errno != EINTR) return ClientGone("poll failed");
@@ -127,22 +154,25 @@ std::string PgConnection::TakeBytes(size_t size) {
   return bytes;
 }
 
-absl::StatusOr<std::string> PgConnection::ReadStartupBody(size_t bytes_max) {
-  const uint64_t deadline_ns = clock_->MonotonicNs() + kStartupTimeoutMs * 1'000'000ull;
-  size_t needed = 4;
+absl::StatusOr<std::string> PgConnection::ReadPassword(uint64_t deadline_ns) {
   while (true) {
-    if (Buffered() >= 4) {
-      needed = LengthAt(in_.data() + in_at_);
-      if (needed < 8 || needed > bytes_max)
-        return SqlError(sqlstate::kProtocolViolation, "invalid length of startup packet");
-      if (Buffered() >= needed) break;
+    if (Buffered() >= kHeaderBytes) {
+      const char type = in_[in_at_];
+      const uint32_t length = LengthAt(in_.data() + in_at_ + 1);
+      if (type != 'p' || length < 4 || length > kPasswordMessageBytesMax) {
+        return SqlError(sqlstate::kProtocolViolation,
+                        fmt::format("expected a password response, got message type 0x{:02x}, length {}",
+                                    static_cast<uint8_t>(type), length));
+      }
+      if (Buffered() > length) {
+        in_at_ += kHeaderBytes;
+        return TakeBytes(length - 4);
+      }
     }
     ASSIGN_OR_RETURN(const ReadEvent event, WaitAndRead(nullptr, deadline_ns));
     if (event == ReadEvent::kWoken) return Woken();
-    if (event == ReadEvent::kTimeout) return ClientGone("no startup packet in time");
+    if (event == ReadEvent::kTimeout) return ClientGone("no password response in time");
   }
-  in_at_ += 4;
-  return TakeBytes(needed - 4);
 }
 
 absl::StatusOr<std::optional<FrontendMessage>> PgConnection::TakeMessage() {
@@ -247,6 +277,7 @@ void PgConnection::FlushLastWords() {
     if (poll(&socket, 1, timeout_ms) < 0 && errno != EINTR) break;
   }
   out_.clear();
+  if (tls_ != nullptr) tls_->SayGoodbye();
   shutdown(socket_, SHUT_WR);
 }
 

@@ -2,21 +2,24 @@
 //
 // What is to be sent is appended to out() and leaves when it is flushed or has grown to kFlushBytes, so results stream and
 // are never held whole. Two events end waits: `end_now`, given at creation, ends every one; a caller's own event ends only
-// the one it is given to. Encryption has its place in the two functions that move bytes (ReadSome, WriteSome).
+// the one it is given to. Two functions move bytes (ReadSome, WriteSome), through TLS if the client asked for it.
 //
 // Used by one thread.
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "base/wake_event.h"
+#include "sql/security/tls.h"
 #include "sql/wire/message.h"
 
 namespace anabranch {
@@ -24,20 +27,38 @@ namespace anabranch {
 inline constexpr size_t kFlushBytes = 64 << 10;
 // How much is read ahead of the session while it waits for room to send (the other side may be sending, too).
 inline constexpr size_t kReadAheadBytesMax = 1 << 20;
-inline constexpr int kStartupTimeoutMs = 30'000;
 inline constexpr int kLastWordsTimeoutMs = 1'000;
+inline constexpr size_t kPasswordMessageBytesMax = 4 << 10;
+
+// A connected TCP socket, in blocking mode, with the channel of its finished TLS handshake. Closes it.
+class ClientSocket {
+ public:
+  ClientSocket(int fd, std::unique_ptr<TlsChannel> tls) : fd_(fd), tls_(std::move(tls)) {}
+  ~ClientSocket();
+  ClientSocket(ClientSocket&& other) noexcept : fd_(std::exchange(other.fd_, -1)), tls_(std::move(other.tls_)) {}
+  ClientSocket& operator=(ClientSocket&&) = delete;
+
+  int fd() const { return fd_; }
+  TlsChannel* tls() const { return tls_.get(); }  // null: not encrypted
+
+ private:
+  int fd_;
+  std::unique_ptr<TlsChannel> tls_;
+};
 
 class PgConnection {
  public:
-  // Takes the connected TCP socket, in blocking mode, over. `end_now` and `clock` are not owned.
-  PgConnection(int fd, WakeEvent* end_now, Clock* clock);
-  ~PgConnection();  // closes; what was not flushed is lost
+  // `end_now` and `clock` are not owned.
+  PgConnection(ClientSocket client, WakeEvent* end_now, Clock* clock);
+  ~PgConnection() = default;  // closes; what was not flushed is lost
   PgConnection(const PgConnection&) = delete;
   PgConnection& operator=(const PgConnection&) = delete;
 
-  // Reads. Unavailable: the client is gone, or said nothing for the startup timeout. Cancelled: an event is set.
-  // 08P01: what came is no message; nothing more can be read.
-  absl::StatusOr<std::string> ReadStartupBody(size_t bytes_max);
+  // Reads. Unavailable: the client is gone. Cancelled: an event is set. 08P01: what came is no message; nothing more can be
+  // read.
+  // What a client that is not known yet answers when it is asked who it is: at most kPasswordMessageBytesMax, and by
+  // `deadline_ns` of the clock's monotonic time, else it is gone.
+  absl::StatusOr<std::string> ReadPassword(uint64_t deadline_ns);
   absl::StatusOr<FrontendMessage> ReadMessage(WakeEvent* wake);
   // Where clients spend their time: between statements. REQUIRES: `end` is set whenever `end_now` is.
   absl::StatusOr<FrontendMessage> ReadMessage(EndEvent* end);
@@ -54,8 +75,10 @@ class PgConnection {
   // Before closing: sends what can be sent within kLastWordsTimeoutMs, whatever events are set.
   void FlushLastWords();
 
+  const TlsChannel* tls() const { return tls_; }  // null: not encrypted
   // "192.0.2.7:41122" or "[2001:db8::7]:41122"; empty if the socket has none.
   std::string PeerAddress() const;
+  std::string PeerHost() const;  // without the port and brackets
 
   // True once a read or write found the client gone: there is nobody to tell anything.
   bool gone() const { return gone_; }
@@ -75,7 +98,9 @@ class PgConnection {
   absl::StatusOr<std::optional<FrontendMessage>> TakeMessage();  // nullopt: not all of it is here
   int PollTimeoutMs(uint64_t deadline_ns) const;                 // -1: for ever
 
-  const int socket_;
+  const ClientSocket client_;
+  const int socket_;       // of client_
+  TlsChannel* const tls_;  // of client_
   WakeEvent* end_now_;
   Clock* clock_;
   std::string in_;  // read, not yet taken from in_at_ to in_end_; then room

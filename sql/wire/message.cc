@@ -161,7 +161,7 @@ absl::StatusOr<StartupPacket> DecodeStartup(std::string_view body) {
   if (!reader.ok()) return Malformed("startup");
   if (code == kSslRequestCode || code == kGssEncRequestCode) {
     if (!reader.finished()) return Malformed("startup");
-    return EncryptionRequest{};
+    return EncryptionRequest{.tls = code == kSslRequestCode};
   }
   if (code == kCancelRequestCode) {
     CancelRequest cancel;
@@ -277,9 +277,37 @@ absl::StatusOr<std::string> DecodeCopyFail(std::string_view body) {
   return reason;
 }
 
+absl::StatusOr<SaslInitialResponse> DecodeSaslInitialResponse(std::string_view body) {
+  Reader reader(body);
+  SaslInitialResponse response;
+  response.mechanism = reader.String();
+  response.data = reader.Bytes(reader.Fixed32());
+  if (!reader.finished()) return Malformed("SASL initial response");
+  return response;
+}
+
 void AppendAuthenticationOk(std::string* out) {
   Message message(out, 'R');
   Put32(out, 0);
+}
+
+void AppendAuthenticationSasl(std::string* out, const std::vector<std::string_view>& mechanisms) {
+  Message message(out, 'R');
+  Put32(out, 10);
+  for (const std::string_view mechanism : mechanisms) PutString(out, mechanism);
+  out->push_back('\0');
+}
+
+void AppendAuthenticationSaslContinue(std::string* out, std::string_view data) {
+  Message message(out, 'R');
+  Put32(out, 11);
+  out->append(data);
+}
+
+void AppendAuthenticationSaslFinal(std::string* out, std::string_view data) {
+  Message message(out, 'R');
+  Put32(out, 12);
+  out->append(data);
 }
 
 void AppendBackendKeyData(std::string* out, int32_t process_id, int32_t secret) {

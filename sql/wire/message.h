@@ -37,7 +37,9 @@ struct CancelRequest {
   int32_t process_id = 0;
   int32_t secret = 0;
 };
-struct EncryptionRequest {};  // SSLRequest or GSSENCRequest
+struct EncryptionRequest {
+  bool tls = false;  // SSLRequest, else GSSENCRequest
+};
 using StartupPacket = std::variant<StartupMessage, CancelRequest, EncryptionRequest>;
 // 0A000 for a protocol version that is not 3.x.
 absl::StatusOr<StartupPacket> DecodeStartup(std::string_view body);
@@ -84,8 +86,18 @@ struct ExecuteMessage {
 absl::StatusOr<ExecuteMessage> DecodeExecute(std::string_view body);
 absl::StatusOr<std::string> DecodeCopyFail(std::string_view body);
 
+// Which SASL mechanism the client chooses, and its first message.
+struct SaslInitialResponse {
+  std::string mechanism;
+  std::string data;
+};
+absl::StatusOr<SaslInitialResponse> DecodeSaslInitialResponse(std::string_view body);
+
 // --- To the client ---
 
+void AppendAuthenticationSasl(std::string* out, const std::vector<std::string_view>& mechanisms);
+void AppendAuthenticationSaslContinue(std::string* out, std::string_view data);
+void AppendAuthenticationSaslFinal(std::string* out, std::string_view data);
 void AppendAuthenticationOk(std::string* out);
 void AppendBackendKeyData(std::string* out, int32_t process_id, int32_t secret);
 void AppendParameterStatus(std::string* out, std::string_view name, std::string_view value);

@@ -44,7 +44,7 @@ class ReaderServerTest : public ServerTest {
     standby_ =
         VirtualClusters::Open({standby_store_.get(), standby_feed_.get(), Virtualization::kVirtualizedEmpty}).value();
     standby_system_ = SystemStatements::Create(standby_.get());
-    standby_server_ = SqlServer::Listen("127.0.0.1", 0, SystemClock(), &standby_random_).value();
+    standby_server_ = SqlServer::Listen("127.0.0.1", 0, SystemClock()).value();
     standby_->SetSessionStopper(
         [this](TenantId tenant, const absl::Status& why) { standby_server_->TerminateSessions(tenant, why); });
     standby_server_->Serve(standby_.get(), standby_system_.get());

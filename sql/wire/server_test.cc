@@ -316,13 +316,16 @@ TEST_F(ServerTest, StreamRequestsAreForTheSystemVirtualCluster) {
   EXPECT_EQ(system->Run("SHOW VIRTUAL CLUSTERS"), "1");  // and the session lives on
 }
 
-TEST(SessionRegistryTest, PlacesAreLimitedAndSomeAreKeptForRoot) {
+void RaiseFileLimit() {
   rlimit files = {};
   getrlimit(RLIMIT_NOFILE, &files);
   files.rlim_cur = std::min<rlim_t>(files.rlim_max, 8'192);
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &files), 0);
-  Random random(1);
-  SessionRegistry registry(SystemClock(), &random);
+}
+
+TEST(SessionRegistryTest, PlacesAreLimitedAndSomeAreKeptForRoot) {
+  RaiseFileLimit();
+  SessionRegistry registry(SystemClock());
   std::vector<std::shared_ptr<SessionControl>> sessions;
   const auto admit = [&](const std::string& user) {
     sessions.push_back(registry.Add());
@@ -337,8 +340,7 @@ TEST(SessionRegistryTest, PlacesAreLimitedAndSomeAreKeptForRoot) {
 }
 
 TEST(SessionRegistryTest, OnlyTheRightSecretCancels) {
-  Random random(1);
-  SessionRegistry registry(SystemClock(), &random);
+  SessionRegistry registry(SystemClock());
   const auto session = registry.Add();
   const std::stop_token running = session->BeginStatement();
   registry.Cancel(session->process_id(), session->secret() ^ 1);
@@ -349,11 +351,18 @@ TEST(SessionRegistryTest, OnlyTheRightSecretCancels) {
   EXPECT_FALSE(session->BeginStatement().stop_requested());  // only that one statement
 }
 
-TEST(SessionRegistryTest, StartingConnectionsAreLimited) {
-  Random random(1);
-  SessionRegistry registry(SystemClock(), &random);
-  for (int i = 0; i < kConnectionsStartingMax; ++i) ASSERT_NE(registry.Add(), nullptr);
-  EXPECT_EQ(registry.Add(), nullptr);
+TEST(SessionRegistryTest, OfThoseThatAreNotAdmittedYetTheOldestMakesRoom) {
+  RaiseFileLimit();
+  SessionRegistry registry(SystemClock());
+  const std::shared_ptr<SessionControl> admitted = registry.Add();
+  ASSERT_TRUE(registry.Admit(*admitted, "root").ok());
+  std::vector<std::shared_ptr<SessionControl>> starting;
+  for (int i = 0; i < kConnectionsStartingMax + 2; ++i) starting.push_back(registry.Add());
+  EXPECT_EQ(SqlStateOf(starting[0]->end_reason()), sqlstate::kTooManyConnections);
+  EXPECT_EQ(SqlStateOf(starting[1]->end_reason()), sqlstate::kTooManyConnections);
+  EXPECT_TRUE(starting[2]->end_reason().ok());
+  EXPECT_TRUE(starting.back()->end_reason().ok());
+  EXPECT_TRUE(admitted->end_reason().ok());
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "sql/stored/privilege.h"
 #include "sql/stored/user.h"
 #include "sql/value/settings.h"
+#include "sql/wire/authentication.h"
 #include "sql/wire/extended.h"
 #include "sql/wire/replication.h"
 #include "sql/wire/startup.h"
@@ -55,12 +56,14 @@ class StreamingSink : public ResultSink {
 
 class WireSession {
  public:
-  WireSession(int fd, SessionControl& control, const ServerEnvironment& environment)
-      : control_(control), environment_(environment), connection_(fd, control.end_now(), environment.clock) {}
+  WireSession(ClientSocket client, SessionControl& control, const ServerEnvironment& environment)
+      : control_(control),
+        environment_(environment),
+        connection_(std::move(client), control.end_now(), environment.clock) {}
 
-  void Serve() {
-    absl::Status end = Start();
-    if (end.ok() && sql_ != nullptr) end = Run();
+  void Serve(const StartupMessage& message) {
+    absl::Status end = Start(message);
+    if (end.ok()) end = Run();
     if (!control_.end_reason().ok()) end = control_.end_reason();
     extended_.reset();  // its portals read in the transaction
     sql_.reset();       // rolls back before the client hears that the session is over
@@ -70,15 +73,8 @@ class WireSession {
   }
 
  private:
-  // Leaves sql_ unset if there is nothing to run (a cancel request).
-  absl::Status Start() {
-    ASSIGN_OR_RETURN(const auto request, ReadStartup(connection_));
-    if (const auto* cancel = std::get_if<CancelRequest>(&request)) {
-      environment_.registry->Cancel(cancel->process_id, cancel->secret);
-      return absl::OkStatus();
-    }
-    const StartupRequest& startup = std::get<StartupRequest>(request);
-    RETURN_IF_ERROR(environment_.registry->Admit(control_, startup.user));
+  absl::Status Start(const StartupMessage& message) {
+    ASSIGN_OR_RETURN(const StartupRequest startup, InterpretStartup(message));
     RETURN_IF_ERROR(Connect(startup));
     for (const auto& [name, value] : startup.settings) RETURN_IF_ERROR(sql_->SetSettingAtStart(name, value));
     Greet(startup);
@@ -89,7 +85,7 @@ class WireSession {
     ASSIGN_OR_RETURN(served_,
                      FindAndRegister([&] { return environment_.clusters->Connect(startup.virtual_cluster); },
                                      [&](TenantId tenant) { environment_.registry->SetTenant(control_, tenant); }));
-    RETURN_IF_ERROR(CheckLogin(served_->context, startup.user));
+    RETURN_IF_ERROR(CheckClient(startup));
     SessionContext context;
     context.transaction = served_->context;
     context.virtual_cluster = served_->name;
@@ -103,6 +99,14 @@ class WireSession {
     sql_ = SqlSession::Create(std::move(context));
     extended_ = std::make_unique<ExtendedProtocol>(SessionParts{connection_, control_, *sql_});
     return absl::OkStatus();
+  }
+
+  absl::Status CheckClient(const StartupRequest& startup) {
+    Authenticator* const authenticator = environment_.authenticator;
+    RETURN_IF_ERROR(authenticator == nullptr
+                        ? CheckLogin(served_->context, startup.user)
+                        : authenticator->Authenticate(connection_, served_->context, startup.user, served_->name));
+    return environment_.registry->Admit(control_, startup.user);
   }
 
   void Greet(const StartupRequest& startup) {
@@ -265,8 +269,9 @@ class WireSession {
 
 }  // namespace
 
-void ServeSession(int fd, SessionControl& control, const ServerEnvironment& environment) {
-  WireSession(fd, control, environment).Serve();
+void ServeSession(ClientSocket client, const StartupMessage& message, SessionControl& control,
+                  const ServerEnvironment& environment) {
+  WireSession(std::move(client), control, environment).Serve(message);
 }
 
 absl::StatusOr<ServedVirtualCluster> FindAndRegister(const std::function<absl::StatusOr<ServedVirtualCluster>()>& find,

@@ -13,6 +13,7 @@
 
 namespace anabranch {
 
+class Authenticator;
 class SequenceBlocks;
 
 // What all sessions share. Nothing is owned.
@@ -22,11 +23,13 @@ struct ServerEnvironment {
   SessionRegistry* registry = nullptr;
   Clock* clock = nullptr;
   SequenceBlocks* sequences = nullptr;
+  Authenticator* authenticator = nullptr;  // null: any existing user is let in
 };
 
-// Serves the connected socket (taken over) until the client leaves or `control` ends the session. On return the session
-// holds nothing any more: no locks, no keyspace. Blocks; one thread per session.
-void ServeSession(int fd, SessionControl& control, const ServerEnvironment& environment);
+// Serves the client, who began with `message`, until it leaves or `control` ends the session. On return the session holds
+// nothing any more: no locks, no keyspace. Blocks; one thread per session.
+void ServeSession(ClientSocket client, const StartupMessage& message, SessionControl& control,
+                  const ServerEnvironment& environment);
 
 // What the parts of a running session share. An error that they return is the statement's, unless connection.gone() or
 // control.end_reason() says that the session is over.

@@ -9,8 +9,6 @@ namespace {
 
 constexpr std::string_view kClusterSetting = "cluster";
 constexpr std::string_view kClusterDatabasePrefix = "cluster:";
-// A client may ask for SSL and for GSS encryption, each once.
-constexpr int kEncryptionRequestsMax = 2;
 
 // Words of `options`, as PostgreSQL splits them: at white space, a backslash takes the next character as it is.
 std::vector<std::string> SplitOptions(std::string_view text) {
@@ -89,23 +87,6 @@ absl::StatusOr<StartupRequest> InterpretStartup(const StartupMessage& message) {
     return SqlError(sqlstate::kInvalidAuthorizationSpecification, "no PostgreSQL user name specified in startup packet");
   }
   return request;
-}
-
-absl::StatusOr<std::variant<StartupRequest, CancelRequest>> ReadStartup(PgConnection& connection) {
-  for (int encryption_requests = 0;;) {
-    ASSIGN_OR_RETURN(const std::string body, connection.ReadStartupBody(kStartupBytesMax));
-    ASSIGN_OR_RETURN(const StartupPacket packet, DecodeStartup(body));
-    if (const auto* cancel = std::get_if<CancelRequest>(&packet)) return *cancel;
-    if (const auto* startup = std::get_if<StartupMessage>(&packet)) {
-      ASSIGN_OR_RETURN(StartupRequest request, InterpretStartup(*startup));
-      return request;
-    }
-    if (++encryption_requests > kEncryptionRequestsMax) {
-      return SqlError(sqlstate::kProtocolViolation, "encryption was declined and is asked for again");
-    }
-    connection.out()->push_back('N');
-    RETURN_IF_ERROR(connection.Flush());
-  }
 }
 
 }  // namespace anabranch

@@ -1,15 +1,12 @@
-// What a client says before its first statement: encryption requests, cancel requests, the startup message and what follows
-// from its parameters.
+// What follows from the parameters of a client's startup message.
 #pragma once
 
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "sql/wire/connection.h"
 #include "sql/wire/message.h"
 
 namespace anabranch {
@@ -24,8 +21,5 @@ struct StartupRequest {
 
 // 28000 without a user; 0A000 for replication=...; 42601 for `options` that do not parse.
 absl::StatusOr<StartupRequest> InterpretStartup(const StartupMessage& message);
-
-// Reads up to the startup message or cancel request, declining encryption.
-absl::StatusOr<std::variant<StartupRequest, CancelRequest>> ReadStartup(PgConnection& connection);
 
 }  // namespace anabranch

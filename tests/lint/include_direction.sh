@@ -18,7 +18,7 @@ check() {
         rank["tests"] = 6; rank["bench"] = 6
         floors("storage", "api rocks mvcc commit . testing")
         floors("tenant", "catalog replication source . testing")
-        floors("sql", "value stored control parse expression catalog query write schema session wire testing")
+        floors("sql", "value stored security control parse expression catalog query write schema session wire testing")
       }
       FNR == 1 {
         own = FILENAME; sub("/.*", "", own)
