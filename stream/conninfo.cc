@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/status.h"
+#include "stream/inline_credentials.h"
 #include "stream/source_client.h"
 
 namespace anabranch {
@@ -41,8 +42,8 @@ bool IsPort(std::string_view text) {
   return error == std::errc() && rest == text.data() + text.size() && port >= 1 && port <= kPortMax;
 }
 
-// What a connection string may set. Not what makes libpq read or write files of this node's user, or take its settings from
-// such a file: passfile, service, sslcert, sslkey, sslcrl, sslkeylogfile and their like.
+// What a connection string may set. Not what makes libpq write files of this node's user, or take its settings or secrets
+// from such files unseen: passfile, service, sslcrl, sslkeylogfile and their like.
 constexpr std::string_view kParametersAllowed[] = {"application_name",
                                                    "channel_binding",
                                                    "client_encoding",
@@ -62,6 +63,9 @@ constexpr std::string_view kParametersAllowed[] = {"application_name",
                                                    "require_auth",
                                                    "ssl_max_protocol_version",
                                                    "ssl_min_protocol_version",
+                                                   "sslcert",
+                                                   kSslInline,
+                                                   "sslkey",
                                                    "sslmode",
                                                    "sslnegotiation",
                                                    "sslrootcert",

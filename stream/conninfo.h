@@ -10,7 +10,8 @@ namespace anabranch {
 
 using Conninfo = std::map<std::string, std::string>;
 
-// The parameters that the string sets; nullopt if libpq cannot parse it. libpq's reason is not kept: it quotes the string,
+// The parameters that the string sets, sslinline (stream/inline_credentials.h) among them; nullopt if libpq cannot parse it.
+// libpq's reason is not kept: it quotes the string,
 // secrets and all.
 std::optional<Conninfo> ParseConninfo(const std::string& uri);
 // The parameters with one host, address and port each. REQUIRES: CheckSourceUri was content.

@@ -14,6 +14,7 @@
 #include "base/status.h"
 #include "libpq-fe.h"
 #include "stream/conninfo.h"
+#include "stream/inline_credentials.h"
 #include "stream/resolve.h"
 
 namespace anabranch {
@@ -100,6 +101,7 @@ class Client final : public SourceClient, public FrameTransport {
   WakeEvent stopped_;
   const std::stop_callback<std::function<void()>> on_stop_;
   std::string password_;
+  InlineCredentials inline_credentials_;
   std::unique_ptr<PGconn, FreeConnection> connection_;
   bool copying_ = false;  // the connection is in COPY BOTH
   uint64_t heard_ = 0;
@@ -155,6 +157,7 @@ absl::StatusOr<Client::Waited> Client::Wait(short events, uint64_t deadline_ns, 
 absl::Status Client::Start(const Conninfo& given) {
   Conninfo parameters = given;
   password_ = parameters["password"];
+  RETURN_IF_ERROR(inline_credentials_.Materialize(&parameters));
   std::string& options = parameters["options"];
   if (options.find("ccluster") == std::string::npos) options += options.empty() ? "-ccluster=system" : " -ccluster=system";
   parameters.try_emplace("application_name", "anabranch replication");
@@ -358,8 +361,10 @@ absl::StatusOr<std::optional<std::string>> Client::Receive(int timeout_ms, WakeE
 }  // namespace
 
 std::optional<Conninfo> ParseConninfo(const std::string& uri) {
+  std::string text = uri;
+  const bool inline_credentials = TakeSslInline(&text);
   char* why = nullptr;
-  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> parsed(PQconninfoParse(uri.c_str(), &why),
+  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> parsed(PQconninfoParse(text.c_str(), &why),
                                                                             PQconninfoFree);
   PQfreemem(why);
   if (parsed == nullptr) return std::nullopt;
@@ -367,6 +372,7 @@ std::optional<Conninfo> ParseConninfo(const std::string& uri) {
   for (const PQconninfoOption* option = parsed.get(); option->keyword != nullptr; ++option) {
     if (option->val != nullptr) parameters.emplace(option->keyword, option->val);
   }
+  if (inline_credentials) parameters.emplace(kSslInline, "true");
   return parameters;
 }
 

@@ -89,16 +89,16 @@ TEST(SourceClientTest, WhatCannotBeReachedAsWrittenIs22023WithoutItsText) {
 
 // What libpq would read as this node's user, or write.
 TEST(SourceClientTest, ParametersThatNameFilesAre22023ByName) {
-  for (const std::string name :
-       {"passfile", "service", "sslcert", "sslkey", "sslpassword", "sslcrl", "sslcrldir", "krbsrvname"}) {
+  for (const std::string name : {"passfile", "service", "sslpassword", "sslcrl", "sslcrldir", "krbsrvname"}) {
     const absl::Status status = CheckSourceUri(fmt::format("postgresql://u:s3cret@h:1?{}=/etc/passwd", name));
     EXPECT_EQ(SqlStateOf(status), "22023") << name;
     EXPECT_NE(MessageOf(status).find(fmt::format("\"{}\"", name)), std::string::npos) << status;
     EXPECT_EQ(MessageOf(status).find("s3cret"), std::string::npos) << status;
   }
   EXPECT_TRUE(
-      CheckSourceUri("postgresql://u:s3cret@h:1/db?options=-ccluster%3Dsystem&sslmode=verify-full&sslrootcert=/ca.crt"
-                     "&connect_timeout=5&application_name=x&target_session_attrs=any&gssencmode=disable")
+      CheckSourceUri(
+          "postgresql://u:s3cret@h:1/db?options=-ccluster%3Dsystem&sslmode=verify-full&sslrootcert=/ca.crt"
+          "&sslcert=/a.crt&sslkey=/a.key&connect_timeout=5&application_name=x&target_session_attrs=any&gssencmode=disable")
           .ok());
 }
 
