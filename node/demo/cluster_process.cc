@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <spawn.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -13,6 +14,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -77,7 +79,7 @@ absl::Status ClusterProcess::Start(const std::string& failpoints) {
   CHECK(!running(), "a cluster process is started once at a time");
   std::vector<std::string> arguments = {options_.program,
                                         "start-single-node",
-                                        "--insecure",
+                                        options_.certs_dir.empty() ? "--insecure" : "--certs-dir=" + options_.certs_dir,
                                         "--store=" + store_path(),
                                         "--listen-addr=" + (address_.empty() ? std::string("127.0.0.1:0") : address_),
                                         "--http-addr=127.0.0.1:0"};
@@ -171,8 +173,32 @@ void ClusterProcess::Freeze() { kill(pid_, SIGSTOP); }
 void ClusterProcess::Thaw() { kill(pid_, SIGCONT); }
 
 std::string ClusterProcess::Uri(const std::string& virtual_cluster) const {
-  const std::string uri = "postgresql://root@" + address_;
-  return virtual_cluster.empty() ? uri : uri + "?options=-ccluster%3D" + virtual_cluster;
+  std::string uri = "postgresql://root@" + address_;
+  char separator = '?';
+  const auto add = [&](const std::string& parameter) { uri += std::exchange(separator, '&') + parameter; };
+  if (!virtual_cluster.empty()) add("options=-ccluster%3D" + virtual_cluster);
+  if (!options_.certs_dir.empty()) {
+    add(fmt::format("sslmode=verify-full&sslrootcert={0}/ca.crt&sslcert={0}/client.root.crt&sslkey={0}/client.root.key",
+                    options_.certs_dir));
+  }
+  return uri;
+}
+
+absl::Status MakeCertificates(const std::string& program, const std::string& certs_dir) {
+  const std::vector<std::vector<std::string>> makings = {
+      {"create-ca"}, {"create-node", "localhost", "127.0.0.1"}, {"create-client", "root"}};
+  for (const std::vector<std::string>& making : makings) {
+    std::vector<std::string> arguments = {program, "cert"};
+    arguments.insert(arguments.end(), making.begin(), making.end());
+    arguments.push_back("--certs-dir=" + certs_dir);
+    pid_t pid = -1;
+    int status = 0;
+    if (posix_spawn(&pid, program.c_str(), nullptr, nullptr, Pointers(arguments).data(), environ) != 0 ||
+        waitpid(pid, &status, 0) != pid || status != 0) {
+      return absl::InternalError(fmt::format("anabranch cert {} failed", making.front()));
+    }
+  }
+  return absl::OkStatus();
 }
 
 std::string ClusterProcess::Log() const {

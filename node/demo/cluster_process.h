@@ -19,7 +19,8 @@ class ClusterProcess {
     std::string program;    // path of the anabranch binary
     std::string directory;  // exists; the store becomes <directory>/<name>, the log <directory>/<name>.log
     std::string name;
-    std::vector<std::string> flags;  // after the ones for store, addresses and --insecure
+    std::vector<std::string> flags;  // after the ones for store, addresses and security
+    std::string certs_dir = {};      // as MakeCertificates fills it; empty: --insecure
   };
   static constexpr uint64_t kStartTimeoutMs = 30'000;
   static constexpr uint64_t kStopTimeoutMs = 30'000;
@@ -45,7 +46,8 @@ class ClusterProcess {
   const std::string& http_address() const { return http_address_; }  // as printed
   std::string store_path() const { return options_.directory + "/" + options_.name; }
   std::string log_path() const { return store_path() + ".log"; }
-  // postgresql://root@<address>?options=-ccluster%3D<virtual cluster>; without the option for "".
+  // postgresql://root@<address>?options=-ccluster%3D<virtual cluster>; without the option for "". Of a secure one with the
+  // certificate of root.
   std::string Uri(const std::string& virtual_cluster) const;
 
   // What it logged since its last start.
@@ -65,6 +67,9 @@ class ClusterProcess {
   std::string http_address_;
   size_t log_start_ = 0;
 };
+
+// By the program at `program`: an authority, a certificate for nodes on this machine and one for root.
+absl::Status MakeCertificates(const std::string& program, const std::string& certs_dir);
 
 // This program's own file.
 std::string OwnProgram();

@@ -30,6 +30,7 @@ struct DemoOptions {
   int seconds = 8;
   bool hold = false;
   bool keep = false;
+  bool secure = false;
 };
 
 // The columns of SHOW VIRTUAL CLUSTER main WITH REPLICATION STATUS that the story follows.
@@ -113,8 +114,10 @@ class Demo {
 
   const DemoOptions options_;
   TemporaryFolder folder_{"anabranch-demo"};
-  ClusterProcess a_;  // the first primary
-  ClusterProcess b_;  // its standby
+  const std::string program_;
+  const std::string certs_dir_;  // empty: not secure
+  ClusterProcess a_;             // the first primary
+  ClusterProcess b_;             // its standby
   InterruptGuard interrupt_;
   Progress progress_;
   Random random_;
@@ -139,11 +142,18 @@ class Demo {
 
 Demo::Demo(DemoOptions options, const std::string& program)
     : options_(options),
-      a_({.program = program, .directory = folder_.path(), .name = "a", .flags = {"--virtualized", "--cluster-name=a"}}),
+      program_(program),
+      certs_dir_(options.secure ? folder_.path() + "/certs" : ""),
+      a_({.program = program,
+          .directory = folder_.path(),
+          .name = "a",
+          .flags = {"--virtualized", "--cluster-name=a"},
+          .certs_dir = certs_dir_}),
       b_({.program = program,
           .directory = folder_.path(),
           .name = "b",
-          .flags = {"--virtualized-empty", "--cluster-name=b"}}),
+          .flags = {"--virtualized-empty", "--cluster-name=b"},
+          .certs_dir = certs_dir_}),
       interrupt_([this] { CleanUp(); }) {
   if (options_.keep) folder_.Keep();
 }
@@ -165,6 +175,7 @@ std::string Demo::WorkloadLine() const {
 
 absl::Status Demo::StartClusters() {
   progress_.Stage("Starting two clusters: A, the primary, and B, empty");
+  if (options_.secure) RETURN_IF_ERROR(MakeCertificates(program_, certs_dir_));
   RETURN_IF_ERROR(a_.Start());
   RETURN_IF_ERROR(b_.Start());
   progress_.Note(fmt::format("A: {}   B: {}   stores and logs in {}", a_.address(), b_.address(), folder_.path()));
@@ -406,6 +417,7 @@ void AddDemoCommand(CLI::App& app, const char* /*argv0*/, int* exit_status) {
       ->check(CLI::Range(1, 3600))
       ->capture_default_str();
   command->add_flag("--hold", options->hold, "At the end leave both clusters up and print psql lines; Ctrl-C ends");
+  command->add_flag("--secure", options->secure, "With TLS and client certificates, made for the occasion");
   command->add_flag("--keep", options->keep, "Keep the stores and logs (default: removed at the end)");
   command->callback([options, exit_status] { *exit_status = Demo(*options, OwnProgram()).Run(); });
 }
