@@ -15,6 +15,7 @@
 #include "rocksdb/listener.h"
 #include "storage/rocks/files.h"
 #include "storage/rocks/log_check.h"
+#include "storage/rocks/log_key.h"
 #include "storage/rocks/meta_format.h"
 #include "storage/store_impl.h"
 
@@ -205,7 +206,13 @@ absl::Status RocksStore::LoadKeyspaces(std::vector<rocksdb::ColumnFamilyHandle*>
 absl::Status RocksStore::Load() {
   RETURN_IF_ERROR(FromRocks(env()->CreateDirIfMissing(options_.dir), "create store folder " + options_.dir));
   RETURN_IF_ERROR(CheckNotLocked());
-  ASSIGN_OR_RETURN(engine_->mark.first_log, CheckLogs(env(), options_.dir));
+  ASSIGN_OR_RETURN(std::optional<LogKey> key, LogKey::Read(env(), options_.dir));
+  ASSIGN_OR_RETURN(engine_->mark.first_log, CheckLogs(env(), options_.dir, key));
+  // Made when the logs of earlier programs were checked: from now on their marks count no more.
+  if (!key) {
+    ASSIGN_OR_RETURN(key, LogKey::Make(env(), options_.dir, options_.random));
+  }
+  engine_->log_key = *key;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   RETURN_IF_ERROR(OpenDatabase(&handles));
   RETURN_IF_ERROR(LoadKeyspaces(std::move(handles)));

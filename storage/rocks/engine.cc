@@ -16,7 +16,7 @@ RocksEngine::~RocksEngine() {
 
 rocksdb::WriteBatch RocksEngine::NewBatch() const {
   rocksdb::WriteBatch batch;
-  PutLogMark(&batch, mark);
+  PutLogMark(&batch, mark, log_key);
   return batch;
 }
 

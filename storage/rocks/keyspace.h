@@ -19,6 +19,7 @@
 #include "storage/rocks/files.h"
 #include "storage/rocks/iterator_pool.h"
 #include "storage/rocks/log_check.h"
+#include "storage/rocks/log_key.h"
 #include "storage/rocks/published_state.h"
 #include "storage/rocks/recent_versions.h"
 #include "storage/rocks/snapshot_pins.h"
@@ -63,7 +64,8 @@ struct RocksEngine {
   OperationCounter counter;
   const std::shared_ptr<IteratorPool> point_iterators = std::make_shared<IteratorPool>();  // over the `data` families
   RecentVersions recent;
-  LogMark mark;  // of the next record; changed on the writer thread only
+  LogMark mark;    // of the next record; changed on the writer thread only
+  LogKey log_key;  // set before the database opens
 };
 
 class RocksKeyspace final : public Keyspace {

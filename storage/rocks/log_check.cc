@@ -19,13 +19,14 @@ namespace anabranch {
 namespace {
 
 // A record is a WriteBatch: sequence of its first operation (8 B LE), their number (4 B LE), operations. Ours begin with
-// the mark: tag, length, five times 8 B BE; those of earlier programs have the first log and the last synced sequence alone.
-// A record with another first operation has no mark.
+// the mark: tag, length, five times 8 B BE, their signature (8 B BE). Those of earlier programs have no signature, or the
+// first log and the last synced sequence alone. A record with another first operation has no mark.
 constexpr size_t kBatchHeaderBytes = 12;
 constexpr char kLogDataTag = 3;
 constexpr size_t kMarkBytes = 40;
 constexpr size_t kEarlierMarkBytes = 16;
-constexpr size_t kHeadBytes = kBatchHeaderBytes + 2 + kMarkBytes;
+constexpr size_t kSignedMarkBytes = kMarkBytes + 8;
+constexpr size_t kHeadBytes = kBatchHeaderBytes + 2 + kSignedMarkBytes;
 
 uint64_t LittleEndian(std::string_view bytes) {
   uint64_t value = 0;
@@ -68,13 +69,15 @@ class Head {
   size_t bytes() const { return bytes_.size(); }
   uint64_t sequence() const { return LittleEndian(std::string_view(bytes_).substr(0, 8)); }
   uint64_t upto() const { return sequence() + LittleEndian(std::string_view(bytes_).substr(8, 4)); }
-  // Of an earlier program's, `before` is not known, and of `synced` the sequence alone.
-  std::optional<LogMark> mark() const {
+  // The mark, if it is signed with the key; without one, as it stands. Of the earliest programs', `before` is not known, and
+  // of `synced` the sequence alone.
+  std::optional<LogMark> mark(const std::optional<LogKey>& key) const {
     std::string_view rest = bytes_;
     rest.remove_prefix(std::min(rest.size(), kBatchHeaderBytes));
     if (rest.size() < 2 + kEarlierMarkBytes || rest[0] != kLogDataTag) return std::nullopt;
     const size_t length = static_cast<uint8_t>(rest[1]);
     rest.remove_prefix(2);
+    if (rest.size() < length || (key && !IsSigned(rest.substr(0, length), *key))) return std::nullopt;
     LogMark mark;
     if (length == kEarlierMarkBytes) {
       TakeFixed64BigEndian(&rest, &mark.first_log);
@@ -82,7 +85,7 @@ class Head {
       ++mark.synced.upto;
       return mark;
     }
-    if (length != kMarkBytes || rest.size() < kMarkBytes) return std::nullopt;
+    if (length != kMarkBytes && length != kSignedMarkBytes) return std::nullopt;
     for (uint64_t* field : {&mark.first_log, &mark.before.log, &mark.before.upto, &mark.synced.log, &mark.synced.upto}) {
       TakeFixed64BigEndian(&rest, field);
     }
@@ -90,6 +93,14 @@ class Head {
   }
 
  private:
+  static bool IsSigned(std::string_view encoded, const LogKey& key) {
+    if (encoded.size() != kSignedMarkBytes) return false;
+    std::string_view rest = encoded.substr(kMarkBytes);
+    uint64_t signature = 0;
+    TakeFixed64BigEndian(&rest, &signature);
+    return signature == key.Sign(encoded.substr(0, kMarkBytes));
+  }
+
   std::string bytes_;
 };
 
@@ -104,7 +115,7 @@ class Scan {
   };
   using Logs = std::map<uint64_t, File>;
 
-  explicit Scan(Logs logs) : logs_(std::move(logs)) {}
+  Scan(Logs logs, const std::optional<LogKey>& key) : logs_(std::move(logs)), key_(key) {}
 
   void BeginFile(uint64_t number) {
     number_ = number;
@@ -183,7 +194,7 @@ class Scan {
 
   // The head of a record is known.
   void Judge() {
-    const std::optional<LogMark> mark = head_.mark();
+    const std::optional<LogMark> mark = head_.mark(key_);
     if (gap_ && gap_->log < number_ && !torn_ && GoesOn(mark)) gap_.reset();
     if (!mark) return;
     if (!gap_ && !Follows(*mark)) {
@@ -213,6 +224,7 @@ class Scan {
   }
 
   Logs logs_;
+  const std::optional<LogKey>& key_;
   // The log that is read.
   uint64_t number_ = 0;
   File* log_ = nullptr;
@@ -261,18 +273,19 @@ absl::Status ScanLog(rocksdb::Env* env, const std::string& path, uint64_t number
 
 }  // namespace
 
-void PutLogMark(rocksdb::WriteBatch* batch, const LogMark& mark) {
+void PutLogMark(rocksdb::WriteBatch* batch, const LogMark& mark, const LogKey& key) {
   std::string encoded;
   for (const uint64_t field : {mark.first_log, mark.before.log, mark.before.upto, mark.synced.log, mark.synced.upto}) {
     PutFixed64BigEndian(&encoded, field);
   }
+  PutFixed64BigEndian(&encoded, key.Sign(encoded));
   batch->PutLogData(encoded);
 }
 
 bool HasMark(const rocksdb::WriteBatch& batch, const LogMark& mark) {
   Head head;
   head.Append(batch.Data());
-  return head.mark() == mark;
+  return head.mark(std::nullopt) == mark;
 }
 
 uint64_t SequenceAfter(const rocksdb::WriteBatch& batch) {
@@ -281,7 +294,7 @@ uint64_t SequenceAfter(const rocksdb::WriteBatch& batch) {
   return head.upto();
 }
 
-absl::StatusOr<uint64_t> CheckLogs(rocksdb::Env* env, const std::string& dir) {
+absl::StatusOr<uint64_t> CheckLogs(rocksdb::Env* env, const std::string& dir, const std::optional<LogKey>& key) {
   std::vector<std::string> names;
   RETURN_IF_ERROR(FromRocks(env->GetChildren(dir, &names), "list " + dir));
   Scan::Logs logs;
@@ -289,7 +302,7 @@ absl::StatusOr<uint64_t> CheckLogs(rocksdb::Env* env, const std::string& dir) {
     if (!name.ends_with(".log") || name.find_first_not_of("0123456789") != name.size() - 4) continue;
     logs[std::strtoull(name.c_str(), nullptr, 10)].path = dir + "/" + name;
   }
-  Scan scan(logs);
+  Scan scan(logs, key);
   for (const auto& [number, log] : logs) RETURN_IF_ERROR(ScanLog(env, log.path, number, &scan));
   RETURN_IF_ERROR(scan.result());
   // The newest first: until the gap itself is cut off, it is found again.

@@ -9,15 +9,20 @@
 // first on. Behind the first gap, one that names a record inside it as synced proves that something acknowledged was lost:
 // that is reported (XX001). Without such a proof what stands there was never acknowledged, and is cut off, with all that
 // comes after it. The clock's ceiling, written about once a second, is proof for all that was acknowledged before it.
+//
+// What is looked at behind a gap may be bytes that a user stored. So marks are signed (storage/rocks/log_key.h), and without
+// its signature one counts as none.
 #pragma once
 
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "rocksdb/env.h"
 #include "rocksdb/write_batch.h"
+#include "storage/rocks/log_key.h"
 
 namespace anabranch {
 
@@ -39,13 +44,14 @@ struct LogMark {
 };
 
 // REQUIRES: the batch is empty.
-void PutLogMark(rocksdb::WriteBatch* batch, const LogMark& mark);
+void PutLogMark(rocksdb::WriteBatch* batch, const LogMark& mark, const LogKey& key);
 bool HasMark(const rocksdb::WriteBatch& batch, const LogMark& mark);
 // LogPlace::upto of a batch that is in the log.
 uint64_t SequenceAfter(const rocksdb::WriteBatch& batch);
 
 // Reads every log of the folder, and cuts off what is not to be replayed. May be repeated. Returns a number above all logs
-// and at or below any new one's: LogMark::first_log. REQUIRES: the database is not open.
-absl::StatusOr<uint64_t> CheckLogs(rocksdb::Env* env, const std::string& dir);
+// and at or below any new one's: LogMark::first_log. No key: marks count without a signature, as earlier programs wrote
+// them. REQUIRES: the database is not open.
+absl::StatusOr<uint64_t> CheckLogs(rocksdb::Env* env, const std::string& dir, const std::optional<LogKey>& key);
 
 }  // namespace anabranch

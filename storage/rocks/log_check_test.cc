@@ -12,12 +12,15 @@
 #include <vector>
 
 #include "absl/strings/str_join.h"
+#include "base/check.h"
 #include "base/coding.h"
+#include "base/random.h"
 #include "base/status.h"
 #include "gtest/gtest.h"
 #include "rocksdb/db.h"
 #include "storage/rocks/keyspace.h"
 #include "storage/rocks/log_format.h"
+#include "storage/rocks/log_key.h"
 #include "storage/testing/fault_file_system.h"
 #include "storage/testing/log_record.h"
 
@@ -28,9 +31,20 @@ constexpr char kDir[] = "/db";
 constexpr uint64_t kFirstLog = 100;
 constexpr size_t kPageBytes = 4096;
 constexpr size_t kRoomBytes = 16 << 10;  // of zeros behind the records, where there are any
-constexpr size_t kHeadBytes = 54;        // of a record, with which its mark is whole
+constexpr size_t kHeadBytes = 62;        // of a record, with which its mark is whole
 constexpr uint64_t kLayouts = 2'000;
 constexpr char kAllLayouts[] = "ANABRANCH_LOG_LAYOUTS";  // how many, instead
+
+// Of the store whose logs are written here.
+const LogKey& Key() {
+  static const LogKey key = [] {
+    const std::unique_ptr<rocksdb::Env> env(rocksdb::NewCompositeEnv(std::make_shared<FaultFileSystem>()));
+    CHECK(env->CreateDir(kDir).ok(), "a folder");
+    Random random(1);
+    return *LogKey::Make(env.get(), kDir, &random);
+  }();
+  return key;
+}
 
 std::string KeyOf(size_t index) { return fmt::format("k{:04}", index); }
 
@@ -77,7 +91,7 @@ class WrittenLogs {
     std::string value;
     while (true) {
       rocksdb::WriteBatch batch;
-      PutLogMark(&batch, mark_);
+      PutLogMark(&batch, mark_, Key());
       batch.Put(KeyOf(records_.size()), value);
       std::string payload = batch.Data();
       if (value.empty() && payload.size() < bytes) {
@@ -275,7 +289,7 @@ TEST_F(LogCheckTest, WhatIsReplayedIsWholeUpToTheFirstThatIsNot) {
     const Layout::Expected expected = layout.Expect();
     Load(layout.left());
     const uint64_t before = disk_->Used();
-    const absl::Status checked = CheckLogs(env_.get(), kDir).status();
+    const absl::Status checked = CheckLogs(env_.get(), kDir, Key()).status();
     if (expected.proves_loss) {
       ASSERT_EQ(SqlStateOf(checked), sqlstate::kDataCorrupted) << "seed " << seed;
       ASSERT_TRUE(layout.rots()) << "seed " << seed << ": a power failure takes nothing that was synced";
@@ -290,7 +304,7 @@ TEST_F(LogCheckTest, WhatIsReplayedIsWholeUpToTheFirstThatIsNot) {
       const auto replayed = Replay();
       ASSERT_TRUE(replayed.ok()) << "seed " << seed << ": " << replayed.status();
       ASSERT_EQ(*replayed, whole) << "seed " << seed;
-      ASSERT_TRUE(CheckLogs(env_.get(), kDir).ok()) << "seed " << seed << ", again";
+      ASSERT_TRUE(CheckLogs(env_.get(), kDir, Key()).ok()) << "seed " << seed << ", again";
     }
     if (!layout.rots()) {
       ASSERT_FALSE(layout.IsSynced(expected.first + expected.count)) << "seed " << seed;
@@ -313,7 +327,7 @@ TEST_F(LogCheckTest, AHoleBeforeARecordThatNobodyWasToldOfIsCutOffWithIt) {
   std::fill_n(left[kFirstLog].begin() + kPageBytes, kPageBytes, '\0');
   Load(left);
   EXPECT_EQ(*Replay(), (std::vector<std::string>{KeyOf(0), KeyOf(2)})) << "as RocksDB takes it";
-  ASSERT_TRUE(CheckLogs(env_.get(), kDir).ok());
+  ASSERT_TRUE(CheckLogs(env_.get(), kDir, Key()).ok());
   EXPECT_EQ(*Replay(), (std::vector<std::string>{KeyOf(0)}));
 }
 
@@ -330,15 +344,65 @@ TEST_F(LogCheckTest, AnEndThatIsMissingBeforeAnotherLogIsReportedOrCutOffWithIt)
     std::map<uint64_t, std::string> left = written.logs();
     left[kFirstLog].resize(written.records()[0].end);
     Load(left);
-    const absl::Status checked = CheckLogs(env_.get(), kDir).status();
+    const absl::Status checked = CheckLogs(env_.get(), kDir, Key()).status();
     EXPECT_EQ(checked.ok(), !synced) << checked;
     if (synced) continue;
     EXPECT_EQ(*Replay(), (std::vector<std::string>{KeyOf(0)}));
   }
 }
 
+// The bytes of a record as a user might store them in a row: its mark would prove a loss, if it were the store's.
+std::string ForgedRecord(const LogKey& key) {
+  rocksdb::WriteBatch batch;
+  const LogPlace synced = {.log = kFirstLog, .upto = 1'000'000};
+  PutLogMark(&batch, {.first_log = kFirstLog, .before = {}, .synced = synced}, key);
+  batch.Put("forged", "");
+  return LogRecord(batch.Data(), 0);
+}
+
+TEST_F(LogCheckTest, ARowInATornRecordProvesNothing) {
+  const auto check = [&](const std::string& row) {
+    WrittenLogs written;
+    written.BeginLog(kFirstLog);
+    written.Write(1000);
+    written.Sync();
+    std::map<uint64_t, std::string> left = written.logs();
+    std::string& bytes = left[kFirstLog];
+    rocksdb::WriteBatch torn;
+    torn.Put("row", row);
+    std::string record = LogRecord(torn.Data(), bytes.size());
+    record[0] ^= 1;
+    bytes += record;
+    Load(left);
+    const absl::Status checked = CheckLogs(env_.get(), kDir, Key()).status();
+    return checked.ok() ? absl::StrJoin(*Replay(), " ") : SqlStateOf(checked);
+  };
+  Random random(2);
+  const absl::StatusOr<LogKey> guessed = LogKey::Make(env_.get(), kDir, &random);
+  ASSERT_TRUE(guessed.ok()) << guessed.status();
+  EXPECT_EQ(check(ForgedRecord(*guessed)), "k0000");
+  EXPECT_EQ(check(std::string(100, '\0') + ForgedRecord(LogKey())), "k0000");
+  EXPECT_EQ(check(ForgedRecord(Key())), "XX001") << "with the store's own signature it would be believed";
+}
+
+TEST_F(LogCheckTest, TheKeyIsFoundAgainAndAHalfOneIsReported) {
+  const auto none = LogKey::Read(env_.get(), kDir);
+  ASSERT_TRUE(none.ok()) << none.status();
+  EXPECT_FALSE(none->has_value());
+  Random random(3);
+  const auto made = LogKey::Make(env_.get(), kDir, &random);
+  ASSERT_TRUE(made.ok()) << made.status();
+  disk_->Crash(Unsynced::kLost, 1);
+  const auto found = LogKey::Read(env_.get(), kDir);
+  ASSERT_TRUE(found.ok() && *found) << found.status();
+  EXPECT_EQ((*found)->Sign("m"), made->Sign("m"));
+  EXPECT_NE(made->Sign("m"), made->Sign("n"));
+  ASSERT_TRUE(rocksdb::WriteStringToFile(env_.get(), "half", std::string(kDir) + "/log_key").ok());
+  EXPECT_EQ(SqlStateOf(LogKey::Read(env_.get(), kDir).status()), sqlstate::kDataCorrupted);
+}
+
 // Theirs name the first log of their opening, and the sequence that was synced last.
-TEST_F(LogCheckTest, MarksOfEarlierProgramsCount) {
+TEST_F(LogCheckTest, MarksOfEarlierProgramsCountUntilTheStoreSigns) {
   struct Written {
     uint64_t first_log;
     uint64_t sequence;
@@ -355,17 +419,18 @@ TEST_F(LogCheckTest, MarksOfEarlierProgramsCount) {
     for (int i = 0; i < 8; ++i) payload[i] = static_cast<char>(written.sequence >> (8 * i));
     return payload;
   };
-  const auto check = [&](const Written& last) {
+  const auto check = [&](const Written& last, const std::optional<LogKey>& key = std::nullopt) {
     const std::string whole = LogRecord(record({kFirstLog, 1, 0}, 0), 0);
     const std::string torn = LogRecord(record({kFirstLog, 2, 0}, 1), whole.size());
     Load({{kFirstLog, whole + torn.substr(0, 500)}, {kFirstLog + 1, LogRecord(record(last, 2), 0)}});
-    const absl::Status checked = CheckLogs(env_.get(), kDir).status();
+    const absl::Status checked = CheckLogs(env_.get(), kDir, key).status();
     return checked.ok() ? absl::StrJoin(*Replay(), " ") : SqlStateOf(checked);
   };
   EXPECT_EQ(check({kFirstLog, 3, 1}), "k0000") << "a hole, which nobody was told of";
   EXPECT_EQ(check({kFirstLog, 3, 2}), "XX001");
   EXPECT_EQ(check({kFirstLog, 2, 1}), "k0000 k0002") << "it goes on with the very next operation";
   EXPECT_EQ(check({kFirstLog + 1, 9, 8}), "k0000 k0002") << "of an opening that has dealt with it";
+  EXPECT_EQ(check({kFirstLog, 3, 2}, Key()), "k0000") << "in a store that signs, they are what a user may have stored";
 }
 
 // RocksDB removes logs that it does not need in any order.
@@ -382,7 +447,7 @@ TEST_F(LogCheckTest, WhatIsLeftOfLogsThatAreNotNeededProvesNothing) {
   left.erase(kFirstLog + 1);
   left[kFirstLog].resize(written.records()[1].end - 1);
   Load(left);
-  const absl::Status checked = CheckLogs(env_.get(), kDir).status();
+  const absl::Status checked = CheckLogs(env_.get(), kDir, Key()).status();
   ASSERT_TRUE(checked.ok()) << checked;
   EXPECT_EQ(*Replay(), (std::vector<std::string>{KeyOf(0), KeyOf(4), KeyOf(5)}));
 }
