@@ -67,6 +67,8 @@ struct CommitRequest {
   // own group (R3). Empty: no validation.
   std::vector<Span> validate_spans;
   Timestamp validate_after;
+  // How often the caller's thread has judged; the more the writer thread looks at (storage/commit/validation.h).
+  int validations = 0;
   // Is written as a large commit is, whatever its size, into files that nobody looks up a single key in yet. For loads, whose
   // keys lie together and overlap nothing; right for any.
   bool as_files = false;

@@ -17,6 +17,7 @@ absl::Status SerializationFailure() {
 absl::Status ValidateVisible(Store* store, CommitRequest* request) {
   const SpanSet read(request->validate_spans);
   const Timestamp upto = store->visible();
+  ++request->validations;
   if (upto <= request->validate_after) return absl::OkStatus();
   auto cursor = ChangeCursor::Open(store, request->keyspace, request->validate_after, upto, ChangeFilter::kVisible);
   if (SqlStateOf(cursor.status()) == sqlstate::kInvalidParameterValue)
@@ -33,8 +34,8 @@ absl::Status ValidateVisible(Store* store, CommitRequest* request) {
   return absl::OkStatus();
 }
 
-absl::Status TooMuchToValidate() { return absl::AbortedError("too much was committed since the reads were validated"); }
+absl::Status TooMuchToValidate() { return absl::OutOfRangeError("too much was committed since the reads were validated"); }
 
-bool IsTooMuchToValidate(const absl::Status& status) { return absl::IsAborted(status); }
+bool IsTooMuchToValidate(const absl::Status& status) { return absl::IsOutOfRange(status); }
 
 }  // namespace anabranch

@@ -6,6 +6,8 @@
 
 #include "rocksdb/perf_context.h"
 #include "rocksdb/perf_level.h"
+#include "storage/commit/write_group.h"
+#include "storage/store_impl.h"
 #include "storage/testing/test_store.h"
 
 namespace anabranch {
@@ -73,6 +75,61 @@ TEST_F(ValidationTest, SerializableCommitsAfterAnHourOfOthersWork) {
   EXPECT_EQ(commit_having_read({{"read", "read0"}}, end), "ok");
   EXPECT_LT(read_bytes, 1000u);
   EXPECT_EQ(commit_having_read({{"other", "other1"}}, nullptr), "40001");
+}
+
+// What the writer thread looks at are keys: a large value ahead in the same group is none of its work.
+TEST_F(ValidationTest, ALargeValueAheadInTheGroupIsNotTooMuch) {
+  const KeyspaceRef keyspace = NewKeyspace();
+  const auto request = [&](std::string key, size_t value_bytes, std::vector<Span> read) {
+    return CommitRequest{.keyspace = keyspace,
+                         .epoch = keyspace->state()->epoch,
+                         .writes = OnePut(key, std::string(value_bytes, 'v')),
+                         .validate_spans = std::move(read),
+                         .validate_after = store_->visible()};
+  };
+  const CommitRequest large = request("large", 300 << 10, {});
+  const CommitRequest reads_other = request("a", 1, {{"other", "other0"}});
+  const CommitRequest reads_large = request("b", 1, {{"large", "large0"}});
+  Update([&](MetaUpdate&) {  // on the writer thread
+    HybridClock clock(store_->clock(), store_->visible());
+    clock.SetCeiling(clock.NextCeiling(kTimestampZero));
+    WriteGroup group(&static_cast<RocksStore&>(*store_).engine(), &clock);
+    EXPECT_TRUE(group.AddCommit(large).ok());
+    const absl::Status validated = group.AddCommit(reads_other).status();
+    EXPECT_TRUE(validated.ok()) << validated;
+    const absl::Status failed = group.AddCommit(reads_large).status();
+    EXPECT_EQ(SqlStateOf(failed), "40001");
+    EXPECT_FALSE(IsTooMuchToValidate(failed));
+  });
+}
+
+// More keys than the writer thread looks at for a first look are not too many for a later one.
+TEST_F(ValidationTest, TheLimitGrowsWithTheLooks) {
+  const KeyspaceRef keyspace = NewKeyspace();
+  WriteSet many;
+  for (size_t bytes = 0; bytes < 2 * kValidatedByWriterBytesMax; bytes += 1000) {
+    many[fmt::format("{:01000}", bytes)] = {WriteKind::kPut, ""};
+  }
+  const CommitRequest ahead{.keyspace = keyspace,
+                            .epoch = keyspace->state()->epoch,
+                            .writes = std::make_shared<const WriteList>(many),
+                            .validate_spans = {},
+                            .validate_after = {}};
+  CommitRequest reads{.keyspace = keyspace,
+                      .epoch = keyspace->state()->epoch,
+                      .writes = OnePut("a", ""),
+                      .validate_spans = {{"other", "other0"}},
+                      .validate_after = store_->visible()};
+  Update([&](MetaUpdate&) {
+    HybridClock clock(store_->clock(), store_->visible());
+    clock.SetCeiling(clock.NextCeiling(kTimestampZero));
+    WriteGroup group(&static_cast<RocksStore&>(*store_).engine(), &clock);
+    EXPECT_TRUE(group.AddCommit(ahead).ok());
+    reads.validations = 1;
+    EXPECT_TRUE(IsTooMuchToValidate(group.AddCommit(reads).status()));
+    reads.validations = 3;
+    EXPECT_TRUE(group.AddCommit(reads).ok());
+  });
 }
 
 // Members of one group see each other: without that, two increments that were read at one moment would both pass.

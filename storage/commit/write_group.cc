@@ -84,12 +84,13 @@ absl::Status WriteGroup::CheckOwner(const KeyspaceRef& keyspace, Epoch epoch) {
 absl::Status WriteGroup::Validate(const CommitRequest& request) {
   const RocksKeyspace& keyspace = AsRocks(*request.keyspace);
   const SpanSet read(request.validate_spans);
+  const size_t bytes_max = ValidatedByWriterBytesMax(request.validations);
   size_t bytes = 0;
   for (const PublishedCommit& earlier : commits_) {
     if (earlier.incarnation != keyspace.incarnation()) continue;
-    bytes += earlier.writes->payload_bytes();
-    if (bytes > kValidatedByWriterBytesMax) return TooMuchToValidate();
     for (const WriteList::Entry write : *earlier.writes) {
+      bytes += write.key.size() + kValidatedKeyOverheadBytes;
+      if (bytes > bytes_max) return TooMuchToValidate();
       if (read.Contains(write.key)) return SerializationFailure();
     }
   }
@@ -100,7 +101,7 @@ absl::Status WriteGroup::Validate(const CommitRequest& request) {
   for (; it->Valid(); it->Next()) {
     ++keyspace.counter().iterator_steps;
     bytes += it->key().size() + it->value().size();
-    if (bytes > kValidatedByWriterBytesMax) return TooMuchToValidate();
+    if (bytes > bytes_max) return TooMuchToValidate();
     ChangeEntry entry;
     if (!DecodeChange(it->key().ToStringView(), it->value().ToStringView(), &entry)) {
       return absl::DataLossError("change index entry does not decode");
