@@ -79,6 +79,22 @@ TEST_F(SavepointTest, WhatWasReadBeforeRollbackToIsStillValidated) {
   EXPECT_EQ(SqlStateOf(transaction->Commit().status()), sqlstate::kSerializationFailure);
 }
 
+// What it learned from a row stays with what it writes; the lock that kept the row as it was does not.
+TEST_F(SavepointTest, WhatALockedRowSaidBeforeRollbackToIsStillValidated) {
+  CommitPut(keyspace_, "key", "taken");
+  const auto transaction = Begin(IsolationLevel::kSerializable);
+  ASSERT_TRUE(transaction->Savepoint().ok());
+  const auto locked = transaction->LockRow("key", {});
+  ASSERT_TRUE(locked.ok()) << locked.status();
+  ASSERT_TRUE(locked->row.has_value());  // an INSERT of it fails
+  transaction->RollbackTo(1);
+  const auto other = Begin();
+  LockAndDelete(*other, "key");
+  ASSERT_TRUE(other->Commit().ok());
+  LockAndPut(*transaction, "written", "key is taken");
+  EXPECT_EQ(SqlStateOf(transaction->Commit().status()), sqlstate::kSerializationFailure);
+}
+
 TEST_F(SavepointTest, BytesKeptForASavepointCountAndGoWithIt) {
   const auto transaction = Begin();
   constexpr int kRows = 7;

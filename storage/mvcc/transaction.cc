@@ -339,6 +339,8 @@ class StoreTransaction final : public Transaction {
 
   absl::StatusOr<LockedRow> ReadLocked(std::string_view key) {
     if (const auto own = writes_.find(key); own != writes_.end()) return LockedRow{.row = OwnRow(own->second)};
+    // The lock keeps the row as it is, unless a savepoint gives it back.
+    if (Validates() && !savepoints_.empty()) reads_.Add({std::string(key), std::string(key) + '\0'});
     // Whoever held the lock before has published (R3), so this reads what they wrote.
     absl::StatusOr<std::optional<Version>> newest = ReadNewest(key);
     if (!newest.ok()) return Explain(std::move(newest).status());
