@@ -28,6 +28,7 @@ struct Owner {
   Waiter* waiting = nullptr;  // of it, or of an owner within it: one at a time
   uint64_t visited = 0;       // the number of the last deadlock search that came to it
   size_t within = 0;          // owners
+  size_t bytes = 0;           // of the locks that they and it hold
 };
 
 struct Holder {
@@ -186,7 +187,9 @@ class Table final : public LockTable {
   }
 
   absl::Status CheckRoom(Owner* owner, std::string_view key) {
-    if (bytes_ + key.size() + kLockOverheadBytes <= bytes_max_) return absl::OkStatus();
+    const size_t bytes = key.size() + kLockOverheadBytes;
+    const bool holds_few = owner->session->bytes + bytes <= bytes_max_ / kLockFewParts;
+    if (bytes_ + bytes <= bytes_max_ - (holds_few ? 0 : bytes_max_ / kLockParts)) return absl::OkStatus();
     const auto found = entries_.find(key);  // what it holds already takes nothing more
     if (found != entries_.end() && FindHolder(found->second, owner) != nullptr) return absl::OkStatus();
     return SqlError(sqlstate::kOutOfMemory,
@@ -224,6 +227,7 @@ class Table final : public LockTable {
       } else {
         entry->second.holders.erase(holder);
         --held_count_;
+        owner->session->bytes -= taken.key.size() + kLockOverheadBytes;
         bytes_ -= taken.key.size() + kLockOverheadBytes;
       }
       GrantWaiters(&entry->second);
@@ -288,6 +292,7 @@ class Table final : public LockTable {
     }
     entry->holders.push_back({owner, mode});
     ++held_count_;
+    owner->session->bytes += key.size() + kLockOverheadBytes;
     bytes_ += key.size() + kLockOverheadBytes;
   }
 

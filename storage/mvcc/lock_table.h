@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "storage/api/types.h"
 
 namespace anabranch {
 
@@ -26,10 +27,17 @@ using LockMark = size_t;
 
 inline constexpr std::chrono::milliseconds kNoLockTimeout{0};
 
-// What the locks of one table may take, by kLockOverheadBytes and a key for each. Room for those of a transaction of
-// kTransactionBytesMax, however small its rows.
+// What the locks of one table may take, by kLockOverheadBytes and a key for each. The last part of it, one of kLockParts, is
+// for sessions that hold no more than one of kLockFewParts of the whole: whoever locks much leaves room for all others.
 inline constexpr size_t kLockBytesMax = 512 << 20;
 inline constexpr size_t kLockOverheadBytes = 160;
+inline constexpr size_t kLockParts = 8;
+inline constexpr size_t kLockFewParts = 8192;
+// One session may lock the rows of a transaction of kTransactionBytesMax, if they have this many bytes, their keys included.
+inline constexpr size_t kLockedRowBytes = 32;
+static_assert(kTransactionBytesMax / kLockedRowBytes * (kLockOverheadBytes + kLockedRowBytes) <=
+              kLockBytesMax - kLockBytesMax / kLockParts);
+static_assert(kLockOverheadBytes + kKeyBytesMax <= kLockBytesMax / kLockFewParts);
 // Given back without letting others in between.
 inline constexpr size_t kLocksReleasedAtOnce = 1000;
 
@@ -45,7 +53,7 @@ class LockTable {
 
   // Waits until granted, first come first served. Re-entrant; a holder of kShared that asks for kExclusive is upgraded.
   // 40P01, at once, for the request that would close a cycle of waiters; Cancelled when `stop` is requested; 55P03 after
-  // having waited for `timeout`; 53200 if the locks would take more than they may.
+  // having waited for `timeout`; 53200 if the locks would take more than they may, or more than is left to those who hold much.
   virtual absl::Status Lock(LockOwner owner, std::string_view key, LockMode mode, std::stop_token stop,
                             std::chrono::milliseconds timeout = kNoLockTimeout) = 0;
   // The same without waiting: false, and nothing is locked, where Lock would wait.

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "base/status.h"
+#include "fmt/format.h"
 #include "gtest/gtest.h"
 
 namespace anabranch {
@@ -315,14 +316,22 @@ TEST_F(LockTableTest, ACycleIsFoundWhenTheInnerOneWaitedFirst) {
 
 // --- Many locks ---
 
-TEST_F(LockTableTest, LocksBeyondTheirBytesAreRefusedByName) {
-  constexpr size_t kLocks = 10;
-  table_ = LockTable::Create(kLocks * (kLockOverheadBytes + 1));
-  for (size_t i = 0; i < kLocks; ++i) ASSERT_TRUE(TryLock(1, std::string(1, static_cast<char>('a' + i)), kShared).ok());
-  EXPECT_TRUE(TryLock(1, "a", kExclusive).ok()) << "it takes nothing more";
+// A table in which a lock of another session is few.
+TEST_F(LockTableTest, WhoLocksMuchIsRefusedByNameAndLeavesRoomForOthers) {
+  constexpr size_t kLocks = kLockFewParts;
+  constexpr size_t kKept = kLocks / kLockParts;
+  const auto key = [](size_t i) { return fmt::format("{:05}", i); };
+  table_ = LockTable::Create(kLocks * (kLockOverheadBytes + key(0).size()));
+  for (size_t i = 0; i < kLocks - kKept; ++i) ASSERT_TRUE(TryLock(1, key(i), kShared).ok()) << i;
+  EXPECT_TRUE(TryLock(1, key(0), kExclusive).ok()) << "it takes nothing more";
   const absl::Status refused = TryLock(1, "z", kShared);
   EXPECT_EQ(SqlStateOf(refused), "53200") << refused;
-  EXPECT_EQ(SqlStateOf(table_->TryLock(2, "z", kShared).status()), "53200");
+  table_->Nest(kLocks, 1);
+  EXPECT_EQ(SqlStateOf(TryLock(kLocks, "z", kShared)), "53200") << "what is within a session is it";
+  for (size_t i = 0; i < kKept; ++i) ASSERT_TRUE(TryLock(2 + i, key(kLocks + i), kShared).ok()) << i;
+  EXPECT_EQ(SqlStateOf(TryLock(2, "y", kShared)), "53200");
+  EXPECT_EQ(SqlStateOf(table_->TryLock(kLocks + 1, "z", kShared).status()), "53200") << "there is no more";
+  table_->ReleaseAll(kLocks);
   table_->ReleaseAll(1);
   EXPECT_TRUE(TryLock(2, "z", kShared).ok());
 }
