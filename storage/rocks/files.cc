@@ -18,54 +18,76 @@ using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 using rocksdb::Slice;
 
-// Whether the manifest that is current may name tables that RocksDB does not know of. Thread-safe.
+// Whether the manifest that is current, now or after a power failure, may name tables that RocksDB does not know of.
+// Thread-safe.
 class ManifestDoubt {
  public:
   // Of a write or sync of a manifest.
   IOStatus Note(IOStatus status) {
     std::lock_guard lock(mutex_);
-    if (!status.ok()) doubtful_ = true;
-    if (!status.ok()) replaced_ = false;
+    if (!status.ok()) Begin("");
     return status;
   }
-  // Another is current; then, on disk.
-  void NoteReplaced() {
+  // Another is about to be made current: until the folder that says so is synced, either may be.
+  void NoteReplacing() {
     std::lock_guard lock(mutex_);
-    replaced_ = true;
+    Begin("");
   }
-  void NoteFolderSynced() {
+  void NoteReplaced(std::string folder) {
     std::lock_guard lock(mutex_);
-    if (std::exchange(replaced_, false)) doubtful_ = false;
+    Begin(std::move(folder));
   }
+
+  // Before a sync of the folder, and after it, with what was returned before: what came in between it did not cover.
+  uint64_t generation() const {
+    std::lock_guard lock(mutex_);
+    return generation_;
+  }
+  void NoteSynced(const std::string& folder, uint64_t generation) {
+    std::lock_guard lock(mutex_);
+    if (generation == generation_ && folder == replaced_in_) doubtful_ = false;
+  }
+
   bool doubtful() const {
     std::lock_guard lock(mutex_);
     return doubtful_;
   }
 
  private:
-  mutable std::mutex mutex_;
-  bool doubtful_ = false;  // guarded by mutex_
-  bool replaced_ = false;  // guarded by mutex_; the folder is not synced since
+  // REQUIRES: mutex_ held.
+  void Begin(std::string replaced_in) {
+    doubtful_ = true;
+    ++generation_;
+    replaced_in_ = std::move(replaced_in);
+  }
+
+  mutable std::mutex mutex_;  // guards all below
+  bool doubtful_ = false;
+  uint64_t generation_ = 0;  // of the doubt
+  std::string replaced_in_;  // the folder whose sync ends it; empty: another manifest has to become current first
 };
 
 class StoreFolder final : public rocksdb::FSDirectoryWrapper {
  public:
-  StoreFolder(std::unique_ptr<rocksdb::FSDirectory> folder, ManifestDoubt* doubt)
-      : FSDirectoryWrapper(std::move(folder)), doubt_(doubt) {}
+  StoreFolder(std::unique_ptr<rocksdb::FSDirectory> folder, std::string path, ManifestDoubt* doubt)
+      : FSDirectoryWrapper(std::move(folder)), path_(std::move(path)), doubt_(doubt) {}
   IOStatus Fsync(const IOOptions& options, IODebugContext* debug) override {
-    return Synced(FSDirectoryWrapper::Fsync(options, debug));
+    const uint64_t generation = doubt_->generation();
+    return Synced(FSDirectoryWrapper::Fsync(options, debug), generation);
   }
   IOStatus FsyncWithDirOptions(const IOOptions& options, IODebugContext* debug,
                                const rocksdb::DirFsyncOptions& why) override {
-    return Synced(FSDirectoryWrapper::FsyncWithDirOptions(options, debug, why));
+    const uint64_t generation = doubt_->generation();
+    return Synced(FSDirectoryWrapper::FsyncWithDirOptions(options, debug, why), generation);
   }
 
  private:
-  IOStatus Synced(const IOStatus& status) {
-    if (status.ok()) doubt_->NoteFolderSynced();
+  IOStatus Synced(const IOStatus& status, uint64_t generation) {
+    if (status.ok()) doubt_->NoteSynced(path_, generation);
     return FinalOfSync(status);
   }
 
+  const std::string path_;
   ManifestDoubt* const doubt_;
 };
 
@@ -122,7 +144,7 @@ class StoreFiles final : public rocksdb::FileSystemWrapper {
                         IODebugContext* debug) override {
     std::unique_ptr<rocksdb::FSDirectory> folder;
     IOStatus status = target()->NewDirectory(path, options, &folder, debug);
-    if (status.ok()) *result = std::make_unique<StoreFolder>(std::move(folder), &doubt_);
+    if (status.ok()) *result = std::make_unique<StoreFolder>(std::move(folder), path, &doubt_);
     return status;
   }
 
@@ -133,8 +155,10 @@ class StoreFiles final : public rocksdb::FileSystemWrapper {
 
   IOStatus RenameFile(const std::string& from, const std::string& to, const IOOptions& options,
                       IODebugContext* debug) override {
+    const bool replaces = to.ends_with("/CURRENT");
+    if (replaces) doubt_.NoteReplacing();
     IOStatus status = FullIfQuota(target()->RenameFile(from, to, options, debug));
-    if (status.ok() && to.ends_with("/CURRENT")) doubt_.NoteReplaced();
+    if (status.ok() && replaces) doubt_.NoteReplaced(FolderOf(to));
     return status;
   }
 

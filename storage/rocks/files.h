@@ -16,7 +16,8 @@ namespace anabranch {
 // now names it. A power failure right after left a manifest that names a file which is not there, and with it a store that
 // does not open.
 // Once a manifest could not be written or synced, no table is removed until there is another: RocksDB removes what it could
-// not name in it, but it may be named all the same, and then the store would not open for want of it.
+// not name in it, but it may be named all the same, and then the store would not open for want of it. Nor while another
+// becomes current: until the folder is synced, a power failure brings the former one back.
 // Write-ahead logs have room ahead and end with a whole record, and a failed sync of a folder is as final as one of a log
 // (storage/rocks/log_file.h).
 // A quota that is used up is a full disk.
