@@ -1,6 +1,5 @@
 #include "base/log.h"
 
-#include <algorithm>
 #include <memory>
 
 #include "spdlog/sinks/stdout_sinks.h"
@@ -33,17 +32,21 @@ spdlog::level::level_enum ToSpdlog(LogLevel level) {
   return spdlog::level::err;
 }
 
-bool IsControl(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+// How many bytes at `at` are a control character: one of C0 or DEL has one, of C1 (U+0080 to U+009F, in UTF-8) two. 0: it is
+// another.
+size_t ControlBytes(std::string_view text, size_t at) {
+  const auto byte = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0; };
+  if (byte(at) < 0x20 || byte(at) == 0x7f) return 1;
+  return byte(at) == 0xc2 && byte(at + 1) >= 0x80 && byte(at + 1) < 0xa0 ? 2 : 0;
+}
 
 // A field may quote what a peer sent: none begins a line of its own, or speaks to a terminal.
 std::string Escaped(const std::string& fields) {
   std::string escaped;
-  for (const char c : fields) {
-    if (IsControl(c)) {
-      escaped += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-    } else {
-      escaped += c;
-    }
+  for (size_t at = 0; at < fields.size();) {
+    size_t left = ControlBytes(fields, at);
+    if (left == 0) escaped += fields[at++];
+    for (; left > 0; --left) escaped += fmt::format("\\x{:02x}", static_cast<unsigned char>(fields[at++]));
   }
   return escaped;
 }
@@ -51,8 +54,7 @@ std::string Escaped(const std::string& fields) {
 }  // namespace
 
 void WriteLog(LogLevel level, std::string_view event, const std::string& fields) {
-  const bool plain = std::none_of(fields.begin(), fields.end(), IsControl);
-  Logger().log(ToSpdlog(level), "{}{}{}", event, fields.empty() ? "" : " ", plain ? fields : Escaped(fields));
+  Logger().log(ToSpdlog(level), "{}{}{}", event, fields.empty() ? "" : " ", Escaped(fields));
 }
 
 void SetLogLevel(LogLevel level) { Logger().set_level(ToSpdlog(level)); }
