@@ -23,16 +23,16 @@ class BlockCopyIn final : public CopyIn {
   }
 
   absl::StatusOr<std::string> Done(std::stop_token stop) override {
-    reader_.set_stop(std::move(stop));
+    reader_.set_stop(stop);
     const absl::StatusOr<uint64_t> rows = reader_.Done();
-    RETURN_IF_ERROR(End(rows.status()));
+    RETURN_IF_ERROR(End(rows.status(), std::move(stop)));
     return fmt::format("COPY {}", *rows);
   }
 
  private:
-  absl::Status End(absl::Status status) {
+  absl::Status End(absl::Status status, std::stop_token stop = {}) {
     over_ = true;
-    return block_.Finish(std::move(status));
+    return block_.Finish(std::move(status), std::move(stop));
   }
 
   TransactionBlock& block_;

@@ -166,7 +166,7 @@ absl::StatusOr<std::string> SessionImpl::ExecuteOnData(const Call& call) {
   absl::StatusOr<Transaction*> transaction = TransactionForStatement(call.stop);
   if (!transaction.ok()) return block_.Finish(std::move(transaction).status());
   absl::StatusOr<std::string> tag = RunOnData(call, **transaction);
-  RETURN_IF_ERROR(block_.Finish(tag.status()));
+  RETURN_IF_ERROR(block_.Finish(tag.status(), call.stop));
   return tag;
 }
 

@@ -77,7 +77,7 @@ class SessionImpl final : public SqlSession {
   absl::StatusOr<std::string> EndTransaction(const Call& call, const pg_query::TransactionStmt& end);
 
   absl::Status BeginBlock(const Call& call, const pg_query::TransactionStmt& begin);
-  absl::StatusOr<bool> EndBlock();
+  absl::StatusOr<bool> EndBlock(const std::stop_token& stop = {});
 
   // --- What reads or writes no table: session.cc ---
   absl::StatusOr<std::string> ExecuteOutsideData(const Call& call);

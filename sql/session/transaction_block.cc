@@ -1,6 +1,7 @@
 #include "sql/session/transaction_block.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/status.h"
 #include "sql/session/cursor.h"
@@ -53,7 +54,7 @@ absl::StatusOr<Transaction*> TransactionBlock::ForStatement(const BlockOptions& 
   return transaction_.get();
 }
 
-absl::Status TransactionBlock::Finish(absl::Status status) {
+absl::Status TransactionBlock::Finish(absl::Status status, std::stop_token stop) {
   if (!status.ok()) {
     if (savepoints_.empty()) {
       ResetTransaction();
@@ -64,7 +65,7 @@ absl::Status TransactionBlock::Finish(absl::Status status) {
     failed_ = kind_ != Kind::kNone;
     return status;
   }
-  return kind_ == Kind::kNone ? CommitTransaction() : absl::OkStatus();
+  return kind_ == Kind::kNone ? CommitTransaction(std::move(stop)) : absl::OkStatus();
 }
 
 absl::Status TransactionBlock::Savepoint(const std::string& name) {
@@ -98,9 +99,9 @@ absl::StatusOr<size_t> TransactionBlock::FindSavepoint(const std::string& name) 
   return SqlError(sqlstate::kInvalidSavepoint, fmt::format("savepoint \"{}\" does not exist", name));
 }
 
-absl::StatusOr<bool> TransactionBlock::Commit() {
+absl::StatusOr<bool> TransactionBlock::Commit(std::stop_token stop) {
   const bool failed = failed_;
-  const absl::Status status = failed ? absl::OkStatus() : CommitTransaction();
+  const absl::Status status = failed ? absl::OkStatus() : CommitTransaction(std::move(stop));
   End();
   RETURN_IF_ERROR(status);
   return !failed;
@@ -108,10 +109,10 @@ absl::StatusOr<bool> TransactionBlock::Commit() {
 
 void TransactionBlock::Rollback() { End(); }
 
-absl::Status TransactionBlock::CommitTransaction() {
+absl::Status TransactionBlock::CommitTransaction(std::stop_token stop) {
   if (!transaction_) return absl::OkStatus();
   const bool writes = transaction_->has_writes();
-  const absl::StatusOr<Timestamp> committed = transaction_->Commit();
+  const absl::StatusOr<Timestamp> committed = transaction_->Commit(std::move(stop));
   ResetTransaction();
   RETURN_IF_ERROR(committed.status());
   if (writes || kind_ == Kind::kExplicit) last_commit_ = *committed;

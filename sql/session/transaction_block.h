@@ -53,8 +53,8 @@ class TransactionBlock {
   absl::StatusOr<Transaction*> ForStatement(const BlockOptions& defaults);
   // After a statement, with how it ended: commits or rolls back if there is no block; a block fails with its statement, and
   // what it did is undone at once: since its newest savepoint, or all of it if it has none. What comes back is the
-  // statement's error, or the commit's.
-  absl::Status Finish(absl::Status status);
+  // statement's error, or the commit's. `stop`: as Transaction::Commit.
+  absl::Status Finish(absl::Status status, std::stop_token stop = {});
 
   // Cursors that read in the block's transaction; not owned. They are closed with it.
   void AddCursor(QueryCursor* cursor) { cursors_.push_back(cursor); }
@@ -68,13 +68,13 @@ class TransactionBlock {
   absl::StatusOr<size_t> RollbackTo(const std::string& name);  // a failed block goes on
   absl::StatusOr<size_t> Release(const std::string& name);
 
-  // Ends the block. True: committed; false: it had failed, and is rolled back.
-  absl::StatusOr<bool> Commit();
+  // Ends the block. True: committed; false: it had failed, and is rolled back. `stop`: as Transaction::Commit.
+  absl::StatusOr<bool> Commit(std::stop_token stop);
   void Rollback();
 
  private:
   absl::StatusOr<size_t> FindSavepoint(const std::string& name) const;
-  absl::Status CommitTransaction();
+  absl::Status CommitTransaction(std::stop_token stop);
   void ResetTransaction();
   void End();
 

@@ -44,7 +44,7 @@ absl::StatusOr<std::string> SessionImpl::EndTransaction(const Call& call, const 
   const BlockOptions options = block_.options();
   bool committed = false;
   if (commits) {
-    ASSIGN_OR_RETURN(committed, EndBlock());
+    ASSIGN_OR_RETURN(committed, EndBlock(call.stop));
   } else {
     block_.Rollback();
     settings_.Rollback();
@@ -73,8 +73,8 @@ absl::Status SessionImpl::BeginBlock(const Call& call, const pg_query::Transacti
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> SessionImpl::EndBlock() {
-  absl::StatusOr<bool> committed = block_.Commit();
+absl::StatusOr<bool> SessionImpl::EndBlock(const std::stop_token& stop) {
+  absl::StatusOr<bool> committed = block_.Commit(stop);
   if (committed.ok() && *committed) {
     settings_.Commit();
   } else {

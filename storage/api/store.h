@@ -69,6 +69,7 @@ struct CommitRequest {
   Timestamp validate_after;
   // How often the caller's thread has judged; the more the writer thread looks at (storage/commit/validation.h).
   int validations = 0;
+  std::stop_token stop = {};  // ends that judging, with Cancelled, however much there is to look at
   // Is written as a large commit is, whatever its size, into files that nobody looks up a single key in yet. For loads, whose
   // keys lie together and overlap nothing; right for any.
   bool as_files = false;

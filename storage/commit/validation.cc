@@ -27,6 +27,7 @@ absl::Status ValidateVisible(Store* store, CommitRequest* request) {
   while (true) {
     ASSIGN_OR_RETURN(const bool found, (*cursor)->Next(&entry));
     if (!found) break;
+    if (request->stop.stop_requested()) return absl::CancelledError("stopped while validating what was read");
     const auto was_read = [&](const std::string& key) { return read.Contains(key); };
     if (std::any_of(entry.keys.begin(), entry.keys.end(), was_read)) return SerializationFailure();
   }

@@ -28,7 +28,8 @@ inline constexpr int kValidationsMax = 10;
 absl::Status SerializationFailure();
 
 // By the committer: what is visible now, with 40001 if something that was read is newer. What is left to the writer thread
-// begins there: moves `request->validate_after`, and counts in `request->validations`.
+// begins there: moves `request->validate_after`, and counts in `request->validations`. Cancelled when `request->stop` is
+// requested.
 absl::Status ValidateVisible(Store* store, CommitRequest* request);
 
 // Of the writer thread: the committer has to look again. Nothing took place.

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <functional>
+#include <stop_token>
 #include <thread>
 
 #include "rocksdb/perf_context.h"
@@ -130,6 +131,23 @@ TEST_F(ValidationTest, TheLimitGrowsWithTheLooks) {
     reads.validations = 3;
     EXPECT_TRUE(group.AddCommit(reads).ok());
   });
+}
+
+TEST_F(ValidationTest, AStopEndsTheLookAtOthersWork) {
+  const KeyspaceRef keyspace = NewKeyspace();
+  const Timestamp read_at = store_->visible();
+  CommitPut(keyspace, "other", "v");
+  std::stop_source stop;
+  CommitRequest request{.keyspace = keyspace,
+                        .epoch = keyspace->state()->epoch,
+                        .writes = OnePut("z", ""),
+                        .validate_spans = {{"read", "read0"}},
+                        .validate_after = read_at,
+                        .stop = stop.get_token()};
+  stop.request_stop();
+  EXPECT_EQ(SqlStateOf(store_->Commit(request).status()), sqlstate::kQueryCanceled);
+  request.stop = {};
+  EXPECT_TRUE(store_->Commit(request).ok());
 }
 
 // Members of one group see each other: without that, two increments that were read at one moment would both pass.

@@ -244,7 +244,7 @@ class StoreTransaction final : public Transaction {
     }
   }
 
-  absl::StatusOr<Timestamp> Commit() override {
+  absl::StatusOr<Timestamp> Commit(std::stop_token stop) override {
     CHECK(!over_, "commit of a transaction that is over");
     if (writes_.empty()) {
       Rollback();
@@ -257,6 +257,7 @@ class StoreTransaction final : public Transaction {
                           .writes = std::move(writes),
                           .validate_spans = reads_.Take(),
                           .validate_after = snapshot_,
+                          .stop = std::move(stop),
                           .as_files = false,
                           .published = [this] { ReleaseFewLocks(); }};
     absl::StatusOr<Timestamp> committed = context_.store->Commit(std::move(request));

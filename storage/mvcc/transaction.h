@@ -109,7 +109,8 @@ class Transaction {
   virtual void Release(size_t open) = 0;
 
   // The commit timestamp, or the snapshot if nothing was written. Locks are released either way; the transaction is over.
-  virtual absl::StatusOr<Timestamp> Commit() = 0;
+  // `stop` ends what a serializable one validates by itself; once the writer thread has the commit, it takes place.
+  virtual absl::StatusOr<Timestamp> Commit(std::stop_token stop = {}) = 0;
   virtual void Rollback() = 0;
 };
 
