@@ -21,7 +21,7 @@ class ConnectionTest : public testing::Test {
     int fds[2];
     EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
     client_ = fds[0];
-    connection_.emplace(fds[1], &end_now_, SystemClock());
+    connection_.emplace(ClientSocket(fds[1], nullptr), &end_now_, SystemClock());
     *connection_->out() = std::string(8 << 20, 'x');  // more than the sockets hold
   }
   ~ConnectionTest() override { close(client_); }
