@@ -192,7 +192,11 @@ absl::Status RocksStore::Ingest(IngestRequest request) {
   size_t bytes = 0;
   for (Version& version : versions) {
     const size_t version_bytes = version.key.size() + version.write.value.size() + kVersionOverheadBytes;
-    if (bytes > 0 && bytes + version_bytes > kIngestPieceBytes) {
+    const bool is_full = bytes + version_bytes > kIngestPieceBytes;
+    // What was committed together stays together, if it is not large itself: its index entry is one.
+    const bool may_end =
+        bytes > 2 * kIngestPieceBytes || (bytes > 0 && piece.versions.back().timestamp != version.timestamp);
+    if (is_full && may_end) {
       RETURN_IF_ERROR(writer_->Ingest(piece, std::exchange(bytes, 0)));
       piece.versions.clear();
     }

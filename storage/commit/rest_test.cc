@@ -1,6 +1,7 @@
 #include "storage/commit/rest.h"
 
 #include <atomic>
+#include <utility>
 
 #include "storage/testing/test_store.h"
 
@@ -34,9 +35,12 @@ class RestTest : public StoreFixture {
   }
 
   void Write(size_t rows) {
+    constexpr size_t kRowsOfACommit = 2000;  // small enough to go through the memtable
     WriteSet writes;
-    for (size_t i = 0; i < rows; ++i) writes[fmt::format("{:06}", i)] = {WriteKind::kPut, random_.NextHex(512)};
-    CommitWrites(keyspace_, std::move(writes));
+    for (size_t i = 0; i < rows; ++i) {
+      writes[fmt::format("{:06}", i)] = {WriteKind::kPut, random_.NextHex(512)};
+      if (writes.size() == kRowsOfACommit || i + 1 == rows) CommitWrites(keyspace_, std::exchange(writes, {}));
+    }
   }
   // The store sees a period end, soon.
   void SkipPeriod() {
