@@ -35,12 +35,19 @@ class BusyFiles final : public rocksdb::FileSystemWrapper {
     Folder(std::unique_ptr<rocksdb::FSDirectory> folder, BusyFiles* files)
         : FSDirectoryWrapper(std::move(folder)), files_(files) {}
     IOStatus Fsync(const IOOptions& options, IODebugContext* debug) override {
-      IOStatus status = FSDirectoryWrapper::Fsync(options, debug);
+      return Meanwhile(FSDirectoryWrapper::Fsync(options, debug));
+    }
+    IOStatus FsyncWithDirOptions(const IOOptions& options, IODebugContext* debug,
+                                 const rocksdb::DirFsyncOptions& why) override {
+      return Meanwhile(FSDirectoryWrapper::FsyncWithDirOptions(options, debug, why));
+    }
+
+   private:
+    IOStatus Meanwhile(IOStatus status) {
       if (files_->meanwhile_) files_->meanwhile_();
       return status;
     }
 
-   private:
     BusyFiles* const files_;
   };
 

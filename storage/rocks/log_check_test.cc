@@ -386,6 +386,7 @@ TEST_F(LogCheckTest, ARowInATornRecordProvesNothing) {
 }
 
 TEST_F(LogCheckTest, TheKeyIsFoundAgainAndAHalfOneIsReported) {
+  disk_->Load(disk_->Save());  // the folder is on disk
   const auto none = LogKey::Read(env_.get(), kDir);
   ASSERT_TRUE(none.ok()) << none.status();
   EXPECT_FALSE(none->has_value());
