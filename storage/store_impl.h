@@ -70,6 +70,7 @@ class RocksStore final : public Store {
                                                                   const rocksdb::ExportImportFilesMetaData& files);
   Writer& writer() { return *writer_; }
   RocksEngine& engine() { return *engine_; }
+  absl::Status CheckVersion(Timestamp ts) const { return clock_->CheckVersion(ts); }
   const RocksOptions& rocks_options() const { return rocks_options_; }
   rocksdb::Env* env() const { return engine_->env.get(); }
   // A path in the scratch folder that nothing else uses.

@@ -485,6 +485,12 @@ TEST_F(StoreTest, VersionsAreFollowedUpToTheSameLimit) {
   EXPECT_EQ(ingest({PutAt("a", ahead + 1, "v"), PutAt("k", too_far, "v")}, std::nullopt), "22023");
   EXPECT_EQ(ingest({}, Timestamp{too_far}), "22023");
   EXPECT_EQ(standby->state()->newest, Timestamp{ahead});
+  const absl::Status hidden = store_->UpdateMeta([&](MetaUpdate& update) {
+    update.Stage(standby).Hide({too_far});
+    return absl::OkStatus();
+  });
+  EXPECT_EQ(SqlStateOf(hidden), "22023");
+  EXPECT_LT(store_->visible(), Timestamp{too_far});
   Promote(standby, ahead - 1);
   EXPECT_GE(store_->visible(), Timestamp{ahead});
 }

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <mutex>
+#include <set>
 #include <shared_mutex>
+#include <string_view>
+#include <utility>
 
 #include "base/check.h"
 #include "base/coding.h"
@@ -19,6 +22,10 @@ namespace anabranch {
 namespace {
 
 const char* FolderOf(TransferFile::Family family) { return family == TransferFile::Family::kData ? "data" : "changes"; }
+
+Family RocksFamily(TransferFile::Family family) {
+  return family == TransferFile::Family::kData ? Family::kData : Family::kChanges;
+}
 
 // Removes a folder and what is in it.
 class ScratchFolder {
@@ -86,12 +93,28 @@ absl::Status RefuseHidden(const Keyspace& keyspace) {
                   "Try again when the sweep is done.");
 }
 
+constexpr uint64_t kFileBytesMax = 1ull << 40;
+constexpr size_t kFileNameBytesMax = 200;
+// The sequence numbers of a database end at 2^56, and an import takes its own beyond those of its files.
+constexpr uint64_t kSequenceNumberMax = 1ull << 55;
+
+absl::Status Malformed(std::string_view what) {
+  return SqlError(sqlstate::kProtocolViolation, fmt::format("the list of files to copy has {}", what));
+}
+
+absl::Status CheckListed(const TransferFile& file, int levels) {
+  const bool plain = !file.name.empty() && file.name.size() <= kFileNameBytesMax && file.name.front() != '.' &&
+                     file.name.find_first_of(std::string_view("/\0", 2)) == std::string::npos;
+  if (!plain) return Malformed("a name that is no plain file name");
+  if (file.size == 0 || file.size > kFileBytesMax) return Malformed("a file of a size that none has");
+  if (file.level < 0 || file.level >= levels) return Malformed("a level that there is not");
+  const bool numbered = file.smallest_seqno <= file.largest_seqno && file.largest_seqno <= kSequenceNumberMax;
+  return numbered ? absl::OkStatus() : Malformed("sequence numbers out of range");
+}
+
 // A file as the manifest promises it, every block of it, and on disk.
 absl::Status CheckFile(const rocksdb::ColumnFamilyOptions& options, const rocksdb::DBOptions& db_options,
                        const TransferFile& file, const std::string& path) {
-  if (file.name.empty() || file.name.find('/') != std::string::npos || file.name.front() == '.') {
-    return absl::DataLossError(fmt::format("transfer file name \"{}\" is not a plain file name", file.name));
-  }
   uint64_t size = 0;
   if (const rocksdb::Status found = db_options.env->GetFileSize(path, &size); !found.ok()) {
     return absl::DataLossError(fmt::format("transfer file {} is missing: {}", path, found.ToString()));
@@ -114,7 +137,7 @@ absl::Status CheckFiles(RocksStore* store, const TransferManifest& manifest, con
   }
   for (const TransferFile& file : manifest.files) {
     if (stop.stop_requested()) return absl::CancelledError("the check of the files was stopped");
-    const Family family = file.family == TransferFile::Family::kData ? Family::kData : Family::kChanges;
+    const Family family = RocksFamily(file.family);
     RETURN_IF_ERROR(
         CheckFile(store->rocks_options().family(family), store->rocks_options().db(), file, TransferPath(dir, file)));
   }
@@ -160,6 +183,20 @@ std::string TransferPath(const std::string& dir, const TransferFile& file) {
   return fmt::format("{}/{}/{}", dir, FolderOf(file.family), file.name);
 }
 
+absl::Status CheckManifest(Store* store, const TransferManifest& manifest) {
+  const RocksStore& rocks = *static_cast<RocksStore*>(store);
+  if (manifest.files.size() > kTransferFilesMax) return Malformed("too many files");
+  std::set<std::pair<TransferFile::Family, std::string_view>> listed;
+  for (const TransferFile& file : manifest.files) {
+    RETURN_IF_ERROR(CheckListed(file, rocks.rocks_options().family(RocksFamily(file.family)).num_levels));
+    if (!listed.emplace(file.family, file.name).second) return Malformed("a file twice");
+  }
+  if (manifest.floor > manifest.copied_from || manifest.copied_from > manifest.copied_upto) {
+    return Malformed("timestamps that contradict each other");
+  }
+  return rocks.CheckVersion(manifest.copied_upto);
+}
+
 absl::StatusOr<TransferManifest> ExportKeyspace(Store* store, const KeyspaceRef& keyspace, const std::string& dir) {
   std::shared_lock gate(AsRocks(*keyspace).erase_gate());
   RETURN_IF_ERROR(RefuseHidden(*keyspace));
@@ -171,6 +208,7 @@ absl::StatusOr<TransferManifest> ExportKeyspace(Store* store, const KeyspaceRef&
 absl::StatusOr<KeyspaceRef> ImportKeyspace(Store* store, const TransferManifest& manifest, const std::string& dir,
                                            std::stop_token stop) {
   RocksStore* const rocks = static_cast<RocksStore*>(store);
+  RETURN_IF_ERROR(CheckManifest(store, manifest));
   RETURN_IF_ERROR(CheckFiles(rocks, manifest, dir, stop));
   ASSIGN_OR_RETURN(KeyspaceRef keyspace, Adopt(rocks, manifest, dir));
   if (absl::Status status = CheckIndexMatchesData(*keyspace, manifest.floor, manifest.copied_from, stop); !status.ok()) {

@@ -38,13 +38,19 @@ struct TransferManifest {
 
 std::string TransferPath(const std::string& dir, const TransferFile& file);
 
+// Of a peer (R14): 08P01 unless names, levels, sizes and sequence numbers are such as an export has, each file is listed
+// once, and floor <= S <= E; 22023 if E is ahead of this store's clock by more than kPeerClockAheadNsMax.
+inline constexpr size_t kTransferFilesMax = 1'000'000;
+absl::Status CheckManifest(Store* store, const TransferManifest& manifest);
+
 // Hard-links the keyspace's files into `dir` (created; must not exist). `data` first, `changes` second, then E (R9). 55006
 // while a hidden interval is not retired (R7). The caller deletes `dir` when done.
 absl::StatusOr<TransferManifest> ExportKeyspace(Store* store, const KeyspaceRef& keyspace, const std::string& dir);
 
-// Adopts (moves) the files into a new unpublished keyspace with the manifest's floor. DataLoss if a file is missing,
-// damaged, of the wrong size, or if a version in (floor, S] lacks its index entry or an entry its version (R9). Cancelled
-// with `stop`, which is looked at all along; nothing of the keyspace is left then.
+// Adopts (moves) the files into a new unpublished keyspace with the manifest's floor. CheckManifest's errors; 22023 for a
+// version that is ahead of the clock as E may not be; DataLoss if a file is missing, damaged, of the wrong size, or if a
+// version in (floor, S] lacks its index entry or an entry its version (R9). Cancelled with `stop`, which is looked at all
+// along; nothing of the keyspace is left then.
 absl::StatusOr<KeyspaceRef> ImportKeyspace(Store* store, const TransferManifest& manifest, const std::string& dir,
                                            std::stop_token stop = {});
 

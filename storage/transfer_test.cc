@@ -1,7 +1,9 @@
 #include "storage/transfer.h"
 
 #include <atomic>
+#include <climits>
 #include <fstream>
+#include <functional>
 #include <thread>
 
 #include "storage/mvcc/change_index.h"
@@ -162,9 +164,6 @@ TEST_F(TransferTest, FilesThatAreNotAsPromisedAreRefused) {
   changed.files[0].size += 1;
   EXPECT_EQ(import_code(changed), absl::StatusCode::kDataLoss);
   changed = manifest;
-  changed.files[0].name = "../data/" + changed.files[0].name;
-  EXPECT_EQ(import_code(changed), absl::StatusCode::kDataLoss);
-  changed = manifest;
   changed.comparator_name = "another";
   EXPECT_EQ(import_code(changed), absl::StatusCode::kDataLoss);
   changed = manifest;
@@ -172,6 +171,41 @@ TEST_F(TransferTest, FilesThatAreNotAsPromisedAreRefused) {
   EXPECT_EQ(import_code(changed), absl::StatusCode::kDataLoss);
   fs::remove(TransferPath(export_dir(), manifest.files[0]));
   EXPECT_EQ(import_code(manifest), absl::StatusCode::kDataLoss);
+}
+
+// R14.
+TEST_F(TransferTest, AListOfFilesThatNoExportHasIsRefused) {
+  const TransferManifest manifest = Export(NewFilledKeyspace());
+  const auto refusal = [&](const std::function<void(TransferManifest&)>& change) {
+    TransferManifest changed = manifest;
+    change(changed);
+    const absl::Status judged = CheckManifest(other_.get(), changed);
+    EXPECT_EQ(MessageOf(ImportKeyspace(other_.get(), changed, export_dir()).status()), MessageOf(judged));
+    return SqlStateOf(judged);
+  };
+  const auto file = [](const std::function<void(TransferFile&)>& change) {
+    return [=](TransferManifest& changed) { change(changed.files[0]); };
+  };
+  EXPECT_EQ(refusal(file([](TransferFile& f) { f.name = "../data/" + f.name; })), "08P01");
+  EXPECT_EQ(refusal(file([](TransferFile& f) { f.name = std::string(1'000, 'x'); })), "08P01");
+  EXPECT_EQ(refusal(file([](TransferFile& f) { f.size = 0; })), "08P01");
+  EXPECT_EQ(refusal(file([](TransferFile& f) { f.size = UINT64_MAX; })), "08P01");
+  EXPECT_EQ(refusal(file([](TransferFile& f) { f.level = -1; })), "08P01");
+  EXPECT_EQ(refusal(file([](TransferFile& f) { f.level = 7; })), "08P01");
+  EXPECT_EQ(refusal(file([](TransferFile& f) { f.level = INT_MAX; })), "08P01");
+  EXPECT_EQ(refusal(file([](TransferFile& f) { f.largest_seqno = UINT64_MAX; })), "08P01");
+  EXPECT_EQ(refusal(file([](TransferFile& f) { f.smallest_seqno = f.largest_seqno + 1; })), "08P01");
+  EXPECT_EQ(refusal([](TransferManifest& m) { m.files.push_back(m.files[0]); }), "08P01");
+  EXPECT_EQ(refusal([](TransferManifest& m) { m.floor = m.copied_from.Next(); }), "08P01");
+  EXPECT_EQ(refusal([](TransferManifest& m) { m.copied_upto = m.copied_from.Prev(); }), "08P01");
+  const uint64_t far_ns = SystemClock()->WallNs() + 2 * kPeerClockAheadNsMax;
+  for (const uint64_t ns : {far_ns, UINT64_MAX}) {
+    EXPECT_EQ(refusal([&](TransferManifest& m) { m.copied_upto = {ns}; }), "22023");
+    EXPECT_EQ(refusal([&](TransferManifest& m) { m.floor = m.copied_from = m.copied_upto = {ns}; }), "22023");
+  }
+  EXPECT_TRUE(other_->Keyspaces().empty());
+  EXPECT_TRUE(CheckManifest(other_.get(), manifest).ok());
+  EXPECT_TRUE(ImportKeyspace(other_.get(), manifest, export_dir()).ok());
 }
 
 // R9: a version that no index entry names could never be undone, streamed or collected.

@@ -23,6 +23,8 @@ inline constexpr size_t kFlatBytesMax = kFlatBytesTarget + kKeyBytesMax + kValue
 inline constexpr size_t kFileChunkBytes = 1 << 20;
 inline constexpr uint64_t kCreditWindowBytes = 16 << 20;  // in flight per partition
 inline constexpr uint64_t kCheckpointIntervalMs = 100;
+inline constexpr uint64_t kCheckpointIntervalMsMin = 20;
+inline constexpr uint64_t kCheckpointIntervalMsMax = 10'000;
 inline constexpr int kSilentIntervalsMax = 30;  // 3 s without any frame: reconnect
 static_assert(kFileChunkBytes < kFrameBytesMax && kFlatBytesTarget < kFrameBytesMax);
 // A window holds at least one frame beyond the half that is acknowledged at the latest: the two ends never wait for each

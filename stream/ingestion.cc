@@ -20,6 +20,20 @@ constexpr size_t kTogetherBytesMax = 4 << 20;
 // A wait is cut in so many, to look whether a part of a frame came.
 constexpr uint64_t kLooksPerSilence = 4;
 
+absl::Status CheckStream(const wire::OpenResponse& stream) {
+  const auto divided = [](const wire::Partition& partition) { return partition.spans_size() > kPartitionSpansMax; };
+  if (stream.partitions_size() > kPartitionsMax ||
+      std::any_of(stream.partitions().begin(), stream.partitions().end(), divided)) {
+    return SqlError(sqlstate::kProtocolViolation, "the stream has more partitions, or spans of one, than any source makes");
+  }
+  const uint64_t interval_ms = stream.checkpoint_interval_ms();
+  if (interval_ms == 0 || (interval_ms >= kCheckpointIntervalMsMin && interval_ms <= kCheckpointIntervalMsMax)) {
+    return absl::OkStatus();
+  }
+  return SqlError(sqlstate::kProtocolViolation,
+                  fmt::format("a checkpoint interval of {} ms, which no source can be set to", interval_ms));
+}
+
 std::vector<std::vector<Span>> SpansOf(const wire::OpenResponse& stream) {
   std::vector<std::vector<Span>> partitions;
   for (const wire::Partition& partition : stream.partitions()) {
@@ -83,6 +97,7 @@ absl::Status SubscribeAndIngest(IngestionSink& sink, size_t partition, std::stop
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<IngestionSink>> IngestionSink::Create(IngestionOptions options) {
+  RETURN_IF_ERROR(CheckStream(options.stream));
   ASSIGN_OR_RETURN(Frontier frontier, Frontier::Create(SpansOf(options.stream), options.after));
   return std::unique_ptr<IngestionSink>(new IngestionSink(std::move(options), std::move(frontier)));
 }

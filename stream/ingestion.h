@@ -34,8 +34,13 @@ struct IngestionOptions {
   SourceDrain* drain = nullptr;  // not owned, outlives the ingestion; may be null
 };
 
+// Of what a source's answer names, which is 08P01 beyond them: each partition is a connection and a thread.
+inline constexpr int kPartitionsMax = 64;
+inline constexpr int kPartitionSpansMax = 1'000;
+
 // Runs until `stop` (Cancelled) or until the attempt must end: lost connection, silence for kSilentIntervalsMax checkpoint
-// intervals, bad frame, fenced, or the store refused. With several partitions the durable frontier is the minimum over
+// intervals, bad frame, fenced, or the store refused; 08P01 at once for partitions or an interval
+// that no source has. With several partitions the durable frontier is the minimum over
 // theirs.
 absl::Status RunIngestion(IngestionOptions options, std::stop_token stop);
 

@@ -44,28 +44,36 @@ absl::Status IngestionSession::Take(wire::Frame frame, SessionTime now, Effects*
   }
   switch (frame.body_case()) {
     case wire::Frame::kBatch:
-      return TakeBatch(std::move(*frame.mutable_batch()), effects);
+      return TakeBatch(std::move(*frame.mutable_batch()), {frame.clock_ns()}, effects);
     case wire::Frame::kCheckpoint:
-      return TakeCheckpoint(frame.checkpoint(), effects);
+      return TakeCheckpoint(frame.checkpoint(), {frame.clock_ns()}, effects);
     default:
       return Violation("the source may send batches and checkpoints only");
   }
 }
 
-absl::Status IngestionSession::TakeBatch(wire::Batch piece, Effects* effects) {
+absl::Status IngestionSession::TakeBatch(wire::Batch piece, Timestamp sent, Effects* effects) {
   RETURN_IF_ERROR(JoinBatch(&partial_, std::move(piece)));
   if (partial_.more()) return absl::OkStatus();
   const uint64_t unpacked_bytes = partial_.raw_bytes();
   ASSIGN_OR_RETURN(std::vector<Version> versions, DecodeBatch(std::exchange(partial_, {})));
+  for (const Version& version : versions) {
+    if (version.timestamp > options_.after && version.timestamp <= sent) continue;  // I6
+    return Violation(fmt::format("a version at {} came at {}, of what follows {}", FormatHlc(version.timestamp),
+                                 FormatHlc(sent), FormatHlc(options_.after)));
+  }
   effects->bytes += versions.size() * sizeof(Version) + unpacked_bytes;
   std::move(versions.begin(), versions.end(), std::back_inserter(effects->versions));
   return absl::OkStatus();
 }
 
-absl::Status IngestionSession::TakeCheckpoint(const wire::Checkpoint& checkpoint, Effects* effects) {
+absl::Status IngestionSession::TakeCheckpoint(const wire::Checkpoint& checkpoint, Timestamp sent, Effects* effects) {
   const Timestamp resolved{checkpoint.resolved()};
   if (resolved < resolved_) {  // I2
     return Violation(fmt::format("the checkpoint went back from {} to {}", FormatHlc(resolved_), FormatHlc(resolved)));
+  }
+  if (resolved > sent) {  // I6
+    return Violation(fmt::format("a checkpoint at {} came at {}", FormatHlc(resolved), FormatHlc(sent)));
   }
   if (!partial_.versions().empty()) return Violation("a checkpoint between the pieces of a version");
   resolved_ = resolved;

@@ -17,6 +17,8 @@
 //      silence ago: a slow link takes longer than the source waits.
 //
 // (I5) A source whose clock is ahead of ours by more than kPeerClockAheadNsMax is refused, not followed (R2).
+//
+// (I6) A version lies above what was subscribed from, and nothing that a frame says is later than the frame.
 #pragma once
 
 #include <optional>
@@ -68,8 +70,8 @@ class IngestionSession {
 
  private:
   absl::Status Take(wire::Frame frame, SessionTime now, Effects* effects);
-  absl::Status TakeBatch(wire::Batch piece, Effects* effects);
-  absl::Status TakeCheckpoint(const wire::Checkpoint& checkpoint, Effects* effects);
+  absl::Status TakeBatch(wire::Batch piece, Timestamp sent, Effects* effects);
+  absl::Status TakeCheckpoint(const wire::Checkpoint& checkpoint, Timestamp sent, Effects* effects);
   std::string Acknowledge(Timestamp durable, Timestamp retained, SessionTime now);
 
   const Options options_;

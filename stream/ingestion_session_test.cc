@@ -241,6 +241,18 @@ TEST(IngestionSessionTest, ACheckpointBetweenThePiecesOfAVersionIsRefused) {
   EXPECT_EQ(SqlStateOf(Receive(session, CheckpointFrame(2, 20)).failure), "08P01");
 }
 
+TEST(IngestionSessionTest, NothingIsLaterThanItsFrameNorBeforeTheSubscription) {
+  for (const uint64_t ts : {uint64_t{10}, uint64_t{1}, kWallNs + 1, UINT64_MAX - 1}) {
+    IngestionSession session = Resumed();
+    const Effects effects = Receive(session, BatchFrame(1, {{"a", 11}, {"b", ts}}));
+    EXPECT_EQ(SqlStateOf(effects.failure), "08P01") << ts << ": " << effects.failure;
+    EXPECT_TRUE(effects.versions.empty());
+  }
+  IngestionSession session = Resumed();
+  EXPECT_TRUE(Receive(session, BatchFrame(1, {{"a", 11}, {"b", kWallNs}})).failure.ok());
+  EXPECT_EQ(SqlStateOf(Receive(session, CheckpointFrame(2, kWallNs + 1)).failure), "08P01");
+}
+
 TEST(IngestionSessionTest, ASourceWhoseClockIsFarAheadIsRefused) {
   IngestionSession near = Resumed();
   EXPECT_TRUE(Receive(near, CheckpointFrame(1, 20, kWallNs + kPeerClockAheadNsMax)).failure.ok());

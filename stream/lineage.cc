@@ -1,11 +1,28 @@
 #include "stream/lineage.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/check.h"
 #include "base/status.h"
 
 namespace anabranch {
+namespace {
+
+// What is wrong with it (R10); empty: nothing.
+std::string_view FaultOf(const Ancestry& ancestry) {
+  if (ancestry.empty()) return "a history has a first branch";
+  if (!ancestry.front().forked_at.IsZero()) return "the first branch forks from nothing";
+  const auto forks_later = [](const BranchPoint& a, const BranchPoint& b) { return a.forked_at < b.forked_at; };
+  if (!std::is_sorted(ancestry.begin(), ancestry.end(), forks_later)) return "forks ascend";
+  std::set<BranchId> branches;
+  for (const BranchPoint& point : ancestry) {
+    if (!branches.insert(point.branch).second) return "a branch appears once";
+  }
+  return "";
+}
+
+}  // namespace
 
 absl::StatusOr<Timestamp> CommonPoint(const Ancestry& source, const Ancestry& destination, Timestamp frontier) {
   size_t shared = 0;
@@ -40,15 +57,29 @@ Ancestry Fork(Ancestry ancestry, BranchId branch, Timestamp at) {
   return ancestry;
 }
 
-void CheckAncestry(const Ancestry& ancestry) {
-  CHECK(!ancestry.empty(), "R10: a history has a first branch");
-  CHECK(ancestry.front().forked_at.IsZero(), "R10: the first branch forks from nothing");
-  for (size_t i = 0; i < ancestry.size(); ++i) {
-    for (size_t j = 0; j < i; ++j) {
-      CHECK(ancestry[j].branch != ancestry[i].branch, "R10: a branch appears once");
-      CHECK(ancestry[j].forked_at <= ancestry[i].forked_at, "R10: forks ascend");
-    }
+absl::Status JudgeAncestry(const Ancestry& ancestry) {
+  const auto is_id = [](const BranchPoint& point) { return IsHexId(point.branch.value(), kBranchHexDigits); };
+  std::string_view fault;
+  if (ancestry.size() > kAncestryMax) {
+    fault = "it has too many branches";
+  } else if (!std::all_of(ancestry.begin(), ancestry.end(), is_id)) {
+    fault = "it names what is no branch";
+  } else {
+    fault = FaultOf(ancestry);
   }
+  if (fault.empty()) return absl::OkStatus();
+  return SqlError(sqlstate::kProtocolViolation,
+                  fmt::format("the peer has a history that no virtual cluster has: {}", fault));
+}
+
+bool IsHexId(std::string_view text, size_t digits) {
+  const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+  return text.size() == digits && std::all_of(text.begin(), text.end(), is_hex);
+}
+
+void CheckAncestry(const Ancestry& ancestry) {
+  const std::string_view fault = FaultOf(ancestry);
+  CHECK(fault.empty(), fmt::format("R10: {}", fault).c_str());
 }
 
 }  // namespace anabranch

@@ -13,8 +13,10 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/ids.h"
 #include "base/timestamp.h"
@@ -41,7 +43,15 @@ absl::Status JudgeResume(const Ancestry& source, const Ancestry& destination, Ti
 // longer part of this history.
 Ancestry Fork(Ancestry ancestry, BranchId branch, Timestamp at);
 
-// CHECKs what must always hold: not empty, first fork zero, forks ascending, ids distinct.
+// Of a peer (R14): 08P01 unless it is what CheckAncestry demands, of at most kAncestryMax branches with ids of
+// kBranchHexDigits hex digits.
+inline constexpr int kBranchHexDigits = 32;
+inline constexpr size_t kAncestryMax = 10'000;
+absl::Status JudgeAncestry(const Ancestry& ancestry);
+// Whether it is made of that many hex digits, as the ids that we mint are.
+bool IsHexId(std::string_view text, size_t digits);
+
+// Of our own making: CHECKs what must always hold: not empty, first fork zero, forks ascending, ids distinct.
 void CheckAncestry(const Ancestry& ancestry);
 
 }  // namespace anabranch

@@ -6,7 +6,7 @@
 namespace anabranch {
 namespace {
 
-BranchPoint At(const char* branch, uint64_t ns) { return {BranchId(branch), Timestamp{ns}}; }
+BranchPoint At(const std::string& branch, uint64_t ns) { return {BranchId(branch), Timestamp{ns}}; }
 Timestamp Ts(uint64_t ns) { return {ns}; }
 
 const Ancestry kPrimary = {At("a", 0)};
@@ -72,6 +72,26 @@ TEST(LineageDeathTest, BrokenAncestriesAreCaught) {
   EXPECT_DEATH(CheckAncestry({At("a", 3)}), "R10");
   EXPECT_DEATH(CheckAncestry({At("a", 0), At("a", 5)}), "R10");
   EXPECT_DEATH(CheckAncestry({At("a", 0), At("b", 5), At("c", 4)}), "R10");
+}
+
+TEST(LineageTest, WhatAPeerCallsItsHistoryIsJudged) {
+  const auto judge = [](const Ancestry& ancestry) { return SqlStateOf(JudgeAncestry(ancestry)); };
+  const std::string a(kBranchHexDigits, 'a');
+  const std::string b(kBranchHexDigits, 'b');
+  const std::string c(kBranchHexDigits, 'c');
+  EXPECT_TRUE(JudgeAncestry({At(a, 0)}).ok());
+  EXPECT_TRUE(JudgeAncestry({At(a, 0), At(b, 5), At(c, 5)}).ok());
+  EXPECT_EQ(judge({}), "08P01");
+  EXPECT_EQ(judge({At(a, 3)}), "08P01");
+  EXPECT_EQ(judge({At(a, 0), At(a, 5)}), "08P01");
+  EXPECT_EQ(judge({At(a, 0), At(b, 5), At(c, 4)}), "08P01");
+  EXPECT_EQ(judge({At("a", 0)}), "08P01");
+  EXPECT_EQ(judge({At(a, 0), At(std::string(kBranchHexDigits, 'A'), 5)}), "08P01");
+  Ancestry many;
+  for (size_t i = 0; i < kAncestryMax; ++i) many.push_back(At(fmt::format("{:0{}x}", i, kBranchHexDigits), i));
+  EXPECT_TRUE(JudgeAncestry(many).ok());
+  many.push_back(At(a, kAncestryMax));
+  EXPECT_EQ(judge(many), "08P01");
 }
 
 }  // namespace

@@ -67,6 +67,9 @@ absl::Status ProducerSession::TakeAcknowledgement(std::string_view bytes, Sessio
     return Violation(
         fmt::format("frontier {} acknowledged, the newest checkpoint is {}", ack.frontier(), sent_checkpoint_.ns));
   }
+  if (ack.retained() > ack.frontier()) {
+    return Violation(fmt::format("what is needed from {} on is acknowledged up to {}", ack.retained(), ack.frontier()));
+  }
   acknowledged_bytes_ = ack.received_bytes();
   acknowledged_ = {{ack.frontier()}, {ack.retained()}};
   const uint64_t stored_in_ns = std::min(ack.stored_in_ns(), options_.checkpoint_interval_ns);

@@ -44,14 +44,13 @@ std::string Field(const PGresult* result, int code) {
   return text == nullptr ? "" : text;
 }
 
-// What the source itself answered keeps its SQLSTATE; what libpq makes of a broken connection has none.
-absl::Status FromResult(const PGresult* result) {
-  const std::string sqlstate = Field(result, PG_DIAG_SQLSTATE);
-  if (sqlstate.empty()) {
-    return SqlError(sqlstate::kConnectionFailure,
-                    fmt::format("connection to the source lost: {}", FirstLine(PQresultErrorMessage(result))));
-  }
-  return SqlError(sqlstate, Field(result, PG_DIAG_MESSAGE_PRIMARY), Field(result, PG_DIAG_MESSAGE_HINT));
+// What is kept and shown of a peer's text.
+constexpr size_t kPeerTextBytesMax = 1'000;
+
+bool IsSqlState(std::string_view text) {
+  constexpr size_t kSqlStateLength = 5;
+  return text.size() == kSqlStateLength &&
+         std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'); });
 }
 
 class Client final : public SourceClient, public FrameTransport {
@@ -95,7 +94,9 @@ class Client final : public SourceClient, public FrameTransport {
   absl::StatusOr<Response> Ask(std::string_view verb, const std::string& request);
   absl::Status Lost() const;
   absl::Status Unreachable() const;
-  std::string WithoutSecrets(std::string text) const;
+  absl::Status Refusal(std::string_view sqlstate, const std::string& message, const std::string& hint) const;
+  absl::Status FromResult(const PGresult* result) const;
+  std::string Shown(std::string text) const;
 
   const std::stop_token stop_;
   WakeEvent stopped_;
@@ -107,24 +108,45 @@ class Client final : public SourceClient, public FrameTransport {
   uint64_t heard_ = 0;
 };
 
-std::string Client::WithoutSecrets(std::string text) const {
-  if (password_.empty()) return text;
-  for (size_t at = text.find(password_); at != std::string::npos; at = text.find(password_, at)) {
-    text.replace(at, password_.size(), "...");
-    at += 3;
+// A line of text of the peer, or of libpq about it, as it may be kept: no password, nothing that a terminal, a log or a
+// record would not take.
+std::string Client::Shown(std::string text) const {
+  text = FirstLine(text);
+  if (!password_.empty()) {
+    for (size_t at = text.find(password_); at != std::string::npos; at = text.find(password_, at)) {
+      text.replace(at, password_.size(), "...");
+      at += 3;
+    }
   }
-  return text;
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+  return text.substr(0, kPeerTextBytesMax);
+}
+
+// The source's own, which keeps its SQLSTATE.
+absl::Status Client::Refusal(std::string_view sqlstate, const std::string& message, const std::string& hint) const {
+  return SqlError(IsSqlState(sqlstate) ? sqlstate : sqlstate::kProtocolViolation, Shown(message), Shown(hint));
+}
+
+// What libpq makes of a broken connection has no SQLSTATE.
+absl::Status Client::FromResult(const PGresult* result) const {
+  const std::string sqlstate = Field(result, PG_DIAG_SQLSTATE);
+  if (sqlstate.empty()) {
+    return SqlError(sqlstate::kConnectionFailure,
+                    fmt::format("connection to the source lost: {}", Shown(PQresultErrorMessage(result))));
+  }
+  return Refusal(sqlstate, Field(result, PG_DIAG_MESSAGE_PRIMARY), Field(result, PG_DIAG_MESSAGE_HINT));
 }
 
 absl::Status Client::Lost() const {
-  return SqlError(sqlstate::kConnectionFailure, fmt::format("connection to the source lost: {}",
-                                                            WithoutSecrets(FirstLine(PQerrorMessage(connection_.get())))));
+  return SqlError(sqlstate::kConnectionFailure,
+                  fmt::format("connection to the source lost: {}", Shown(PQerrorMessage(connection_.get()))));
 }
 
 // A refusal by the source during the handshake reads "...FATAL:  28000: text" (verbose errors); what the network refused
 // has no SQLSTATE.
 absl::Status Client::Unreachable() const {
-  const std::string text = WithoutSecrets(PQerrorMessage(connection_.get()));
+  const std::string text = PQerrorMessage(connection_.get());
   constexpr std::string_view kFatal = "FATAL:  ";
   constexpr size_t kSqlStateLength = 5;
   const size_t fatal = text.rfind(kFatal);
@@ -133,11 +155,11 @@ absl::Status Client::Unreachable() const {
     if (rest.size() > kSqlStateLength + 2 && rest[kSqlStateLength] == ':') {
       constexpr std::string_view kHint = "HINT:  ";
       const size_t hint = rest.find(kHint);
-      return SqlError(rest.substr(0, kSqlStateLength), FirstLine(rest).substr(kSqlStateLength + 2),
-                      hint == std::string::npos ? "" : FirstLine(rest.substr(hint + kHint.size())));
+      return Refusal(rest.substr(0, kSqlStateLength), FirstLine(rest).substr(kSqlStateLength + 2),
+                     hint == std::string::npos ? "" : rest.substr(hint + kHint.size()));
     }
   }
-  return SqlError(sqlstate::kSqlclientUnableToConnect, fmt::format("could not connect to the source: {}", FirstLine(text)));
+  return SqlError(sqlstate::kSqlclientUnableToConnect, fmt::format("could not connect to the source: {}", Shown(text)));
 }
 
 absl::StatusOr<Client::Waited> Client::Wait(short events, uint64_t deadline_ns, WakeEvent* wake) {

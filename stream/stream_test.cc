@@ -450,6 +450,29 @@ TEST_F(SocketStreamTest, SeveralPartitionsMakeOneFrontier) {
   EXPECT_TRUE(absl::IsCancelled(ingesting.get()));
 }
 
+TEST_F(SocketStreamTest, PartitionsAndIntervalsThatNoSourceHasAreRefusedBeforeAnyConnection) {
+  CommitMany(10, "before");
+  CopyToStandby();
+  const auto refusal = [&](const std::function<void(wire::OpenResponse&)>& change) {
+    IngestionOptions options = Ingestion("postgresql://nobody@127.0.0.1:1");
+    change(options.stream);
+    return SqlStateOf(RunIngestion(std::move(options), {}));
+  };
+  EXPECT_EQ(refusal([](auto& stream) {
+              while (stream.partitions_size() <= kPartitionsMax) stream.add_partitions();
+            }),
+            "08P01");
+  EXPECT_EQ(refusal([](auto& stream) {
+              for (int i = 0; i <= kPartitionSpansMax; ++i) stream.mutable_partitions(0)->add_spans();
+            }),
+            "08P01");
+  EXPECT_EQ(refusal([](auto& stream) { stream.clear_partitions(); }), "08P01");
+  for (const uint64_t interval_ms : {uint64_t{1}, kCheckpointIntervalMsMax + 1, UINT64_MAX}) {
+    EXPECT_EQ(refusal([&](auto& stream) { stream.set_checkpoint_interval_ms(interval_ms); }), "08P01") << interval_ms;
+  }
+  EXPECT_EQ(refusal([](auto&) {}), "08001");
+}
+
 TEST_F(SocketStreamTest, AKilledSourceEndsTheAttempt) {
   auto source = std::make_unique<TestSource>(Handlers());
   CommitMany(10, "before");
@@ -531,6 +554,25 @@ TEST_F(SocketStreamTest, TheSourcesRefusalKeepsItsSqlStateAndHint) {
   const absl::Status ended = RunIngestion(Ingestion(source.uri()), {});
   EXPECT_EQ(SqlStateOf(ended), "55000") << ended;
   EXPECT_EQ(HintOf(ended), "Make it again.");
+}
+
+TEST_F(SocketStreamTest, WhatTheSourceSaysIsShownAsALineWithoutTheSecret) {
+  TestSource::Handlers handlers = Handlers();
+  std::string sqlstate = "55000";
+  handlers.ask = [&](const std::string&) {
+    return SqlError(sqlstate, "s3cret \xff\x1b[2J is no\nFORGED", "Not s3cret" + std::string(1 << 20, '!'));
+  };
+  TestSource source(std::move(handlers));
+  std::string uri = source.uri();
+  auto client = SourceClient::Connect(uri.replace(uri.find("root@"), 4, "root:s3cret"), {});
+  ASSERT_TRUE(client.ok()) << client.status();
+  const absl::Status refused = (*client)->Open({}).status();
+  EXPECT_EQ(SqlStateOf(refused), "55000");
+  EXPECT_EQ(MessageOf(refused), "... ??[2J is no");
+  EXPECT_EQ(HintOf(refused).substr(0, 8), "Not ...!");
+  EXPECT_LE(HintOf(refused).size(), 1'000u);
+  sqlstate = "x\xff";
+  EXPECT_EQ(SqlStateOf((*client)->Open({}).status()), "08P01");
 }
 
 TEST_F(SocketStreamTest, OpenAndFinishAnswer) {

@@ -8,6 +8,7 @@
 #include "stream/source_client.h"
 #include "tenant/catalog/cluster_settings.h"
 #include "tenant/catalog/limits.h"
+#include "tenant/replication/answer.h"
 #include "tenant/replication/failback.h"
 #include "tenant/replication/lost_writes.h"
 #include "tenant/replication/open_request.h"
@@ -22,24 +23,26 @@ absl::StatusOr<uint64_t> RetentionOf(Store* store, const ReplicationOptions& opt
   return ReadDurationNs(store, ClusterSetting::kDefaultRetention);
 }
 
-absl::StatusOr<bool> IsUsed(Store* store, StreamId stream) {
-  ASSIGN_OR_RETURN(const std::vector<catalog::TenantRecord> records, LoadTenants(store));
-  return std::any_of(records.begin(), records.end(), [&](const catalog::TenantRecord& record) {
-    return record.replication().stream_id() == stream.value();
-  });
-}
-
 }  // namespace
 
-// Judged by the source, and by this node's clock (R2).
+// Judged by the source, by us, and by this node's clock (R2).
 absl::StatusOr<wire::OpenResponse> VirtualClustersImpl::Handshake(const std::string& address,
                                                                   const wire::OpenRequest& request, std::stop_token stop) {
   ASSIGN_OR_RETURN(const std::string uri, connections_.Resolve(address));
   ASSIGN_OR_RETURN(const auto client, SourceClient::Connect(uri, std::move(stop)));
   absl::StatusOr<wire::OpenResponse> response = client->Open(request);
   if (!response.ok()) return WithContext(response.status(), "source");
-  RETURN_IF_ERROR(store_->ForwardClock({response->clock_ns()}));
+  RETURN_IF_ERROR(CheckAnswer(request, *response));
+  if (absl::Status skewed = store_->ForwardClock({response->clock_ns()}); !skewed.ok()) {
+    if (request.stream_id() == 0 && !request.explain()) GiveUp(address, StreamId(response->stream_id()));
+    return skewed;
+  }
   return response;
+}
+
+// Of a stream that the source has made for us and nothing here names: the same statement, run twice at a time, has one.
+void VirtualClustersImpl::GiveUp(const std::string& address, StreamId stream) {
+  if (CheckNewStream(store_, stream).ok()) farewells_.Send(address, stream, Ending::kAbandoned);
 }
 
 void VirtualClustersImpl::StartJob(TenantRuntime& runtime) {
@@ -100,13 +103,12 @@ absl::Status VirtualClustersImpl::CreateFromReplication(const std::string& name,
     status = store_->UpdateMeta([&](MetaUpdate& update) -> absl::Status {
       if (like) RETURN_IF_ERROR(CopyTraits(update, *like, &record));
       RETURN_IF_ERROR(AddTenant(update, &record));
+      RETURN_IF_ERROR(CheckNewStream(store_, StreamId(response.stream_id())));
       return reader ? AddReader(update, record, ReaderStart::kAdded) : absl::OkStatus();
     });
   }
   if (!status.ok()) {
-    // The same statement, run twice at a time, has one stream.
-    ASSIGN_OR_RETURN(const bool used, IsUsed(store_, StreamId(response.stream_id())));
-    if (WasRefused(status) && !used) farewells_.Send(uri, StreamId(response.stream_id()), Ending::kAbandoned);
+    if (WasRefused(status)) GiveUp(uri, StreamId(response.stream_id()));
     if (!options.if_not_exists || SqlStateOf(status) != sqlstate::kDuplicateObject) return status;
     ASSIGN_OR_RETURN(const std::optional<TenantId> taken, FindTenant(store_, name));
     return taken ? absl::OkStatus() : status;  // else it is the reader's name that is taken
@@ -143,6 +145,7 @@ absl::Status VirtualClustersImpl::StartReplication(const VirtualClusterSpec& spe
   handshake.set_expiration_window_ns(replication.expiration_window_ns.value_or(0));
   ASSIGN_OR_RETURN(const wire::OpenResponse response, Handshake(uri, handshake, stop));
   const StreamId stream(response.stream_id());
+  RETURN_IF_ERROR(CheckNewStream(store_, stream));
   // R5. Only now that the source agrees: until then the failover that brought this one here could still be undone.
   absl::Status swept = SettleFailover(*statement.runtime, "it was told to follow another");
   if (swept.ok()) swept = statement.runtime->sweeper.WaitIdle(std::move(stop), kSweepWaitMs);
@@ -150,7 +153,7 @@ absl::Status VirtualClustersImpl::StartReplication(const VirtualClusterSpec& spe
                                                         ? PrepareFailback(store_, record, response, lost_writes_bytes_max)
                                                         : absl::StatusOr<PreparedFailback>(swept);
   if (!prepared.ok()) {
-    farewells_.Send(uri, stream, Ending::kAbandoned);
+    GiveUp(uri, stream);
     return prepared.status();
   }
   const FailbackRequest request{.uri = uri,
@@ -161,7 +164,7 @@ absl::Status VirtualClustersImpl::StartReplication(const VirtualClusterSpec& spe
     // A journal that was lost on its way to the disk may be there after a restart, and needs both.
     if (WasRefused(status)) {
       RemoveLedger(store_, statement.runtime->id, stream);
-      farewells_.Send(uri, stream, Ending::kAbandoned);
+      GiveUp(uri, stream);
     }
     return status;
   }

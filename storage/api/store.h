@@ -119,7 +119,7 @@ class StagedKeyspace {
   Epoch BumpEpoch();
   // Hides every version above `after` and returns U, the newest version present at this moment; no other write comes in
   // between. The store's clock moves above U, so later commits are never inside. U <= after: nothing to hide, no interval
-  // is made. Refused (22023) if `after` is below the staged floor.
+  // is made. Refused (22023) if `after` is below the staged floor, or the clock would move by more than it follows (R2).
   Timestamp Hide(Timestamp after);
   // Removes the interval that begins at `after`. REQUIRES: it was swept (nothing is left in it).
   void RetireHidden(Timestamp after);

@@ -62,6 +62,11 @@ Timestamp StagedKeyspace::Hide(Timestamp after) {
     update_->Refuse(newest.status());
     return kTimestampZero;
   }
+  if (absl::Status ahead = group.CheckVersion(std::max(*newest, after));
+      !ahead.ok()) {  // R2: the clock goes along for good
+    update_->Refuse(std::move(ahead));
+    return kTimestampZero;
+  }
   group.RaiseClock(std::max(*newest, after));
   group.Change(keyspace_, [&](KeyspaceState& state) {
     state.newest = *newest;

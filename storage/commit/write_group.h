@@ -40,6 +40,7 @@ class WriteGroup {
   void PutMeta(std::string_view key, std::string_view value);
   void DeleteMeta(std::string_view key);
   void RaiseClock(Timestamp ts);  // the clock is at or above `ts` once the group is published
+  absl::Status CheckVersion(Timestamp ts) const { return clock_->CheckVersion(ts); }
   void RequireSync() { sync_ = true; }
 
   bool empty() const;

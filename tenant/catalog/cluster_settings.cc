@@ -32,7 +32,7 @@ constexpr std::array<SettingDefinition, kClusterSettingsCount> kDefinitions = {{
      "the virtual cluster that a connection reaches when it names none; empty: the only one besides system, if there is "
      "exactly one and it serves, else system"},
     {ClusterSetting::kCheckpointInterval, "physical_replication.checkpoint_interval", SettingType::kDuration, "100ms",
-     20 * kMsNs, 10 * kSecondNs,
+     kCheckpointIntervalMsMin* kMsNs, kCheckpointIntervalMsMax* kMsNs,
      "how long this cluster, as a source, waits at most before it tells its standbys up to when they are complete; a "
      "change "
      "makes running streams connect again"},

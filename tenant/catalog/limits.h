@@ -17,8 +17,6 @@ inline constexpr uint64_t kLostWritesBytesMax = 4ull << 30;
 inline constexpr TenantId kSystemTenantId{1};
 inline constexpr std::string_view kSystemTenantName = "system";
 
-inline constexpr int kBranchHexDigits = 32;
-
 // Holders of protected timestamps (storage/protection.h). A stream's is its catalog key.
 inline constexpr std::string_view kFailoverHolder = "failover";    // from the failover on, for a failback
 inline constexpr std::string_view kResetHolder = "reset";          // from a reset's target on, for standbys that fail back
@@ -42,9 +40,9 @@ inline constexpr uint64_t kProgressIntervalNs = 10'000'000'000;
 inline constexpr size_t kReplicationStreamsMax = 1'000;
 // What a standby that was never heard of again leaves of an initial copy is kept that long, at most.
 inline constexpr uint64_t kUnclaimedWindowNs = 10ull * 60 * 1'000'000'000;
-// Of what a request of a peer names.
+// Of what a request or an answer of a peer names.
+inline constexpr size_t kClusterIdHexDigits = 32;
 inline constexpr size_t kOpenKeyBytesMax = 200;
-inline constexpr int kAncestryMax = 10'000;
 inline constexpr uint64_t kRetryMinMs = 100;
 inline constexpr uint64_t kRetryMaxMs = 15'000;
 inline constexpr int kDamagedCopiesMax = 3;       // in a row; then somebody has to look at the disks

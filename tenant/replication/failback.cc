@@ -10,6 +10,7 @@
 #include "tenant/catalog/farewells.h"
 #include "tenant/catalog/limits.h"
 #include "tenant/catalog/paths.h"
+#include "tenant/replication/answer.h"
 #include "tenant/replication/failover.h"
 #include "tenant/replication/lost_writes.h"
 #include "tenant/replication/reader.h"
@@ -29,9 +30,6 @@ absl::Status CannotResume(const catalog::TenantRecord& record, Timestamp point, 
 absl::Status CheckPoint(const catalog::TenantRecord& record, const KeyspaceState& state,
                         const wire::OpenResponse& response) {
   const Timestamp point{response.start_at()};
-  if (response.has_manifest() || response.ancestry().empty()) {
-    return SqlError(sqlstate::kProtocolViolation, "the source answered a failback's handshake with something else");
-  }
   if (state.floor <= point) return absl::OkStatus();
   return CannotResume(record, point, fmt::format("history is retained since {}", FormatHlc(state.floor)));
 }
@@ -39,9 +37,6 @@ absl::Status CheckPoint(const catalog::TenantRecord& record, const KeyspaceState
 absl::Status CheckAnswer(const catalog::TenantRecord& record, const KeyspaceState& state,
                          const wire::OpenResponse& response) {
   RETURN_IF_ERROR(CheckPoint(record, state, response));
-  if (response.stream_id() == 0) {
-    return SqlError(sqlstate::kProtocolViolation, "the source answered a failback's handshake without a stream");
-  }
   if (!state.hidden.empty()) {
     return SqlError(sqlstate::kObjectInUse,
                     fmt::format("an earlier failover of virtual cluster \"{}\" is still being swept", record.name()),
@@ -114,7 +109,6 @@ absl::StatusOr<PreparedFailback> PrepareFailback(Store* store, const catalog::Te
   ASSIGN_OR_RETURN(const KeyspaceRef keyspace, store->FindKeyspace(IncarnationId(record.incarnation())));
   const std::shared_ptr<const KeyspaceState> state = keyspace->state();
   RETURN_IF_ERROR(CheckAnswer(record, *state, response));
-  CheckAncestry(FromWire(response.ancestry()));
   RETURN_IF_ERROR(JudgeAnswer(store, record, response));
   const StreamId stream(response.stream_id());
   const absl::StatusOr<LedgerSize> ledger = WriteLedger(store, keyspace, {response.start_at()}, kTimestampMax.Prev(),
@@ -141,6 +135,7 @@ absl::Status JournalFailback(Store* store, const catalog::TenantRecord& record, 
                       fmt::format("virtual cluster \"{}\" changed while its failback was prepared", now.name()));
     }
     RETURN_IF_ERROR(CheckNothingPromised(update, record, now, response));
+    RETURN_IF_ERROR(CheckNewStream(store, StreamId(response.stream_id())));
     KeepForCancel(now, now.mutable_before_failback());
     now.clear_promised_streams();
     update.Stage(keyspace).BumpEpoch();

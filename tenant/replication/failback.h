@@ -51,7 +51,8 @@ struct FailbackRequest {
   bool read_virtual_cluster = false;
 };
 
-// Whether the source's answer can be followed, whatever is hidden: it is swept first. Nothing changes.
+// Whether the source's answer can be followed, whatever is hidden: it is swept first. Nothing changes. Here and below
+// REQUIRES: CheckAnswer(response).
 absl::Status JudgeAnswer(Store* store, const catalog::TenantRecord& record, const wire::OpenResponse& response);
 
 struct PreparedFailback {
@@ -63,7 +64,7 @@ struct PreparedFailback {
 // REQUIRES: statements on this virtual cluster are serialized; no hidden interval is left (R5).
 absl::StatusOr<PreparedFailback> PrepareFailback(Store* store, const catalog::TenantRecord& record,
                                                  const wire::OpenResponse& response, uint64_t ledger_bytes_max);
-// Checks again and journals, in one write. `record` as above. A reader that it has is dropped or follows the new stream: its
+// Checks again, that the stream is new as well, and journals, in one write. `record` as above. A reader that it has is dropped or follows the new stream: its
 // sessions are to be ended either way.
 absl::Status JournalFailback(Store* store, const catalog::TenantRecord& record, const FailbackRequest& request,
                              const wire::OpenResponse& response, const PreparedFailback& prepared);

@@ -16,6 +16,7 @@
 #include "tenant/catalog/cluster_settings.h"
 #include "tenant/catalog/limits.h"
 #include "tenant/catalog/paths.h"
+#include "tenant/replication/answer.h"
 #include "tenant/replication/open_request.h"
 #include "tenant/replication/reader.h"
 
@@ -162,6 +163,7 @@ absl::StatusOr<wire::OpenResponse> ReplicationJob::Open(const catalog::TenantRec
   ASSIGN_OR_RETURN(const auto client, SourceClient::Connect(uri, stop));
   const wire::OpenRequest request = ReopenRequest(store_, record, frontier);
   ASSIGN_OR_RETURN(wire::OpenResponse response, client->Open(request));
+  RETURN_IF_ERROR(CheckAnswer(request, response));
   options_.progress->SetOffset(static_cast<int64_t>(response.clock_ns() - store_->clock()->WallNs()));
   // A clock that is wrong is mended some time: the source is asked again (R2).
   if (const absl::Status skewed = store_->ForwardClock({response.clock_ns()}); !skewed.ok()) {
@@ -212,6 +214,9 @@ ReplicationJob::Attempt ReplicationJob::Copy(const catalog::TenantRecord& record
     return Refused(SqlError(sqlstate::kObjectNotInPrerequisiteState,
                             "the source no longer holds the files of the initial copy",
                             "Drop the standby and create it again."));
+  }
+  if (absl::Status judged = CheckManifest(store_, FromWire(response->manifest())); !judged.ok()) {
+    return {Outcome::kRetry, std::move(judged)};
   }
   const std::string dir = IncomingDir(store_, StreamId(response->stream_id()));
   Log(LogLevel::kInfo, "copy.started", "vc={} stream={} files={}", record.name(),
@@ -382,7 +387,6 @@ absl::Status ReplicationJob::FollowBranches(const catalog::TenantRecord& record,
                                             std::stop_token stop) {
   const Ancestry ancestry = FromWire(response.ancestry());
   if (ancestry == FromWire(record.ancestry())) return absl::OkStatus();
-  CheckAncestry(ancestry);
   RETURN_IF_ERROR(EraseRange(store_, keyspace, epoch, held, kTimestampMax.Prev(), stop, nullptr).status());
   return UpdateTenant(store_, options_.tenant, [&](MetaUpdate& update, catalog::TenantRecord& now) -> absl::Status {
     RETURN_IF_ERROR(CheckPhase(now, catalog::Replication::STREAMING));

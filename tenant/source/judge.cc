@@ -1,6 +1,5 @@
 #include "tenant/source/judge.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "base/status.h"
@@ -10,13 +9,6 @@
 
 namespace anabranch {
 namespace {
-
-constexpr size_t kClusterIdBytes = 32;  // hex digits
-
-bool IsHex(std::string_view text, size_t digits) {
-  const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
-  return text.size() == digits && std::all_of(text.begin(), text.end(), is_hex);
-}
 
 absl::Status Malformed(std::string_view what) {
   return SqlError(sqlstate::kInvalidParameterValue, fmt::format("the request of the standby has {}", what));
@@ -39,13 +31,11 @@ absl::Status CheckServes(const catalog::TenantRecord& tenant) {
 }
 
 absl::Status CheckRequest(const wire::OpenRequest& request) {
-  if (!IsHex(request.destination_cluster_id(), kClusterIdBytes)) return Malformed("an id that no cluster has");
+  if (!IsHexId(request.destination_cluster_id(), kClusterIdHexDigits)) return Malformed("an id that no cluster has");
   RETURN_IF_ERROR(CheckName(request.destination_tenant()));
   if (!request.source_tenant().empty()) RETURN_IF_ERROR(CheckName(request.source_tenant()));
   if (request.key().size() > kOpenKeyBytesMax) return Malformed("a key that is too long");
-  const auto is_branch = [](const wire::BranchPoint& point) { return IsHex(point.branch_id(), kBranchHexDigits); };
-  const auto& ancestry = request.ancestry();
-  if (ancestry.size() > kAncestryMax || !std::all_of(ancestry.begin(), ancestry.end(), is_branch)) {
+  if (!request.ancestry().empty() && !JudgeAncestry(FromWire(request.ancestry())).ok()) {
     return Malformed("a history that no virtual cluster has");
   }
   if (request.expiration_window_ns() == 0) return absl::OkStatus();

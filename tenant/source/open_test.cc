@@ -45,8 +45,8 @@ TEST_F(OpenTest, TextsAreAsOursAre) {
   EXPECT_EQ(Refusal([](auto& request) { request.set_key(std::string(kOpenKeyBytesMax + 1, 'a')); }), "22023");
   EXPECT_EQ(Refusal([](auto& request) { request.add_ancestry()->set_branch_id("\"\n"); }), "22023");
   EXPECT_EQ(Refusal([](auto& request) {
-              for (int i = 0; i <= kAncestryMax; ++i)
-                request.add_ancestry()->set_branch_id(std::string(kBranchHexDigits, 'a'));
+              for (size_t i = 0; i <= kAncestryMax; ++i)
+                request.add_ancestry()->set_branch_id(fmt::format("{:0{}x}", i, kBranchHexDigits));
             }),
             "22023");
 }

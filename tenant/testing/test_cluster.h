@@ -33,9 +33,10 @@ inline const StreamUser kRoot{.name = "root", .admin = true};
 
 // What a test does to a server between the answer to an OPEN and its way back.
 struct OpenHook {
-  std::function<void()> answered = nullptr;  // called on the connection's thread; may be null
-  int opens_left = INT_MAX;                  // after that many, every connection ends at its next request
-  StreamUser user = kRoot;                   // as whom every connection has logged in
+  std::function<void()> answered = nullptr;                  // called on the connection's thread; may be null
+  int opens_left = INT_MAX;                                  // after that many, every connection ends at its next request
+  StreamUser user = kRoot;                                   // as whom every connection has logged in
+  std::function<void(wire::OpenResponse&)> forge = nullptr;  // what the peer hears instead of an answer; may be null
 };
 
 // Answers REPLICATION_STREAM statements for one VirtualClusters.
@@ -79,9 +80,11 @@ class TestServer {
   }
   absl::Status Answer(TestConnection& connection, const std::string& query, const std::stop_token& stop) {
     if (query.find("STREAM OPEN") != std::string::npos) {
-      const auto response = clusters_->OpenStream(Parse<wire::OpenRequest>(query), hook_.user, stop);
+      absl::StatusOr<wire::OpenResponse> response =
+          clusters_->OpenStream(Parse<wire::OpenRequest>(query), hook_.user, stop);
       --opens_left_;
       if (hook_.answered) hook_.answered();
+      if (hook_.forge && response.ok()) hook_.forge(*response);
       return Row(connection, response);
     }
     if (query.find("STREAM FINISH") != std::string::npos) {
