@@ -63,8 +63,8 @@ class Client final : public SourceClient, public FrameTransport {
   absl::StatusOr<wire::OpenResponse> Open(const wire::OpenRequest& request) override {
     return Ask<wire::OpenResponse>("OPEN", request.SerializeAsString());
   }
-  absl::Status Finish(const wire::FinishRequest& request) override {
-    return Ask<wire::FinishResponse>("FINISH", request.SerializeAsString()).status();
+  absl::StatusOr<wire::FinishResponse> Finish(const wire::FinishRequest& request) override {
+    return Ask<wire::FinishResponse>("FINISH", request.SerializeAsString());
   }
   absl::StatusOr<FrameTransport*> Subscribe(const wire::SubscribeRequest& request) override {
     return StartCopy("SUBSCRIBE", request.SerializeAsString());

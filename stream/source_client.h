@@ -31,7 +31,7 @@ class SourceClient {
 
   virtual ~SourceClient() = default;
   virtual absl::StatusOr<wire::OpenResponse> Open(const wire::OpenRequest& request) = 0;
-  virtual absl::Status Finish(const wire::FinishRequest& request) = 0;
+  virtual absl::StatusOr<wire::FinishResponse> Finish(const wire::FinishRequest& request) = 0;
   // The transport lives inside the client and ends with it; the connection serves nothing else from then on (Subscribe), or
   // until the last chunk was received (Copy).
   virtual absl::StatusOr<FrameTransport*> Subscribe(const wire::SubscribeRequest& request) = 0;

@@ -34,15 +34,15 @@ absl::StatusOr<wire::OpenResponse> VirtualClustersImpl::Handshake(const std::str
   if (!response.ok()) return WithContext(response.status(), "source");
   RETURN_IF_ERROR(CheckAnswer(request, *response));
   if (absl::Status skewed = store_->ForwardClock({response->clock_ns()}); !skewed.ok()) {
-    if (request.stream_id() == 0 && !request.explain()) GiveUp(address, StreamId(response->stream_id()));
+    if (request.stream_id() == 0 && !request.explain()) GiveUp(address, *response);
     return skewed;
   }
   return response;
 }
 
 // Of a stream that the source has made for us and nothing here names: the same statement, run twice at a time, has one.
-void VirtualClustersImpl::GiveUp(const std::string& address, StreamId stream) {
-  if (CheckNewStream(store_, stream).ok()) farewells_.Send(address, stream, Ending::kAbandoned);
+void VirtualClustersImpl::GiveUp(const std::string& address, const wire::OpenResponse& answer) {
+  if (CheckNewStream(store_, StreamId(answer.stream_id())).ok()) farewells_.SendAbandoned(address, answer);
 }
 
 void VirtualClustersImpl::StartJob(TenantRuntime& runtime) {
@@ -71,7 +71,7 @@ absl::Status VirtualClustersImpl::CreateFromReplication(const std::string& name,
   record.set_name(name);
   const bool reader = replication.read_virtual_cluster;
   if (reader) RETURN_IF_ERROR(CheckReaderName(store_, record));
-  RETURN_IF_ERROR(CheckRoom(reader ? 2 : 1));
+  RETURN_IF_ERROR(CheckRoom(store_, reader ? 2 : 1));
   std::optional<TenantId> like;
   if (options.like) {
     ASSIGN_OR_RETURN(like, Locate(*options.like));
@@ -108,7 +108,7 @@ absl::Status VirtualClustersImpl::CreateFromReplication(const std::string& name,
     });
   }
   if (!status.ok()) {
-    if (WasRefused(status)) GiveUp(uri, StreamId(response.stream_id()));
+    if (WasRefused(status)) GiveUp(uri, response);
     if (!options.if_not_exists || SqlStateOf(status) != sqlstate::kDuplicateObject) return status;
     ASSIGN_OR_RETURN(const std::optional<TenantId> taken, FindTenant(store_, name));
     return taken ? absl::OkStatus() : status;  // else it is the reader's name that is taken
@@ -136,7 +136,7 @@ absl::Status VirtualClustersImpl::StartReplication(const VirtualClusterSpec& spe
   RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kStartReplication, record.name(), StateOf(record), ModeOf(record)));
   if (replication.read_virtual_cluster) {
     RETURN_IF_ERROR(CheckReaderName(store_, record));
-    RETURN_IF_ERROR(CheckRoom(record.reader() != 0 ? 0 : 1));
+    RETURN_IF_ERROR(CheckRoom(store_, record.reader() != 0 ? 0 : 1));
   }
   const StreamSource::FailbackPreparation preparation(&source_, statement.runtime->id);
   ASSIGN_OR_RETURN(const uint64_t retention_ns, RetentionOf(store_, replication));
@@ -153,7 +153,7 @@ absl::Status VirtualClustersImpl::StartReplication(const VirtualClusterSpec& spe
                                                         ? PrepareFailback(store_, record, response, lost_writes_bytes_max)
                                                         : absl::StatusOr<PreparedFailback>(swept);
   if (!prepared.ok()) {
-    GiveUp(uri, stream);
+    GiveUp(uri, response);
     return prepared.status();
   }
   const FailbackRequest request{.uri = uri,
@@ -164,7 +164,7 @@ absl::Status VirtualClustersImpl::StartReplication(const VirtualClusterSpec& spe
     // A journal that was lost on its way to the disk may be there after a restart, and needs both.
     if (WasRefused(status)) {
       RemoveLedger(store_, statement.runtime->id, stream);
-      GiveUp(uri, stream);
+      GiveUp(uri, response);
     }
     return status;
   }

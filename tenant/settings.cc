@@ -35,7 +35,8 @@ absl::Status VirtualClustersImpl::SetClusterSetting(const std::string& name, con
   if (!changed) return absl::OkStatus();
   Log(LogLevel::kInfo, "setting.changed", "setting={} value={}", name, value.value_or("default"));
   if (setting == ClusterSetting::kLiveFeedBytes) RETURN_IF_ERROR(SetLiveFeedBytes());
-  if (setting == ClusterSetting::kCheckpointInterval) source_.EndAll();  // both sides learn it when they connect
+  // Both sides learn these when they connect.
+  if (setting == ClusterSetting::kCheckpointInterval || setting == ClusterSetting::kExpirationWindow) source_.EndAll();
   return absl::OkStatus();
 }
 

@@ -186,7 +186,7 @@ class VirtualClustersImpl final : public VirtualClusters {
   // replication_statements.cc
   absl::StatusOr<wire::OpenResponse> Handshake(const std::string& address, const wire::OpenRequest& request,
                                                std::stop_token stop);
-  void GiveUp(const std::string& address, StreamId stream);
+  void GiveUp(const std::string& address, const wire::OpenResponse& answer);
   void StartJob(TenantRuntime& runtime);  // REQUIRES: statements held, or nobody knows the runtime yet
   void AfterFailover(TenantRuntime& runtime, const PublishedFailover& published);
   absl::Status CancelJobless(Statement& statement, const std::string& user);

@@ -21,6 +21,8 @@ void JournalFarewell(MetaUpdate& update, const catalog::Replication& replication
   record.set_uri(replication.uri());
   record.set_promoted(ending == Ending::kPromoted);
   record.set_journaled_at_ns(update.visible().ns);
+  record.set_source_cluster_id(replication.source_cluster_id());
+  record.set_source_expiration_window_ns(replication.source_expiration_window_ns());
   update.Put(FarewellKey(record.stream_id()), record.SerializeAsString());
 }
 

@@ -38,8 +38,8 @@ inline constexpr uint64_t kGcTtlSecondsMax = 2'147'483'647;
 inline constexpr uint64_t kProgressIntervalNs = 10'000'000'000;
 // Streams that leave from a node, whoever made them.
 inline constexpr size_t kReplicationStreamsMax = 1'000;
-// What a standby that was never heard of again leaves of an initial copy is kept that long, at most.
-inline constexpr uint64_t kUnclaimedWindowNs = 10ull * 60 * 1'000'000'000;
+// Of those, what one user owns who is no administrator.
+inline constexpr size_t kReplicationStreamsOfUserMax = 250;
 // Of what a request or an answer of a peer names.
 inline constexpr size_t kClusterIdHexDigits = 32;
 inline constexpr size_t kOpenKeyBytesMax = 200;

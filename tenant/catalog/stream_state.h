@@ -19,7 +19,6 @@
 #include <algorithm>
 
 #include "tenant/catalog/catalog.h"
-#include "tenant/catalog/limits.h"
 
 namespace anabranch {
 
@@ -47,8 +46,7 @@ inline bool CanExpire(StreamState state) { return state != StreamState::kExporti
 
 // How much silence it takes. `default_ns`: as the cluster is set.
 inline uint64_t WindowOf(const catalog::StreamRecord& stream, uint64_t default_ns) {
-  const uint64_t window_ns = stream.expiration_window_ns() != 0 ? stream.expiration_window_ns() : default_ns;
-  return stream.unclaimed() ? std::min(window_ns, kUnclaimedWindowNs) : window_ns;
+  return stream.expiration_window_ns() != 0 ? stream.expiration_window_ns() : default_ns;
 }
 
 }  // namespace anabranch

@@ -20,11 +20,15 @@ Farewells::~Farewells() {
   thread_.join();
 }
 
-void Farewells::Send(const std::string& uri, StreamId stream, Ending ending) {
+void Farewells::SendAbandoned(const std::string& uri, const wire::OpenResponse& answer) {
   {
     std::lock_guard lock(mutex_);
     if (queue_.size() == kFarewellsMax) queue_.pop_front();
-    queue_.push_back({uri, stream, ending});
+    queue_.push_back({.uri = uri,
+                      .stream = StreamId(answer.stream_id()),
+                      .ending = Ending::kAbandoned,
+                      .source_cluster_id = answer.source_cluster_id(),
+                      .opening = answer.opening()});
   }
   changed_.notify_one();
 }
@@ -52,17 +56,27 @@ absl::Status Farewells::Say(const Farewell& farewell, std::stop_token stop) {
   request.set_stream_id(farewell.stream.value());
   request.set_promoted(farewell.ending == Ending::kPromoted);
   request.set_destination_cluster_id(store_->cluster_id().value());
-  return client->Finish(request);
+  request.set_opening(farewell.opening);
+  ASSIGN_OR_RETURN(const wire::FinishResponse response, client->Finish(request));
+  const std::string& expected = farewell.source_cluster_id;
+  if (expected.empty() || response.cluster_id().empty() || response.cluster_id() == expected) return absl::OkStatus();
+  return SqlError(sqlstate::kInvalidParameterValue,
+                  fmt::format("the connection string leads to cluster {}; the stream is of cluster {}",
+                              response.cluster_id(), expected));
 }
 
 absl::Status Farewells::SayAll(std::stop_token stop) {
   ASSIGN_OR_RETURN(const std::vector<catalog::FarewellRecord> records, LoadFarewells(store_));
-  ASSIGN_OR_RETURN(const uint64_t window_ns, ReadDurationNs(store_, ClusterSetting::kExpirationWindow));
+  ASSIGN_OR_RETURN(const uint64_t default_ns, ReadDurationNs(store_, ClusterSetting::kExpirationWindow));
   const uint64_t now_ns = store_->clock()->WallNs();
   for (size_t i = 0; i < records.size() && !stop.stop_requested(); ++i) {
     const catalog::FarewellRecord& record = records[i];
-    const Farewell farewell{record.uri(), StreamId(record.stream_id()),
-                            record.promoted() ? Ending::kPromoted : Ending::kAbandoned};
+    const Farewell farewell{.uri = record.uri(),
+                            .stream = StreamId(record.stream_id()),
+                            .ending = record.promoted() ? Ending::kPromoted : Ending::kAbandoned,
+                            .source_cluster_id = record.source_cluster_id()};
+    const uint64_t source_ns = record.source_expiration_window_ns();
+    const uint64_t window_ns = source_ns != 0 ? source_ns : default_ns;
     const bool late = now_ns > record.journaled_at_ns() && now_ns - record.journaled_at_ns() > window_ns;
     const bool too_many = i + kFarewellsMax < records.size();
     const absl::Status said = late || too_many ? absl::CancelledError("given up") : Say(farewell, stop);

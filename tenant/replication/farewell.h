@@ -1,8 +1,9 @@
 // Tells sources that a stream is over, in the background. No statement waits for it.
 //
 // What ends a stream that a record of the catalog names is journaled with it (tenant/catalog/farewells.h), and said until the
-// source has heard it: at once, at each start, and by the housekeeper. A source that is not reached within the expiration
-// window has released the history by itself. What was only agreed on in a handshake is said once, and at most once.
+// source has heard it, and nobody else in its place: at once, at each start, and by the housekeeper. It is given up after
+// the stream's expiration window: a source that has run for as long without hearing of us has released the history by
+// itself, and one that was down does so once it has. What was only agreed on in a handshake is said once, and at most once.
 #pragma once
 
 #include <condition_variable>
@@ -15,6 +16,7 @@
 
 #include "base/ids.h"
 #include "storage/api/store.h"
+#include "stream/wire.pb.h"
 #include "tenant/catalog/external_connections.h"
 #include "tenant/catalog/farewells.h"
 
@@ -26,8 +28,8 @@ class Farewells {
   Farewells(Store* store, const ExternalConnections* connections);  // neither is owned
   ~Farewells();                                                     // leaves to the next start what is journaled
 
-  // Of a stream that no record has named: once.
-  void Send(const std::string& uri, StreamId stream, Ending ending);
+  // The source's answer to an OPEN was of no use, and no record names its stream: once.
+  void SendAbandoned(const std::string& uri, const wire::OpenResponse& answer);
   // All that are journaled.
   void SayJournaled();
   // Whether one is to be said, or being said, through this address.
@@ -37,7 +39,9 @@ class Farewells {
   struct Farewell {
     std::string uri;
     StreamId stream;
-    Ending ending;
+    Ending ending = Ending::kAbandoned;
+    std::string source_cluster_id;  // empty: not known
+    uint32_t opening = 0;           // as in wire::FinishRequest
   };
   void Run(std::stop_token stop);
   absl::Status Say(const Farewell& farewell, std::stop_token stop);

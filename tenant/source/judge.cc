@@ -24,6 +24,10 @@ bool IsOwner(const catalog::StreamRecord& record, const StreamUser& user) {
   return !record.owner().empty() && record.owner() == user.name;
 }
 
+bool MayTakeOver(const catalog::StreamRecord& record, const StreamUser& user) {
+  return record.owner().empty() || record.owner() == user.name || user.admin;
+}
+
 }  // namespace
 
 absl::Status CheckServes(const catalog::TenantRecord& tenant) {
@@ -49,7 +53,7 @@ absl::Status CheckMayOpen(const catalog::StreamRecord& record, const StreamUser&
                     fmt::format("replication stream {} is not a running stream to this standby",
                                 StreamText(StreamId(record.stream_id()))));
   }
-  if (record.owner().empty() || IsOwner(record, user) || user.admin) return absl::OkStatus();
+  if (MayTakeOver(record, user)) return absl::OkStatus();
   return NotOwner(
       record, user,
       "Give the user who began the stream in the connection string, or one who has admin: such a user takes it over.");
@@ -64,9 +68,19 @@ absl::Status CheckOwner(const catalog::StreamRecord& record, const StreamUser& u
   return NotOwner(record, user, "Open the stream as the user who began it, or as one who has admin.");
 }
 
-absl::Status CheckMayFinish(const catalog::StreamRecord& record, const StreamUser& user, const std::string& destination) {
-  const bool same_destination = destination == record.destination_cluster_id();
-  return user.admin && same_destination ? absl::OkStatus() : CheckOwner(record, user, destination);
+absl::Status CheckMayReplace(const catalog::StreamRecord& promised, const StreamUser& user) {
+  if (MayTakeOver(promised, user)) return absl::OkStatus();
+  return NotOwner(promised, user,
+                  "The destination was promised that one before: ask as the user who began it, or as one who has admin.");
+}
+
+absl::Status CheckMayFinish(const catalog::StreamRecord& record, const StreamUser& user,
+                            const wire::FinishRequest& request) {
+  const bool same_destination = request.destination_cluster_id() == record.destination_cluster_id();
+  if (!user.admin || !same_destination) RETURN_IF_ERROR(CheckOwner(record, user, request.destination_cluster_id()));
+  if (request.opening() == 0 || request.opening() == record.openings()) return absl::OkStatus();
+  return SqlError(sqlstate::kObjectInUse,
+                  fmt::format("stream {} was opened again since", StreamText(StreamId(record.stream_id()))));
 }
 
 }  // namespace anabranch

@@ -25,7 +25,13 @@ absl::Status CheckMayOpen(const catalog::StreamRecord& record, const StreamUser&
 // did not.
 absl::Status CheckOwner(const catalog::StreamRecord& record, const StreamUser& user, const std::string& destination);
 
-// For FINISH: by its owner, or by an administrator who says which destination it is. 42501.
-absl::Status CheckMayFinish(const catalog::StreamRecord& record, const StreamUser& user, const std::string& destination);
+// For OPEN of a failback, which ends what its destination was promised before: whose destination it is, the peer says
+// itself. By the owner of that stream, or by an administrator, or by anyone if it has no owner. 42501.
+absl::Status CheckMayReplace(const catalog::StreamRecord& promised, const StreamUser& user);
+
+// For FINISH: by its owner, or by an administrator who says which destination it is: 42501. Of the stream as the peer
+// knows it: 55006 if that was opened again since.
+absl::Status CheckMayFinish(const catalog::StreamRecord& record, const StreamUser& user,
+                            const wire::FinishRequest& request);
 
 }  // namespace anabranch

@@ -69,8 +69,18 @@ absl::Status CheckSettled(const catalog::TenantRecord& tenant) {
                   QuotedIdentifier(tenant.name())));
 }
 
-absl::Status CheckRoom(Store* store) {
+absl::Status CheckStreamRoom(Store* store, const StreamUser& user) {
   ASSIGN_OR_RETURN(const std::vector<catalog::StreamRecord> streams, LoadStreams(store));
+  const auto is_users = [&](const catalog::StreamRecord& stream) { return stream.owner() == user.name; };
+  const auto owned = static_cast<size_t>(std::count_if(streams.begin(), streams.end(), is_users));
+  if (!user.admin && owned >= kReplicationStreamsOfUserMax) {
+    return SqlError(sqlstate::kProgramLimitExceeded,
+                    fmt::format("a user who has not admin owns at most {} replication streams "
+                                "(kReplicationStreamsOfUserMax)",
+                                kReplicationStreamsOfUserMax),
+                    "SHOW REPLICATION STREAMS, at the source, lists them; CANCEL JOB gives up one that no standby will "
+                    "come back to.");
+  }
   if (streams.size() < kReplicationStreamsMax) return absl::OkStatus();
   return SqlError(
       sqlstate::kProgramLimitExceeded,
@@ -166,19 +176,20 @@ absl::StatusOr<wire::OpenResponse> StreamSource::Answer(const Source& source, St
   response.set_checkpoint_interval_ms(checkpoint_interval_ns / kMsNs);
   ASSIGN_OR_RETURN(const catalog::StreamRecord record, LoadStream(store_, stream));
   ASSIGN_OR_RETURN(const uint64_t default_ns, ReadDurationNs(store_, ClusterSetting::kExpirationWindow));
-  response.set_expiration_window_ns(record.expiration_window_ns() != 0 ? record.expiration_window_ns() : default_ns);
+  response.set_expiration_window_ns(WindowOf(record, default_ns));
   std::lock_guard lock(mutex_);
   Live& live = LiveOf(stream);
   live.silent_since_ns = store_->clock()->MonotonicNs();
   live.branch = source.tenant.ancestry().rbegin()->branch_id();
   live.checkpoint_interval_ns = checkpoint_interval_ns;
+  live.expiration_window_ns = response.expiration_window_ns();
   return response;
 }
 
 // REQUIRES: adding_ held.
 absl::Status StreamSource::AddStream(const Source& source, const wire::OpenRequest& request, const StreamUser& user,
                                      StreamId stream, Timestamp protect, Purpose purpose) {
-  RETURN_IF_ERROR(CheckRoom(store_));
+  RETURN_IF_ERROR(CheckStreamRoom(store_, user));
   catalog::StreamRecord record;
   record.set_stream_id(stream.value());
   record.set_tenant_id(source.tenant.id());
@@ -190,6 +201,7 @@ absl::Status StreamSource::AddStream(const Source& source, const wire::OpenReque
   record.set_protected_at(protect.ns);
   record.set_expiration_window_ns(request.expiration_window_ns());
   record.set_created_at_ns(store_->clock()->WallNs());
+  record.set_openings(1);
   record.set_exporting(purpose == Purpose::kInitialCopy);
   record.set_unclaimed(purpose == Purpose::kInitialCopy);
   if (purpose == Purpose::kInitialCopy) record.set_open_key(request.key());
@@ -203,7 +215,7 @@ absl::Status StreamSource::AddStream(const Source& source, const wire::OpenReque
     PutStream(update, record);
     Protect(update, source.keyspace->incarnation(), StreamKey(stream), protect);
     if (purpose == Purpose::kFailback) {
-      ASSIGN_OR_RETURN(replaced, Promise(update, record, now));
+      ASSIGN_OR_RETURN(replaced, Promise(update, record, user, now));
     }
     if (EndUndo(update, now, kReplicatedFrom)) settled = now;
     PutTenant(update, now);
@@ -214,8 +226,14 @@ absl::Status StreamSource::AddStream(const Source& source, const wire::OpenReque
   return absl::OkStatus();
 }
 
+absl::Status StreamSource::CheckRoomForNew(const Source& source, const wire::OpenRequest& request, const StreamUser& user) {
+  ASSIGN_OR_RETURN(const std::optional<catalog::StreamRecord> known, FindUnclaimed(store_, source.tenant, request, user));
+  return known ? absl::OkStatus() : CheckStreamRoom(store_, user);
+}
+
 absl::StatusOr<wire::OpenResponse> StreamSource::OpenNew(const Source& source, const wire::OpenRequest& request,
                                                          const StreamUser& user, std::stop_token stop) {
+  RETURN_IF_ERROR(CheckRoomForNew(source, request, user));                   // before the undo ends for nothing
   RETURN_IF_ERROR(options_.wait_swept(TenantId(source.tenant.id()), stop));  // R7
   const StreamId stream(store_->random()->NextNonZero());
   {
@@ -235,6 +253,7 @@ absl::StatusOr<wire::OpenResponse> StreamSource::OpenNew(const Source& source, c
       source.tenant.name(), request.destination_tenant(), manifest->files.size(), FormatHlc(manifest->copied_from),
       FormatHlc(manifest->copied_upto));
   ASSIGN_OR_RETURN(wire::OpenResponse response, Answer(source, stream, manifest->copied_from));
+  response.set_opening(1);
   *response.mutable_manifest() = ToWire(*manifest);
   return response;
 }
@@ -247,10 +266,17 @@ absl::StatusOr<wire::OpenResponse> StreamSource::OpenKnown(const Source& source,
                     fmt::format("the files of stream {} are being made for an earlier request", StreamText(id)),
                     "Ask again in a moment.");
   }
-  RETURN_IF_ERROR(Touch(id, std::nullopt));
+  uint32_t opening = 0;
+  RETURN_IF_ERROR(UpdateStream(store_, id, [&](MetaUpdate&, catalog::StreamRecord& now) {
+    opening = now.openings() + 1;
+    now.set_openings(opening);
+    EndSilence(now);
+    return absl::OkStatus();
+  }));
   Log(LogLevel::kInfo, "stream.found_again", "stream={} vc={} destination={}", StreamText(id), source.tenant.name(),
       stream.destination_tenant());
   ASSIGN_OR_RETURN(wire::OpenResponse response, Answer(source, id, {stream.manifest().copied_from()}));
+  response.set_opening(opening);
   *response.mutable_manifest() = stream.manifest();
   return response;
 }
@@ -305,7 +331,9 @@ absl::StatusOr<wire::OpenResponse> StreamSource::OpenFailback(const Source& sour
   RETURN_IF_ERROR(AddStream(source, request, user, stream, point, Purpose::kFailback));
   Log(LogLevel::kInfo, "stream.failback_opened", "stream={} vc={} destination={} point={}", StreamText(stream),
       source.tenant.name(), request.destination_tenant(), FormatHlc(point));
-  return Answer(source, stream, point);
+  ASSIGN_OR_RETURN(wire::OpenResponse response, Answer(source, stream, point));
+  response.set_opening(1);
+  return response;
 }
 
 // From where on it goes on.
@@ -358,8 +386,9 @@ absl::Status StreamSource::GoOn(const Source& source, const wire::OpenRequest& r
     now.set_owner(user.name);
     now.set_destination_tenant(request.destination_tenant());
     if (request.expiration_window_ns() != 0) now.set_expiration_window_ns(request.expiration_window_ns());
-    now.clear_silent_ns();
+    now.set_openings(now.openings() + 1);
     now.clear_unclaimed();
+    EndSilence(now);
     const bool keeps = request.ancestry().empty() || request.reverting();
     return keeps ? absl::OkStatus() : EndPromise(update, now);
   }));

@@ -67,6 +67,49 @@ TEST_F(OpenTest, StreamsAreCounted) {
   EXPECT_TRUE(Open(NewStream()).ok());
 }
 
+TEST_F(OpenTest, WhatIsRefusedForWantOfRoomEndsNoUndo) {
+  ASSERT_TRUE(Replicate(a_, b_).ok());
+  ASSERT_TRUE(CaughtUp(a_, b_));
+  ASSERT_TRUE(b_->CompleteReplication("main", ToLatest{}, {}).ok());
+  const auto main = [&] { return *LoadTenant(b_.store(), b_->Show("main")->id); };
+  ASSERT_TRUE(b_.store()
+                  ->UpdateMeta([&, id = main().id()](MetaUpdate& update) {
+                    catalog::StreamRecord record;
+                    record.set_tenant_id(id);
+                    for (size_t i = 1; i <= kReplicationStreamsMax; ++i) {
+                      record.set_stream_id(i);
+                      PutStream(update, record);
+                    }
+                    return absl::OkStatus();
+                  })
+                  .ok());
+  EXPECT_EQ(SqlStateOf(b_->OpenStream(NewStream(), kRoot, {}).status()), "54000");
+  EXPECT_TRUE(main().has_before_failover());
+}
+
+// Whatever destinations it names.
+TEST_F(OpenTest, StreamsOfAUserAreCounted) {
+  const StreamUser alice{.name = "alice"};
+  ASSERT_TRUE(Open(NewStream(), alice).ok());
+  ASSERT_TRUE(a_.store()
+                  ->UpdateMeta([&, record = Record()](MetaUpdate& update) mutable {
+                    for (size_t i = 1; i < kReplicationStreamsOfUserMax; ++i) {
+                      record.set_stream_id(i);
+                      record.set_destination_cluster_id(fmt::format("{:032x}", i));
+                      PutStream(update, record);
+                    }
+                    return absl::OkStatus();
+                  })
+                  .ok());
+  const absl::Status refused = Open(NewStream(), alice).status();
+  EXPECT_EQ(SqlStateOf(refused), "54000");
+  EXPECT_NE(MessageOf(refused).find("kReplicationStreamsOfUserMax"), std::string::npos) << refused;
+  EXPECT_TRUE(Open(NewStream(), {.name = "bob"}).ok());
+  EXPECT_TRUE(Open(NewStream()).ok());
+  ASSERT_TRUE(source_->Release(StreamId(1)).ok());
+  EXPECT_TRUE(Open(NewStream(), alice).ok());
+}
+
 TEST_F(OpenTest, ThePeersClockDecidesNothing) {
   for (const uint64_t ahead_ns : {9 * kMinuteNs, 11 * kMinuteNs, 1'000 * kHourNs}) {
     wire::OpenRequest request = NewStream();
@@ -86,6 +129,7 @@ TEST_F(OpenTest, WhoAsksAgainWithTheSameKeyFindsItsStream) {
   EXPECT_EQ(second->SerializeAsString(), [&] {
     wire::OpenResponse same = *first;
     same.set_clock_ns(second->clock_ns());
+    same.set_opening(2);
     return same.SerializeAsString();
   }());
   EXPECT_EQ(Streams(), 1u);
@@ -108,6 +152,34 @@ TEST_F(OpenTest, WhoHasLeftLeavesNothing) {
   EXPECT_TRUE(std::filesystem::is_empty(ExportsRoot(a_.store())));
   const IncarnationId main(LoadTenant(a_.store(), TenantId(2))->incarnation());
   EXPECT_FALSE(OldestProtected(a_.store(), main)->has_value());
+}
+
+// The farewell of a statement that gave up comes late: the one that was run after it has the stream now.
+TEST_F(OpenTest, AnAnswerThatWasGivenUpDoesNotEndTheStreamThatWasFoundAgain) {
+  wire::OpenRequest request = NewStream();
+  request.set_key("main/7");
+  const auto abandon = [&](const wire::OpenResponse& answer) {
+    wire::FinishRequest finish;
+    finish.set_stream_id(answer.stream_id());
+    finish.set_destination_cluster_id(kStandby);
+    finish.set_opening(answer.opening());
+    return source_->Finish(finish, kRoot).status();
+  };
+  const auto given_up = Open(request);
+  const auto found = Open(request);
+  ASSERT_TRUE(given_up.ok() && found.ok()) << given_up.status() << found.status();
+  ASSERT_EQ(given_up->stream_id(), found->stream_id());
+  EXPECT_EQ(SqlStateOf(abandon(*given_up)), "55006");
+  EXPECT_EQ(Streams(), 1u);
+  // Nor once its standby has come for it.
+  request.set_stream_id(found->stream_id());
+  ASSERT_TRUE(Open(request).ok());
+  EXPECT_EQ(SqlStateOf(abandon(*found)), "55006");
+  EXPECT_EQ(Streams(), 1u);
+  const auto another = Open(NewStream());
+  ASSERT_TRUE(another.ok()) << another.status();
+  EXPECT_TRUE(abandon(*another).ok());
+  EXPECT_EQ(Streams(), 1u);
 }
 
 // A statement that was cancelled, or killed, and is run again.
@@ -134,6 +206,33 @@ TEST_F(OpenTest, AFailbackThatIsAskedForAnewReplacesThePromise) {
   ASSERT_EQ(LoadStreams(b_.store())->size(), 1u);
   EXPECT_EQ(LoadStreams(b_.store())->front().stream_id(), second->stream_id());
   EXPECT_EQ(main_of(b_).promised_streams_size(), 1);
+  // Which destination it is, a peer says itself: another user's promise is not replaced by that.
+  const auto ask_as = [&](const StreamUser& user) {
+    return b_->OpenStream(FailbackHandshake(a_.store(), main_of(a_), "main"), user, {}).status();
+  };
+  EXPECT_EQ(SqlStateOf(ask_as({.name = "bob"})), "42501");
+  EXPECT_EQ(LoadStreams(b_.store())->front().stream_id(), second->stream_id());
+  EXPECT_EQ(main_of(b_).promised_streams_size(), 1);
+  EXPECT_TRUE(ask_as({.name = "bob", .admin = true}).ok());
+  EXPECT_EQ(SqlStateOf(ask_as({.name = "alice"})), "42501");
+  EXPECT_EQ(LoadStreams(b_.store())->size(), 1u);
+}
+
+// It would go on without the promise having ended.
+TEST_F(OpenTest, APromisedStreamIsOpenedAgainBeforeItIsRead) {
+  ASSERT_TRUE(Replicate(a_, b_).ok());
+  ASSERT_TRUE(CaughtUp(a_, b_));
+  Promote(b_);
+  const catalog::TenantRecord main = *LoadTenant(a_.store(), TenantId(2));
+  const auto promised = b_->OpenStream(FailbackHandshake(a_.store(), main, "main"), kRoot, {});
+  ASSERT_TRUE(promised.ok()) << promised.status();
+  wire::SubscribeRequest subscribe;
+  subscribe.set_stream_id(promised->stream_id());
+  subscribe.set_destination_cluster_id(a_.store()->cluster_id().value());
+  SilentStandby standby;
+  const absl::Status refused = b_->ServeSubscription(subscribe, kRoot, standby, {});
+  EXPECT_EQ(SqlStateOf(refused), "55006");
+  EXPECT_NE(MessageOf(refused).find("must be opened again"), std::string::npos) << refused;
 }
 
 TEST_F(OpenTest, ATakeOverEndsWhatTheFormerOwnerReads) {

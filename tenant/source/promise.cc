@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "storage/protection.h"
+#include "tenant/source/judge.h"
 
 namespace anabranch {
 
@@ -16,7 +17,7 @@ void DeleteStream(MetaUpdate& update, const catalog::StreamRecord& stream) {
 }
 
 absl::StatusOr<std::vector<StreamId>> Promise(MetaUpdate& update, const catalog::StreamRecord& stream,
-                                              catalog::TenantRecord& tenant) {
+                                              const StreamUser& user, catalog::TenantRecord& tenant) {
   const std::vector<uint64_t> before(tenant.promised_streams().begin(), tenant.promised_streams().end());
   tenant.clear_promised_streams();
   std::vector<StreamId> replaced;
@@ -25,6 +26,7 @@ absl::StatusOr<std::vector<StreamId>> Promise(MetaUpdate& update, const catalog:
     const bool same_destination = earlier.destination_cluster_id() == stream.destination_cluster_id() &&
                                   earlier.destination_tenant_id() == stream.destination_tenant_id();
     if (same_destination) {
+      RETURN_IF_ERROR(CheckMayReplace(earlier, user));
       DeleteStream(update, earlier);
       replaced.emplace_back(id);
     } else {

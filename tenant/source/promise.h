@@ -9,6 +9,7 @@
 #include "base/ids.h"
 #include "storage/api/store.h"
 #include "tenant/catalog/catalog.h"
+#include "tenant/catalog/stream_user.h"
 
 namespace anabranch {
 
@@ -16,9 +17,9 @@ namespace anabranch {
 void DeleteStream(MetaUpdate& update, const catalog::StreamRecord& stream);
 
 // What the destination was promised before is of a handshake that it gave up, for it prepares one failback at a time: those
-// streams are deleted, and returned. The caller puts `tenant`.
+// streams are deleted, and returned. 42501 if one is not `user`'s to replace. The caller puts `tenant`.
 absl::StatusOr<std::vector<StreamId>> Promise(MetaUpdate& update, const catalog::StreamRecord& stream,
-                                              catalog::TenantRecord& tenant);
+                                              const StreamUser& user, catalog::TenantRecord& tenant);
 
 // Nothing if it was not promised, or its virtual cluster is gone.
 absl::Status EndPromise(MetaUpdate& update, const catalog::StreamRecord& stream);

@@ -22,11 +22,23 @@ void StreamSource::Heard(StreamId stream) {
   LiveOf(stream).silent_since_ns = store_->clock()->MonotonicNs();
 }
 
+// In the write that puts `record`: NoteSilence, in a later one, sees it.
+void StreamSource::EndSilence(catalog::StreamRecord& record) {
+  record.clear_silent_ns();
+  Heard(StreamId(record.stream_id()));
+}
+
 uint64_t StreamSource::SilenceOf(const catalog::StreamRecord& record) {
   const StreamId stream(record.stream_id());
   if (registry_.Find(stream)) return 0;
   std::lock_guard lock(mutex_);
   return record.silent_ns() + (store_->clock()->MonotonicNs() - LiveOf(stream).silent_since_ns);
+}
+
+bool StreamSource::IsSilentSince(StreamId stream, uint64_t monotonic_ns) {
+  std::lock_guard lock(mutex_);
+  const auto live = live_.find(stream);
+  return live != live_.end() && live->second.silent_since_ns == monotonic_ns;
 }
 
 absl::Status StreamSource::ExpireSilent() {
@@ -47,7 +59,7 @@ absl::Status StreamSource::ExpireSilent() {
   return NoteSilence();
 }
 
-// All in one write. One that is heard of meanwhile is put right by its next touch.
+// All in one write. Of one that is heard of meanwhile nothing is noted.
 absl::Status StreamSource::NoteSilence() {
   const uint64_t now_ns = store_->clock()->MonotonicNs();
   std::map<StreamId, uint64_t> silences;
@@ -67,6 +79,7 @@ absl::Status StreamSource::NoteSilence() {
         gone.push_back(stream);
         continue;
       }
+      if (!IsSilentSince(stream, now_ns - silent_ns)) continue;
       ASSIGN_OR_RETURN(catalog::StreamRecord record, LoadStream(update, stream));
       record.set_silent_ns(record.silent_ns() + silent_ns);
       PutStream(update, record);

@@ -69,19 +69,45 @@ TEST_F(SilenceTest, WhoIsConnectedDoesNotExpire) {
   EXPECT_EQ(Expire(), 0u);
 }
 
-TEST_F(SilenceTest, WhatNobodyClaimsGoesSoon) {
+// Its standby may be journaled, and paused, or down.
+TEST_F(SilenceTest, WhatNobodyHasClaimedIsKeptForTheWindowToo) {
   const auto opened = Open(NewStream());
   ASSERT_TRUE(opened.ok()) << opened.status();
   EXPECT_EQ(StreamStateOf(), "unclaimed");
-  a_.clock().Advance(9 * kMinuteNs);
+  a_.clock().Advance(23 * kHourNs);
   EXPECT_EQ(Expire(), 1u);
-  a_.clock().Advance(2 * kMinuteNs);
+  a_.clock().Advance(2 * kHourNs);
   EXPECT_EQ(Expire(), 0u);
   EXPECT_FALSE(std::filesystem::exists(a_.dir() + "/store/exports/" + StreamText(StreamId(opened->stream_id()))));
-  Claimed();
-  EXPECT_EQ(StreamStateOf(), "copying");
-  a_.clock().Advance(11 * kMinuteNs);
+}
+
+// A standby that was created while its source went down, and copies when that is there again.
+TEST_F(SilenceTest, AStandbyThatIsPausedBeforeItsCopyGoesOnHoursLater) {
+  a_.Disconnect();
+  a_.Reconnect({.opens_left = 1});
+  ASSERT_TRUE(Replicate(a_, b_).ok());
+  ASSERT_TRUE(b_->PauseReplication("main").ok());
+  EXPECT_EQ(StreamStateOf(), "unclaimed");
+  a_.clock().Advance(5 * kHourNs);
+  b_.clock().Advance(5 * kHourNs);
   EXPECT_EQ(Expire(), 1u);
+  a_.Disconnect();
+  a_.Reconnect({});
+  ASSERT_TRUE(b_->ResumeReplication("main").ok());
+  EXPECT_TRUE(CaughtUp(a_, b_)) << b_.Status("main").last_error;
+}
+
+TEST_F(SilenceTest, ANewWindowIsToldToWhoIsConnected) {
+  ASSERT_TRUE(Replicate(a_, b_).ok());
+  ASSERT_TRUE(CaughtUp(a_, b_));
+  const auto told_ns = [&] {
+    return LoadTenant(b_.store(), b_->Show("main")->id)->replication().source_expiration_window_ns();
+  };
+  EXPECT_EQ(told_ns(), 24 * kHourNs);
+  ASSERT_TRUE(a_->SetClusterSetting("physical_replication.expiration_window", "2h").ok());
+  EXPECT_TRUE(Eventually([&] { return told_ns() == 2 * kHourNs; }));
+  ASSERT_TRUE(a_->ChangeReplication("main", {.retention_ns = {}, .expiration_window_ns = kHourNs, .address = {}}, {}).ok());
+  EXPECT_TRUE(Eventually([&] { return told_ns() == kHourNs; }));
 }
 
 // The whole story, with a standby.

@@ -130,27 +130,30 @@ absl::StatusOr<size_t> StreamSource::SetExpirationWindow(TenantId tenant, uint64
     const StreamId id(stream.stream_id());
     RETURN_IF_ERROR(UpdateStream(store_, id, [&](MetaUpdate&, catalog::StreamRecord& now) {
       now.set_expiration_window_ns(window_ns);
-      now.clear_silent_ns();
+      EndSilence(now);
       return absl::OkStatus();
     }));
-    Heard(id);
+    registry_.EndStream(id);  // the standby learns it when it connects
     ++changed;
   }
   return changed;
 }
 
 // Judged when it was opened, by this process, and the history is still the one that was judged (R10), and the checkpoints
-// come as the standby was told then.
+// come, and silence counts, as the standby was told then. A promise says nothing of what its destination has journaled since.
 absl::Status StreamSource::CheckCurrent(const catalog::StreamRecord& record) {
   ASSIGN_OR_RETURN(const catalog::TenantRecord tenant, LoadTenant(store_, TenantId(record.tenant_id())));
   RETURN_IF_ERROR(CheckServes(tenant));
   ASSIGN_OR_RETURN(const uint64_t interval_ns, ReadDurationNs(store_, ClusterSetting::kCheckpointInterval));
+  ASSIGN_OR_RETURN(const uint64_t default_ns, ReadDurationNs(store_, ClusterSetting::kExpirationWindow));
+  const StreamState state = StateOf(record, tenant);
   std::lock_guard lock(mutex_);
   const auto live = live_.find(StreamId(record.stream_id()));
   const bool opened = live != live_.end() && live->second.branch == tenant.ancestry().rbegin()->branch_id() &&
-                      live->second.checkpoint_interval_ns == interval_ns;
+                      live->second.checkpoint_interval_ns == interval_ns &&
+                      live->second.expiration_window_ns == WindowOf(record, default_ns);
   const bool closed = closed_.contains(TenantId(record.tenant_id()));
-  if (opened && !closed && IsOpen(StateOf(record))) return absl::OkStatus();
+  if (opened && !closed && IsOpen(state) && state != StreamState::kPromised) return absl::OkStatus();
   return SqlError(sqlstate::kObjectInUse,
                   fmt::format("stream {} must be opened again", StreamText(StreamId(record.stream_id()))));
 }
@@ -225,27 +228,26 @@ absl::Status StreamSource::ServeCopy(const wire::CopyRequest& request, const Str
 absl::StatusOr<wire::FinishResponse> StreamSource::Finish(const wire::FinishRequest& request, const StreamUser& user) {
   const StreamId stream(request.stream_id());
   ASSIGN_OR_RETURN(const std::optional<std::string> there, store_->GetMeta(StreamKey(stream)));
-  if (!there) return wire::FinishResponse();  // it is over already
-  const auto check_may = [&](const catalog::StreamRecord& record) {
-    return CheckMayFinish(record, user, request.destination_cluster_id());
-  };
+  wire::FinishResponse response;
+  response.set_cluster_id(store_->cluster_id().value());
+  if (!there) return response;  // it is over already
+  const auto check_may = [&](const catalog::StreamRecord& record) { return CheckMayFinish(record, user, request); };
   if (!request.promoted()) {
     RETURN_IF_ERROR(Forget(stream, check_may));
-    return wire::FinishResponse();
+    return response;
   }
   RETURN_IF_ERROR(UpdateStream(store_, stream, [&](MetaUpdate& update, catalog::StreamRecord& record) -> absl::Status {
     RETURN_IF_ERROR(check_may(record));
     record.set_finished(true);
-    record.clear_silent_ns();
+    EndSilence(record);
     record.clear_unclaimed();
     record.clear_manifest();
     record.clear_export_ancestry();
     return EndPromise(update, record);
   }));
-  Heard(stream);
   registry_.EndStream(stream);
   RemoveFolder(ExportDir(store_, stream));
-  return wire::FinishResponse();
+  return response;
 }
 
 }  // namespace anabranch

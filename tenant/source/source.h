@@ -10,8 +10,10 @@
 // that it adds up over restarts. So neither a time in which the source was down nor a wall clock that steps expires a stream.
 //
 // Orphans. An OPEN whose standby does not hear the answer leaves a stream that nobody knows. One for an initial copy is
-// `unclaimed` until it is opened again, is kept for kUnclaimedWindowNs, and is found again by the key of its OPEN; one for
-// a failback is replaced when its destination asks anew. An OPEN whose peer leaves meanwhile leaves nothing.
+// `unclaimed` until it is opened again, and is found again by the key of its OPEN; one for a failback is replaced when its
+// destination asks anew. Neither expires sooner than others do: the source cannot know whether the answer was journaled.
+// Who gives up an answer says which: if the stream was opened again since, by the same statement run again, it stays. An
+// OPEN whose peer leaves meanwhile leaves nothing.
 //
 // Owners. A stream belongs to the user who opened it and to the cluster it was opened for: nobody else goes on with it or
 // subscribes to it (42501), and nobody else but an administrator finishes it. An administrator takes it over by opening it
@@ -19,10 +21,9 @@
 // ends. A stream without an owner, made by a program that kept none, is owned by who opens it next.
 //
 // Promises (R13). A stream opened for a failback is promised: it stands in the source's own TenantRecord until the standby
-// opens it again with everything undone (which it cannot take back by itself any more), gives it up, asks anew, or is
-// forgotten. While a
-// virtual cluster has promised a stream it begins no failback (tenant/replication/failback.h), so two that fail back to each other at
-// the same time never both become standbys.
+// opens it again with everything undone (which it cannot take back by itself any more), gives it up, asks anew as its owner,
+// or is forgotten; it is not read before that. While a virtual cluster has promised a stream it begins no failback
+// (tenant/replication/failback.h), so two that fail back to each other at the same time never both become standbys.
 #pragma once
 
 #include <functional>
@@ -56,7 +57,8 @@ class StreamSource {
     LiveFeed* feed = nullptr;
     // Sees to it that nothing is hidden. For a source that was promoted: it cannot be undone from then on.
     std::function<absl::Status(TenantId, std::stop_token)> wait_swept;
-    // The write that opened a stream has ended the possibility to undo the failover of its source (tenant/replication/undo_failover.h).
+    // The write that opened a failback's stream has ended the possibility to undo the failover of its source
+    // (tenant/replication/undo_failover.h); for an initial copy, wait_swept has.
     std::function<void(const catalog::TenantRecord&)> settled;
   };
   explicit StreamSource(Options options);
@@ -125,6 +127,7 @@ class StreamSource {
   // open.cc
   absl::StatusOr<TenantId> LocateSource(const wire::OpenRequest& request);
   absl::StatusOr<Source> FindSource(const wire::OpenRequest& request);
+  absl::Status CheckRoomForNew(const Source& source, const wire::OpenRequest& request, const StreamUser& user);
   absl::StatusOr<wire::OpenResponse> OpenNew(const Source& source, const wire::OpenRequest& request, const StreamUser& user,
                                              std::stop_token stop);
   absl::StatusOr<wire::OpenResponse> OpenKnown(const Source& source, const catalog::StreamRecord& stream);
@@ -155,7 +158,9 @@ class StreamSource {
   struct Live;
   Live& LiveOf(StreamId stream);  // REQUIRES: mutex_ held
   void Heard(StreamId stream);
+  void EndSilence(catalog::StreamRecord& record);
   uint64_t SilenceOf(const catalog::StreamRecord& record);
+  bool IsSilentSince(StreamId stream, uint64_t monotonic_ns);
   absl::Status NoteSilence();
   absl::Status Touch(StreamId stream, std::optional<Timestamp> retained);
 
@@ -176,8 +181,9 @@ class StreamSource {
     std::string branch;                   // of the source, when the stream was last opened
     uint64_t silent_since_ns = 0;         // monotonic; what was silent before is in the record
     uint64_t touched_at_ns = 0;           // monotonic; of the last durable touch. Zero: the record is behind
-    uint64_t checkpoint_interval_ns = 0;  // as the standby was told then
-    Timestamp acknowledged;               // the newest frontier that the standby has told
+    uint64_t checkpoint_interval_ns = 0;  // this and below: as the standby was told then
+    uint64_t expiration_window_ns = 0;
+    Timestamp acknowledged;  // the newest frontier that the standby has told
   };
   std::mutex adding_;  // one new stream at a time: their number is counted
   std::mutex mutex_;

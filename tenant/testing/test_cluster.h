@@ -37,6 +37,7 @@ struct OpenHook {
   int opens_left = INT_MAX;                                  // after that many, every connection ends at its next request
   StreamUser user = kRoot;                                   // as whom every connection has logged in
   std::function<void(wire::OpenResponse&)> forge = nullptr;  // what the peer hears instead of an answer; may be null
+  std::function<void()> finished = nullptr;                  // called like `answered`, after a FINISH; may be null
 };
 
 // Answers REPLICATION_STREAM statements for one VirtualClusters.
@@ -88,7 +89,9 @@ class TestServer {
       return Row(connection, response);
     }
     if (query.find("STREAM FINISH") != std::string::npos) {
-      return Row(connection, clusters_->FinishStream(Parse<wire::FinishRequest>(query), hook_.user));
+      const absl::Status status = Row(connection, clusters_->FinishStream(Parse<wire::FinishRequest>(query), hook_.user));
+      if (hook_.finished) hook_.finished();
+      return status;
     }
     RETURN_IF_ERROR(connection.Put('W', std::string(3, '\0')));
     if (query.find("STREAM COPY") != std::string::npos) {
