@@ -16,7 +16,7 @@ absl::Status VirtualClustersImpl::CreateFromClone(const std::string& name, Creat
   std::lock_guard creating(creating_);
   ASSIGN_OR_RETURN(const std::optional<TenantId> exists, FindTenant(store_, name));
   if (exists) return options.if_not_exists ? absl::OkStatus() : TenantExists(name);
-  RETURN_IF_ERROR(CheckRoom(1));
+  RETURN_IF_ERROR(CheckRoom(store_, 1));
   ASSIGN_OR_RETURN(const TenantId id, Locate(original));
   if (id == kSystemTenantId) {
     return SqlError(sqlstate::kInvalidParameterValue, "cannot clone tenant \"1\", ID assigned to system tenant");

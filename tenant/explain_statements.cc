@@ -11,6 +11,7 @@
 #include "tenant/replication/open_request.h"
 #include "tenant/replication/reader.h"
 #include "tenant/replication/reset.h"
+#include "tenant/replication/undo_failover.h"
 #include "tenant/virtual_clusters_impl.h"
 
 namespace anabranch {
@@ -84,7 +85,8 @@ absl::StatusOr<Explanation> VirtualClustersImpl::ExplainComplete(const VirtualCl
   AddRange("sweep", range, &rows);
   rows.emplace_back("bytes to fetch", plan->reached ? "0" : "what the source commits until the target");
   rows.emplace_back("retention left, seconds", SecondsText(RetainedTime(replication, frontier).ns, plan->at.ns));
-  ASSIGN_OR_RETURN(const uint64_t undo_window_ns, ReadDurationNs(store_, ClusterSetting::kUndoWindow));
+  ASSIGN_OR_RETURN(const uint64_t undo_setting_ns, ReadDurationNs(store_, ClusterSetting::kUndoWindow));
+  const uint64_t undo_window_ns = UndoWindowNs(replication, frontier, store_->clock()->WallNs(), undo_setting_ns);
   rows.emplace_back("can be undone for, seconds", SecondsText(0, undo_window_ns));
   return rows;
 }

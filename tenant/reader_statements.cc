@@ -13,7 +13,7 @@ absl::Status VirtualClustersImpl::AddReadVirtualCluster(const VirtualClusterSpec
   if (record.reader() != 0) return absl::OkStatus();
   RETURN_IF_ERROR(CheckReaderName(store_, record));
   std::lock_guard creating(creating_);
-  RETURN_IF_ERROR(CheckRoom(1));
+  RETURN_IF_ERROR(CheckRoom(store_, 1));
   RETURN_IF_ERROR(
       UpdateTenant(store_, statement.runtime->id, [&](MetaUpdate& update, catalog::TenantRecord& now) -> absl::Status {
         RETURN_IF_ERROR(CheckAllowed(LifecycleAction::kAddReader, now.name(), StateOf(now), ModeOf(now)));

@@ -98,7 +98,7 @@ absl::Status VirtualClustersImpl::CreateFromReplication(const std::string& name,
   job->set_source_expiration_window_ns(response.expiration_window_ns());
   job->set_source_clock_offset_ns(static_cast<int64_t>(response.clock_ns() - store_->clock()->WallNs()));
   std::lock_guard creating(creating_);
-  absl::Status status = CheckRoom(reader ? 2 : 1);
+  absl::Status status = CheckRoom(store_, reader ? 2 : 1);
   if (status.ok()) {
     status = store_->UpdateMeta([&](MetaUpdate& update) -> absl::Status {
       if (like) RETURN_IF_ERROR(CopyTraits(update, *like, &record));

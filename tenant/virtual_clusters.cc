@@ -64,20 +64,12 @@ absl::StatusOr<VirtualClustersImpl::Statement> VirtualClustersImpl::Begin(const 
   return statement;
 }
 
-absl::Status VirtualClustersImpl::CheckRoom(size_t wanted) {
-  ASSIGN_OR_RETURN(const std::vector<catalog::TenantRecord> records, LoadTenants(store_));
-  if (records.size() + wanted <= kVirtualClustersMax) return absl::OkStatus();
-  return SqlError(sqlstate::kProgramLimitExceeded,
-                  fmt::format("a cluster holds at most {} virtual clusters (kVirtualClustersMax)", kVirtualClustersMax),
-                  "Use DROP VIRTUAL CLUSTER on one that is no longer needed.");
-}
-
 absl::Status VirtualClustersImpl::Create(const std::string& name, CreateOptions options) {
   RETURN_IF_ERROR(CheckName(name));
   std::lock_guard creating(creating_);
   ASSIGN_OR_RETURN(const std::optional<TenantId> exists, FindTenant(store_, name));
   if (exists) return options.if_not_exists ? absl::OkStatus() : TenantExists(name);
-  RETURN_IF_ERROR(CheckRoom(1));
+  RETURN_IF_ERROR(CheckRoom(store_, 1));
   std::optional<TenantId> like;
   if (options.like) {
     ASSIGN_OR_RETURN(like, Locate(*options.like));

@@ -155,7 +155,6 @@ class VirtualClustersImpl final : public VirtualClusters {
   absl::Status FinishDrops();
 
   // virtual_clusters.cc
-  absl::Status CheckRoom(size_t wanted);
   absl::StatusOr<TenantId> LocateToDrop(const VirtualClusterSpec& spec);
   absl::Status FinishDrop(const catalog::TenantRecord& record);
   VirtualClusterInfo InfoOf(const catalog::TenantRecord& record);

@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 #include "fmt/format.h"
+#include "tenant/catalog/limits.h"
 
 namespace anabranch {
 namespace {
@@ -150,6 +151,14 @@ absl::Status UpdateStream(Store* store, StreamId id,
 }
 
 bool WasRefused(const absl::Status& status) { return !status.ok() && SqlStateOf(status) != sqlstate::kIoError; }
+
+absl::Status CheckRoom(Store* store, size_t wanted) {
+  ASSIGN_OR_RETURN(const std::vector<catalog::TenantRecord> records, LoadTenants(store));
+  if (records.size() + wanted <= kVirtualClustersMax) return absl::OkStatus();
+  return SqlError(sqlstate::kProgramLimitExceeded,
+                  fmt::format("a cluster holds at most {} virtual clusters (kVirtualClustersMax)", kVirtualClustersMax),
+                  "Use DROP VIRTUAL CLUSTER on one that is no longer needed.");
+}
 
 absl::Status AddTenant(MetaUpdate& update, catalog::TenantRecord* record, TenantId newest) {
   ASSIGN_OR_RETURN(const std::optional<std::string> taken, update.GetBefore(TenantNameKey(record->name())));

@@ -81,6 +81,8 @@ absl::Status UpdateStream(Store* store, StreamId id,
 bool WasRefused(const absl::Status& status);
 
 // Adds a virtual cluster under a new id, which is set in *record. 42710 if the name is taken. `newest`: of one added earlier
+// For a statement that adds as many virtual clusters. 54000.
+absl::Status CheckRoom(Store* store, size_t wanted);
 // in the same update.
 absl::Status AddTenant(MetaUpdate& update, catalog::TenantRecord* record, TenantId newest = TenantId(0));
 

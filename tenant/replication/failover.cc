@@ -164,10 +164,11 @@ absl::StatusOr<PublishedFailover> PublishFailover(Store* store, TenantId tenant,
     const Timestamp newest = update.Stage(result.keyspace).Hide(plan.at);
     update.Stage(result.keyspace).SetIngesting(false, plan.at);
     Protect(update, incarnation, kFailoverHolder, plan.at);
-    result.can_be_undone = order.undo_window_ns != 0;
+    const uint64_t undo_window_ns = UndoWindowNs(record.replication(), frontier, now_ns, order.undo_window_ns);
+    result.can_be_undone = undo_window_ns != 0;
     if (result.can_be_undone) {
       KeepForUndo(update, {.at = plan.at, .frontier = frontier, .newest = newest, .branch = branch},
-                  now_ns + UndoWindowNs(record.replication(), order.undo_window_ns), record);
+                  now_ns + undo_window_ns, record);
     } else {
       Unprotect(update, incarnation, kRetentionHolder);
       JournalFarewell(update, record.replication(), Ending::kPromoted);

@@ -29,24 +29,30 @@ std::string WhyNot(const catalog::TenantRecord& record) {
   if (!record.undo_ended().empty()) return fmt::format("it can no longer be undone: {}", record.undo_ended());
   if (record.failover_time() == 0) return "it was not promoted";
   return "it was promoted by another statement than COMPLETE REPLICATION, or where "
-         "physical_replication.failover.undo_window is 0";
+         "physical_replication.failover.undo_window is 0, or when its source might have forgotten it";
 }
 
-// It follows again; or, if the failover ended it, there is another one. No reason not to undo: its name may be taken.
-absl::Status BringBackReader(MetaUpdate& update, catalog::TenantRecord& record, Timestamp frontier) {
+// It follows again; or, if the failover ended it, there is another one. No reason not to undo: its name, or its place, may
+// be taken.
+absl::Status BringBackReader(Store* store, MetaUpdate& update, catalog::TenantRecord& record, Timestamp frontier) {
   if (record.reader() != 0 || !record.before_failover().dropped_reader()) return OpenReader(update, record);
   const bool replicated = ReplicatedTime(record.before_failover().replication(), frontier).has_value();
-  const absl::Status added = AddReader(update, record, replicated ? ReaderStart::kServing : ReaderStart::kAdded);
-  if (SqlStateOf(added) != sqlstate::kDuplicateObject) return added;
+  absl::Status added = CheckRoom(store, 1);
+  if (added.ok()) added = AddReader(update, record, replicated ? ReaderStart::kServing : ReaderStart::kAdded);
+  const std::string state = SqlStateOf(added);
+  if (state != sqlstate::kDuplicateObject && state != sqlstate::kProgramLimitExceeded) return added;
   Log(LogLevel::kWarning, "failover.reader_not_restored", "vc={} error=\"{}\"", record.name(), MessageOf(added));
   return absl::OkStatus();
 }
 
 }  // namespace
 
-uint64_t UndoWindowNs(const catalog::Replication& replication, uint64_t setting_ns) {
+uint64_t UndoWindowNs(const catalog::Replication& replication, Timestamp frontier, uint64_t now_ns, uint64_t setting_ns) {
   const uint64_t source_ns = replication.source_expiration_window_ns();
-  return source_ns == 0 ? setting_ns : std::min(setting_ns, source_ns);
+  if (source_ns == 0) return setting_ns;
+  const uint64_t source_now_ns = now_ns + static_cast<uint64_t>(replication.source_clock_offset_ns());
+  const uint64_t silent_ns = source_now_ns - std::min(source_now_ns, frontier.ns);
+  return std::min(setting_ns, source_ns - std::min(source_ns, silent_ns));
 }
 
 void KeepForUndo(MetaUpdate& update, const FailoverToUndo& failover, uint64_t undo_until_ns,
@@ -108,7 +114,7 @@ absl::Status UndoFailover(Store* store, TenantId tenant, const std::string& user
     update.Stage(keyspace).Unhide({record.failover_time()});
     update.Stage(keyspace).SetIngesting(true, frontier);
     Unprotect(update, incarnation, kFailoverHolder);
-    RETURN_IF_ERROR(BringBackReader(update, record, frontier));
+    RETURN_IF_ERROR(BringBackReader(store, update, record, frontier));
 
     catalog::FailoverReceipt receipt;
     receipt.set_statement(catalog::FailoverReceipt::UNDO);

@@ -5,8 +5,9 @@
 // the source is not told that the stream is over: it protects the history for whoever comes back to that stream, as for any
 // standby that is silent. What ends it is written with, or before, what would contradict it:
 //  - START SERVICE, in the same write (R10: nothing exists above U);
-//  - a stream that is opened from it, in the write that makes the stream. A standby of it that already had one is asked to
-//    come again later: its stream goes on as soon as the service starts;
+//  - a stream that is opened from it: for an initial copy before the sweep that the copy waits for (R7), for a failback in
+//    the write that makes the stream. A standby of it that already had one is asked to come again later: its stream goes on
+//    as soon as the service starts;
 //  - a failback of its own, before the sweep that the failback waits for (R5);
 //  - the end of the window, `physical_replication.failover.undo_window`.
 //
@@ -15,7 +16,8 @@
 // was started.
 //
 // A source forgets a standby that is silent for its expiration window, and a standby that could not go on is no undo: where
-// that window is the shorter one, the failover can be undone for as long as it.
+// what is left of that window is shorter, the failover can be undone for as long as that. Silence counts from the frontier
+// on: the source has heard of the standby at that moment or later.
 //
 // A reader that the failover ended is made again, under another id, if its name is still free.
 //
@@ -33,8 +35,8 @@
 
 namespace anabranch {
 
-// For how long a failover can be undone, where `setting_ns` is asked for.
-uint64_t UndoWindowNs(const catalog::Replication& replication, uint64_t setting_ns);
+// For how long a failover can be undone, where `setting_ns` is asked for. `now_ns`: this node's wall clock. Zero: not at all.
+uint64_t UndoWindowNs(const catalog::Replication& replication, Timestamp frontier, uint64_t now_ns, uint64_t setting_ns);
 
 // For the publication: what it replaces, from the record as it is before it.
 struct FailoverToUndo {

@@ -156,6 +156,29 @@ TEST_F(UndoFailoverTest, AReaderWhoseNameIsTakenIsNotMadeAgain) {
   EXPECT_EQ(Record().reader(), 0u);
 }
 
+TEST_F(UndoFailoverTest, AReaderForWhichThereIsNoRoomIsNotMadeAgain) {
+  ASSERT_TRUE(b_->AddReadVirtualCluster("main").ok());
+  Complete();
+  ASSERT_TRUE(Eventually([&] { return b_.StateOf("main-readonly") == "42704"; }));
+  const size_t there = LoadTenants(b_.store())->size();
+  ASSERT_TRUE(b_.store()
+                  ->UpdateMeta([&](MetaUpdate& update) {
+                    catalog::TenantRecord record;
+                    SetState(record, DataState::kAdd);
+                    SetMode(record, ServiceMode::kNone);
+                    for (uint64_t i = there; i < kVirtualClustersMax; ++i) {
+                      record.set_id(1'000 + i);
+                      PutTenant(update, record);
+                    }
+                    return absl::OkStatus();
+                  })
+                  .ok());
+  ASSERT_TRUE(Undo().ok());
+  EXPECT_EQ(b_.StateOf("main"), "replication paused");
+  EXPECT_EQ(Record().reader(), 0u);
+  EXPECT_EQ(LoadTenants(b_.store())->size(), static_cast<size_t>(kVirtualClustersMax));
+}
+
 // --- Killed ---
 
 TEST_F(UndoFailoverTest, KilledAfterEachWriteOfItsStory) {
@@ -330,13 +353,32 @@ TEST_F(UndoFailoverTest, AFailureElsewhereKeepsNoWindowOpen) {
 TEST_F(UndoFailoverTest, NoLongerThanTheSourceKeepsTheHistory) {
   b_.SetUndoWindow("2h");
   ASSERT_TRUE(b_->ChangeReplication("main", {.retention_ns = {}, .expiration_window_ns = kHourNs, .address = {}}, {}).ok());
-  const uint64_t before_ns = b_.store()->clock()->WallNs();
+  constexpr uint64_t kToleranceNs = kHourNs / 60;  // of what one knows of the other's clock
   Complete();
-  const uint64_t until_ns = Record().before_failover().undo_until_ns();
-  EXPECT_GE(until_ns, before_ns + kHourNs);
-  EXPECT_LE(until_ns, b_.store()->clock()->WallNs() + kHourNs);
+  EXPECT_NEAR(static_cast<double>(Record().before_failover().undo_until_ns()),
+              static_cast<double>(replicated_.ns + kHourNs), kToleranceNs);
+  ASSERT_TRUE(Undo().ok());
+  // The source counts the silence from before the failover, too.
+  a_.clock().Advance(kHourNs / 2);
+  b_.clock().Advance(kHourNs / 2);
+  const auto explained = b_->ExplainComplete("main", ToSystemTime{FormatHlc(kept_)}, {});
+  ASSERT_TRUE(explained.ok()) << explained.status();
+  const auto row = std::find_if(explained->begin(), explained->end(),
+                                [](const auto& cells) { return cells.first == "can be undone for, seconds"; });
+  ASSERT_NE(row, explained->end());
+  EXPECT_NEAR(std::stod(row->second), 1'800, 60);
+  Complete();
+  EXPECT_NEAR(static_cast<double>(Record().before_failover().undo_until_ns()),
+              static_cast<double>(replicated_.ns + kHourNs), kToleranceNs);
   ASSERT_TRUE(Undo().ok());
   ExpectResumesWithoutACopy();
+}
+
+TEST_F(UndoFailoverTest, NotWhenTheSourceMayHaveForgottenTheStandby) {
+  b_.clock().Advance(25 * kHourNs);
+  ASSERT_TRUE(b_->CompleteReplication("main", ToSystemTime{FormatHlc(kept_)}, {}).ok());
+  EXPECT_TRUE(Eventually([&] { return IsSwept(); }));
+  ExpectRefused("its source might have forgotten it");
 }
 
 TEST_F(UndoFailoverTest, AStandbyKnowsHowLongItsSourceKeepsTheHistory) {
