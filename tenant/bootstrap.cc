@@ -1,7 +1,6 @@
 // Opening: what a new store must have, and what a crash left to be finished.
 #include "base/log.h"
 #include "base/status.h"
-#include "storage/protection.h"
 #include "tenant/catalog/limits.h"
 #include "tenant/replication/lost_writes.h"
 #include "tenant/replication/reader.h"
@@ -163,31 +162,6 @@ absl::Status VirtualClustersImpl::FinishDrops() {
     const std::shared_ptr<TenantRuntime> runtime = RuntimeOf(record);
     const std::unique_lock turn(runtime->statements, std::try_to_lock);
     if (turn.owns_lock()) status.Update(FinishDrop(record));
-  }
-  return status;
-}
-
-absl::Status VirtualClustersImpl::ReleaseForkProtections() {
-  ASSIGN_OR_RETURN(const std::vector<catalog::TenantRecord> records, LoadTenants(store_));
-  const uint64_t now_ns = store_->clock()->WallNs();
-  const auto is_due = [now_ns](uint64_t until_ns) { return until_ns != 0 && until_ns < now_ns; };
-  absl::Status status;
-  for (const catalog::TenantRecord& record : records) {
-    // A failover that can be undone keeps what its undo relies on.
-    if (record.has_before_failover()) continue;
-    if (!is_due(record.failover_protected_until_ns()) && !is_due(record.reset_protected_until_ns())) continue;
-    status.Update(UpdateTenant(store_, TenantId(record.id()), [&](MetaUpdate& update, catalog::TenantRecord& now) {
-      const IncarnationId incarnation(now.incarnation());
-      if (is_due(now.failover_protected_until_ns())) {
-        Unprotect(update, incarnation, kFailoverHolder);
-        now.clear_failover_protected_until_ns();
-      }
-      if (is_due(now.reset_protected_until_ns())) {
-        Unprotect(update, incarnation, kResetHolder);
-        now.clear_reset_protected_until_ns();
-      }
-      return absl::OkStatus();
-    }));
   }
   return status;
 }

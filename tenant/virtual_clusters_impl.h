@@ -151,8 +151,11 @@ class VirtualClustersImpl final : public VirtualClusters {
   absl::Status Bootstrap();
   absl::Status Recover(const catalog::TenantRecord& record);
   void HouseKeep(std::stop_token stop);
-  absl::Status ReleaseForkProtections();
   absl::Status FinishDrops();
+
+  // fork_protections.cc
+  absl::Status MoveForkProtections();
+  absl::Status ReleaseForkProtections();
 
   // virtual_clusters.cc
   absl::StatusOr<TenantId> LocateToDrop(const VirtualClusterSpec& spec);
@@ -215,6 +218,7 @@ class VirtualClustersImpl final : public VirtualClusters {
   Collector collector_;
   std::mutex housekeeping_;
   std::condition_variable_any housekeeping_due_;
+  uint64_t last_round_ns_ = 0;  // the housekeeper's own; monotonic, of its last round. Zero: there was none yet
   bool window_opened_ = false;  // guarded by housekeeping_; a failover can be undone, for a while
   std::jthread housekeeper_;
 };

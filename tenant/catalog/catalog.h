@@ -31,6 +31,7 @@ namespace anabranch {
 inline constexpr std::string_view kTenantPrefix = "tenant/";
 inline constexpr std::string_view kStreamPrefix = "stream/";
 inline constexpr std::string_view kTenantCounterKey = "counter/tenant";
+inline constexpr std::string_view kLastRoundKey = "last_round";
 inline constexpr std::string_view kSettingPrefix = "setting/";
 inline constexpr size_t kNameBytesMax = 100;
 
@@ -80,9 +81,9 @@ absl::Status UpdateStream(Store* store, StreamId id,
 // restart may still find. Of what a full disk refused (53100) nothing is left.
 bool WasRefused(const absl::Status& status);
 
-// Adds a virtual cluster under a new id, which is set in *record. 42710 if the name is taken. `newest`: of one added earlier
 // For a statement that adds as many virtual clusters. 54000.
 absl::Status CheckRoom(Store* store, size_t wanted);
+// Adds a virtual cluster under a new id, which is set in *record. 42710 if the name is taken. `newest`: of one added earlier
 // in the same update.
 absl::Status AddTenant(MetaUpdate& update, catalog::TenantRecord* record, TenantId newest = TenantId(0));
 

@@ -54,6 +54,7 @@ inline constexpr uint64_t kHousekeepingMs = 60'000;
 inline constexpr uint64_t kSilenceNotedNs = 30'000'000'000;  // how much is not durable before it is noted
 inline constexpr size_t kFarewellsMax = 256;  // to be said; beyond it the oldest goes: its source forgets by itself
 static_assert(kProgressIntervalNs < kExpirationWindowNs / 100);
+inline constexpr int64_t kClockStepNs = 1'000'000'000;  // by less a wall clock is adjusted
 static_assert(kSilenceNotedNs < kHousekeepingMs * 1'000'000, "each round of the housekeeper notes it");
 
 }  // namespace anabranch
