@@ -167,10 +167,12 @@ absl::Status IngestPartition(IngestionSink& sink, size_t partition, FrameTranspo
     RETURN_IF_ERROR(received);
     RETURN_IF_ERROR(session.Tick(Now(store)));
     if (!any) wake.Clear();  // before it is looked for what woke us
+    if (stop.stop_requested()) return absl::CancelledError("ingestion was stopped");
     const uint64_t wanted = drain.Wanted();
     if (wanted == asked) continue;
     asked = wanted;
-    if (Now(store).monotonic_ns > session.heard_at_ns() + kDrainSilenceNs) {
+    if (Now(store).monotonic_ns >
+        session.heard_at_ns() + std::max(kDrainSilenceNs, session.silence_ns() / kLooksPerSilence)) {
       drain.Done(wanted);
     } else {
       const IngestionSink::Durable durable = sink.durable();

@@ -76,6 +76,7 @@ absl::Status IngestionSession::TakeCheckpoint(const wire::Checkpoint& checkpoint
     return Violation(fmt::format("a checkpoint at {} came at {}", FormatHlc(resolved), FormatHlc(sent)));
   }
   if (!partial_.versions().empty()) return Violation("a checkpoint between the pieces of a version");
+  if (checkpoint.drained() > drain_) return Violation("the source answered a drain that was not asked for");
   resolved_ = resolved;
   checkpoint_unacknowledged_ = true;
   effects->drained = checkpoint.drained();

@@ -155,16 +155,14 @@ absl::Status Subscription::Apply(const ProducerSession::Effects& effects) {
   if (effects.acknowledged) {
     RETURN_IF_ERROR(options_.on_acknowledged(effects.acknowledged->frontier, effects.acknowledged->retained));
   }
-  // R2: the live feed resolves it once the writer thread has.
-  if (!effects.drain_upto.IsZero()) RETURN_IF_ERROR(options_.store->WaitVisible(effects.drain_upto, stop_));
   return effects.failure;
 }
 
 absl::StatusOr<ProducerSession::Effects> Subscription::ReadMore(ProducerSession& session,
                                                                 const ProducerSession::Read& read) {
   if (read.source == ProducerSession::Source::kLiveFeed) {
-    return session.OfferLive(reader_->Take(kReadBytesMax),
-                             Now(options_.store));  // R2: resolved comes from the writer thread
+    const LiveChunk chunk = reader_->Take(kReadBytesMax);  // R2: resolved comes from the writer thread
+    return session.OfferLive(chunk, Now(options_.store));  // the clock of after: no checkpoint is later than its frame
   }
   absl::StatusOr<CatchUp::Part> part = catch_up_.Next(read);
   // R8: only if nothing above `after` was collected while the part was read is it everything, and may a checkpoint follow.
@@ -193,10 +191,11 @@ absl::Status Subscription::Run() {
     if (stop_.stop_requested()) return absl::CancelledError("the subscription was stopped");
     if (!received.ok()) return absl::IsUnavailable(received.status()) ? absl::OkStatus() : received.status();
     if (received->has_value()) {
-      effects = session.Receive(**received, Now(options_.store));
+      effects = session.Receive(**received, Now(options_.store), options_.store->Resolved(*options_.keyspace));
       continue;
     }
-    wake_.Clear();  // before Take, which arms the event again
+    wake_.Clear();  // before Take, which arms the event again, and before another look at the stop that it may have told of
+    if (stop_.stop_requested()) return absl::CancelledError("the subscription was stopped");
     if (effects.read.source == ProducerSession::Source::kNothing) {
       effects = session.Tick(Now(options_.store));
     } else {

@@ -39,20 +39,20 @@ ProducerSession::Effects ProducerSession::Tick(SessionTime now) {
   return Pump(now);
 }
 
-ProducerSession::Effects ProducerSession::Receive(std::string_view frame, SessionTime now) {
+ProducerSession::Effects ProducerSession::Receive(std::string_view frame, SessionTime now, Timestamp resolved) {
   Effects taken;
-  taken.failure = TakeAcknowledgement(frame, now, &taken);
+  taken.failure = TakeAcknowledgement(frame, now, resolved, &taken);
   if (!taken.failure.ok()) return taken;
   heard_at_ns_ = now.monotonic_ns;
   // What waited for this acknowledgement gets a checkpoint of now, with all that came meanwhile.
   if (uncovered_) live_available_ = true;
   Effects effects = Pump(now);
   effects.acknowledged = taken.acknowledged;
-  effects.drain_upto = taken.drain_upto;
   return effects;
 }
 
-absl::Status ProducerSession::TakeAcknowledgement(std::string_view bytes, SessionTime now, Effects* effects) {
+absl::Status ProducerSession::TakeAcknowledgement(std::string_view bytes, SessionTime now, Timestamp resolved,
+                                                  Effects* effects) {
   ASSIGN_OR_RETURN(const wire::Frame frame, DecodeFrame(bytes));
   if (frame.sequence() != received_sequence_ + 1) {  // P5
     return Violation(fmt::format("frame {} after frame {}", frame.sequence(), received_sequence_));
@@ -77,7 +77,7 @@ absl::Status ProducerSession::TakeAcknowledgement(std::string_view bytes, Sessio
   effects->acknowledged = acknowledged_;
   if (ack.drain() > drain_) {
     drain_ = ack.drain();
-    drain_upto_ = effects->drain_upto = {now.clock_ns};
+    drain_upto_ = resolved;
   }
   return absl::OkStatus();
 }

@@ -73,7 +73,6 @@ class ProducerSession {
     std::vector<std::string> frames;  // encoded; send all, in this order
     Read read;                        // do this next
     std::optional<Acknowledged> acknowledged;
-    Timestamp drain_upto;     // not zero: see to it that the live feed resolves this soon
     uint64_t tick_at_ns = 0;  // call Tick then at the latest
     absl::Status failure;     // end the connection
   };
@@ -82,7 +81,8 @@ class ProducerSession {
 
   // The time has come, or the live feed woke the shell.
   Effects Tick(SessionTime now);
-  Effects Receive(std::string_view frame, SessionTime now);
+  // `resolved`: up to where the source's keyspace is, of which all that was acknowledged to its clients is part.
+  Effects Receive(std::string_view frame, SessionTime now, Timestamp resolved = {});
   // The answer to a read of the change index: with what was offered since, these are all versions in (read.after, upto];
   // some above may be among them. upto <= read.upto.
   Effects OfferChanges(const std::vector<Version>& versions, Timestamp upto, SessionTime now);
@@ -92,7 +92,7 @@ class ProducerSession {
  private:
   void Gather(std::string_view key, Timestamp timestamp, WriteKind kind, std::string_view value);
   void SealBatch();
-  absl::Status TakeAcknowledgement(std::string_view bytes, SessionTime now, Effects* effects);
+  absl::Status TakeAcknowledgement(std::string_view bytes, SessionTime now, Timestamp resolved, Effects* effects);
   bool CheckpointIsDue(SessionTime now) const;
   bool CheckpointIsUnderWay() const { return acknowledged_bytes_ < checkpoint_sent_bytes_; }
   bool DrainIsWanted() const { return drain_ > drained_; }

@@ -189,8 +189,7 @@ TEST(ProducerSessionTest, ADrainIsAnsweredOnceAllThatWasCommittedIsSent) {
   wire::Frame ask;
   ask.set_sequence(1);
   ask.mutable_acknowledgement()->set_drain(7);
-  Effects effects = session.Receive(EncodeFrame(ask), At(3));
-  EXPECT_EQ(effects.drain_upto, Ts(asked_at));
+  Effects effects = session.Receive(EncodeFrame(ask), At(3), Ts(asked_at));
   effects = session.Tick(At(4));
   ASSERT_EQ(effects.read.source, Source::kLiveFeed);  // although a checkpoint is under way
   effects = session.OfferLive(Chunk({Commit(15, {{"b", {}}})}, asked_at - 1), At(4));

@@ -1,5 +1,5 @@
 // Takes in what the source has committed by now, for a failover that shall lose as little as it can. It waits for sources
-// that are alive only: one that said nothing for kDrainSilenceNs is given up at once.
+// that are alive only: one that said nothing for kDrainSilenceNs, or far beyond its idle interval, is given up at once.
 #pragma once
 
 #include <condition_variable>

@@ -87,6 +87,26 @@ TEST_F(LargeCommitTest, OthersGoOnWhileItIsWritten) {
   EXPECT_EQ((*row)->value, "1");
 }
 
+// R3: what was read is judged against a commit that has its timestamp and is not there yet.
+TEST_F(LargeCommitTest, WhoReadWhatItWritesIsNotSerializable) {
+  const KeyspaceRef keyspace = NewKeyspace();
+  const KeyspaceRef other = NewKeyspace();
+  const Timestamp snapshot = CommitPut(keyspace, "read", "0");
+  const CommitRequest large = Of(keyspace, {{"read", {WriteKind::kPut, "1"}}});
+  const absl::StatusOr<Timestamp> ts = writer().Hold(large);
+  ASSERT_TRUE(ts.ok()) << ts.status();
+  EXPECT_GT(CommitPut(other, "k", "0"), *ts);
+  CommitRequest reader = Of(keyspace, {{"written", {WriteKind::kPut, "1"}}});
+  reader.validate_spans = {{"read", "read0"}};
+  reader.validate_after = snapshot;
+  auto committed = std::async(std::launch::async, [&] { return store_->Commit(std::move(reader)); });
+  EXPECT_EQ(committed.wait_for(std::chrono::milliseconds(100)), std::future_status::timeout);
+  CommitFiles files(&engine(), &AsRocks(*keyspace), *ts, CommitFiles::Filters::kAsFamily);
+  ASSERT_TRUE(files.Write(*large.writes).ok());
+  ASSERT_TRUE(writer().EndHold(large, *ts, &files).ok());
+  EXPECT_EQ(SqlStateOf(committed.get().status()), "40001");
+}
+
 TEST_F(LargeCommitTest, OneThatIsGivenUpLeavesNothing) {
   const KeyspaceRef keyspace = NewKeyspace();
   CommitPut(keyspace, "k", "0");

@@ -13,6 +13,7 @@ void RecentVersions::Note(uint32_t family, const WriteList& writes, Timestamp ts
   for (const WriteList::Entry write : writes) {
     const Place place = PlaceOf(family, write.key);
     std::lock_guard lock(place.mutex);
+    if (ts < place.slot.newest) continue;  // a large commit is noted late; what stands there changed after it
     place.slot.newest = ts;
     place.slot.bytes.clear();
     if (write.key.size() + write.stored.size() > kEntryBytesMax) continue;

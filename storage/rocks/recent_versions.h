@@ -2,7 +2,7 @@
 // read without a look into the LSM tree, and a writer that has locked a row knows without one that it is as it was read.
 //
 // A table of a fixed number of slots, over all keyspaces. A key has one slot, and each commit to one of a slot's keys
-// replaces what stood there. So a slot says of the key in it what the newest version is, and of the others that share it
+// replaces what stood there, unless that is newer: commits of different keyspaces come out of order. So a slot says of the key in it what the newest version is, and of the others that share it
 // when they changed last, or later.
 //
 // Only commits are noted, and not those in bulk. What else changes a keyspace (ingesting, hiding, a new owner) makes it

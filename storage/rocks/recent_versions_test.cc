@@ -72,6 +72,16 @@ TEST(RecentVersionsTest, KeysThatShareASlotAreToldApart) {
   EXPECT_LE(found, RecentVersions::kSlots);
 }
 
+// Those of different keyspaces do.
+TEST(RecentVersionsTest, ACommitThatComesLateHidesNoneThatIsNewer) {
+  RecentVersions recent;
+  for (uint64_t i = 0; i < 4 * RecentVersions::kSlots; ++i) recent.Note(kFamily, Puts({std::to_string(i)}, "new"), {20});
+  for (uint64_t i = 0; i < RecentVersions::kSlots; ++i) recent.Note(kFamily + 1, Puts({std::to_string(i)}, "late"), {10});
+  for (uint64_t i = 0; i < 4 * RecentVersions::kSlots; ++i) {
+    EXPECT_FALSE(recent.UnchangedSince(kFamily, std::to_string(i), {15})) << i;
+  }
+}
+
 class RecentReadTest : public StoreFixture {
  protected:
   std::unique_ptr<Transaction> Begin(IsolationLevel isolation = IsolationLevel::kReadCommitted) {
