@@ -58,8 +58,8 @@ std::filesystem::path CertsDir::client_key(std::string_view user) const {
 std::vector<std::filesystem::path> CertsDir::certificates() const {
   std::vector<std::filesystem::path> found;
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(path_, error)) {
-    if (entry.path().extension() == ".crt") found.push_back(entry.path());
+  for (std::filesystem::directory_iterator it(path_, error), end; !error && it != end; it.increment(error)) {
+    if (it->path().extension() == ".crt") found.push_back(it->path());
   }
   std::sort(found.begin(), found.end());
   return found;

@@ -16,6 +16,9 @@ constexpr std::string_view kProtocol = "postgresql";  // as IANA registered it
 // Forward secrecy and authenticated encryption only; TLS 1.3 has no others.
 constexpr const char* kCiphersOfTls12 = "ECDHE+AESGCM:ECDHE+CHACHA20";
 constexpr int64_t kSecondsPerDay = 24 * 60 * 60;
+// What one call takes from the socket at most. OpenSSL reads on for as long as records come that hold no data: a client
+// that sends nothing else must not keep a thread from its deadlines.
+constexpr size_t kTakenBytesMax = 64 << 10;
 
 // A client that names protocols must name ours.
 int ChooseProtocol(SSL*, const unsigned char** chosen, unsigned char* chosen_size, const unsigned char* offered,
@@ -122,10 +125,16 @@ struct TlsSocket {
   static int Read(BIO* bio, char* bytes, int size) {
     TlsChannel* const channel = Channel(bio);
     const auto room = static_cast<size_t>(size);
-    return Done(bio, channel,
-                channel->end_ != nullptr ? channel->end_->Receive(channel->socket_, bytes, room)
-                                         : recv(channel->socket_, bytes, room, MSG_DONTWAIT),
-                BIO_FLAGS_READ);
+    ssize_t taken = -1;
+    if (channel->taken_ >= kTakenBytesMax) {
+      errno = EAGAIN;
+    } else if (channel->end_ != nullptr) {
+      taken = channel->end_->Receive(channel->socket_, bytes, room);
+    } else {
+      taken = recv(channel->socket_, bytes, room, MSG_DONTWAIT);
+    }
+    if (taken > 0) channel->taken_ += static_cast<size_t>(taken);
+    return Done(bio, channel, taken, BIO_FLAGS_READ);
   }
   static int Write(BIO* bio, const char* bytes, int size) {
     TlsChannel* const channel = Channel(bio);
@@ -171,6 +180,7 @@ TlsChannel::~TlsChannel() { SSL_free(ssl_); }
 
 absl::StatusOr<TlsChannel::Wants> TlsChannel::Handshake() {
   ERR_clear_error();
+  taken_ = 0;
   const int result = SSL_do_handshake(ssl_);
   if (result == 1) return Wants::kNothing;
   switch (SSL_get_error(ssl_, result)) {
@@ -223,6 +233,7 @@ ssize_t TlsChannel::Moved(int result) {
 ssize_t TlsChannel::Receive(char* bytes, size_t size, EndEvent* end) {
   ERR_clear_error();
   error_ = 0;
+  taken_ = 0;
   end_ = end;
   const int result = SSL_read(ssl_, bytes, static_cast<int>(size));
   end_ = nullptr;

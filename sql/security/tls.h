@@ -72,7 +72,8 @@ class TlsChannel {
   std::string_view version() const { return SSL_get_version(ssl_); }
   const std::string& server_end_point() const { return identity_->server_end_point; }
 
-  // As recv() and send() that do not wait, or as EndEvent::Receive with `end`; errno EPROTO: TLS is broken.
+  // As recv() and send() that do not wait, or as EndEvent::Receive with `end`; errno EPROTO: TLS is broken. A Receive that
+  // has taken much of what is no data says EAGAIN while there is more, with `end`, too.
   ssize_t Receive(char* bytes, size_t size, EndEvent* end);
   ssize_t Send(std::string_view bytes);
   // Bytes were taken from the socket that Receive has not given yet: do not wait for the socket.
@@ -90,6 +91,7 @@ class TlsChannel {
   SSL* const ssl_;
   EndEvent* end_ = nullptr;  // of the Receive that is running
   int error_ = 0;            // errno of the socket's last call, 0 if it did not fail
+  size_t taken_ = 0;         // bytes of the socket, by the call that is running
 };
 
 }  // namespace anabranch
