@@ -7,9 +7,8 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
+#include <system_error>
 #include <thread>
-
-#include "base/check.h"
 
 namespace anabranch {
 namespace {
@@ -34,8 +33,9 @@ ssize_t ReceiveAwake(int socket, char* bytes, size_t size, SteadyClock::time_poi
 
 }  // namespace
 
+// An event that cannot be set would be waited for in vain: std::system_error, for those who can do without.
 WakeEvent::WakeEvent() : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  CHECK(fd_ >= 0, "out of file descriptors for a wake event");
+  if (fd_ < 0) throw std::system_error(errno, std::generic_category(), "a wake event");
 }
 
 WakeEvent::~WakeEvent() { close(fd_); }

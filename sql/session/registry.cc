@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <system_error>
 #include <utility>
 
+#include "base/log.h"
 #include "base/secret.h"
 #include "base/status.h"
+#include "tenant/catalog/limits.h"
 
 namespace anabranch {
 
@@ -94,16 +97,22 @@ void SessionRegistry::MakeRoomLocked() {
                                "too many connections have not said yet who they are; this one has taken longest"));
 }
 
-std::shared_ptr<SessionControl> SessionRegistry::Add() {
+absl::StatusOr<std::shared_ptr<SessionControl>> SessionRegistry::Add() {
   std::lock_guard lock(mutex_);
-  if (!closing_.ok()) return nullptr;
+  RETURN_IF_ERROR(closing_);
   MakeRoomLocked();
   do {
     last_process_id_ = last_process_id_ == INT32_MAX ? 1 : last_process_id_ + 1;
   } while (sessions_.contains(last_process_id_));
   int32_t secret = 0;
   std::memcpy(&secret, SecretBytes(sizeof(secret)).data(), sizeof(secret));
-  auto control = std::make_shared<SessionControl>(last_process_id_, secret, &timer_);
+  std::shared_ptr<SessionControl> control;
+  try {
+    control = std::make_shared<SessionControl>(last_process_id_, secret, &timer_);
+  } catch (const std::system_error& error) {  // of its events
+    Log(LogLevel::kWarning, "sql.session_refused", "error=\"{}\"", error.what());
+    return SqlError(sqlstate::kTooManyConnections, "the node has no file descriptors left for another session");
+  }
   sessions_[last_process_id_].control = control;
   return control;
 }
@@ -122,12 +131,15 @@ absl::Status SessionRegistry::Admit(const SessionControl& session, const std::st
     return SqlError(sqlstate::kTooManyConnections,
                     fmt::format("sorry, too many clients already (at most {})", kConnectionsMax));
   }
-  if (user != "root" && admitted >= kConnectionsMax - kConnectionsKeptForRoot) {
+  Entry& entry = sessions_[session.process_id()];
+  const bool root = user == "root" && entry.tenant == kSystemTenantId;
+  if (!root && admitted >= kConnectionsMax - kConnectionsKeptForRoot) {
     return SqlError(sqlstate::kTooManyConnections,
-                    fmt::format("the remaining {} connection slots are reserved for root", kConnectionsKeptForRoot));
+                    fmt::format("the remaining {} connection slots are reserved for root of the virtual cluster \"system\"",
+                                kConnectionsKeptForRoot));
   }
-  sessions_[session.process_id()].admitted = true;
-  sessions_[session.process_id()].user = user;
+  entry.admitted = true;
+  entry.user = user;
   return absl::OkStatus();
 }
 

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/wake_event.h"
@@ -84,11 +85,12 @@ class SessionRegistry final : public SessionList {
  public:
   explicit SessionRegistry(Clock* clock) : timer_(clock) {}
 
-  // A new connection; nullptr if the node is shutting down. Where too many have not been admitted yet, the oldest of them is
-  // ended (53300).
-  std::shared_ptr<SessionControl> Add();
+  // A new connection. Where too many have not been admitted yet, the oldest of them is ended (53300). 53300 if the node has
+  // no file descriptors left for it; FATAL reason if it is shutting down.
+  absl::StatusOr<std::shared_ptr<SessionControl>> Add();
   void Remove(const SessionControl& session);
-  // The client proved who it is. 53300 when the places for this user are taken; FATAL reason if the node is shutting down.
+  // The client proved who it is. 53300 when the places for this user are taken, some of which are kept for root of the
+  // virtual cluster `system`; FATAL reason if the node is shutting down.
   absl::Status Admit(const SessionControl& session, const std::string& user);
   // From now on EndTenant reaches it.
   void SetTenant(const SessionControl& session, TenantId tenant);

@@ -49,8 +49,8 @@ TEST(FindAndRegisterTest, TheLastLookIsAtTheOneWhereItIsRegistered) {
 
 TEST(SessionRegistryTest, WhoComesToAVirtualClusterThatEndsIsEndedToo) {
   SessionRegistry registry(SystemClock());
-  const auto first = registry.Add();
-  const auto second = registry.Add();
+  const auto first = registry.Add().value();
+  const auto second = registry.Add().value();
   registry.SetTenant(*first, TenantId(2));
   const auto ended = std::async(std::launch::async,
                                 [&] { registry.EndTenant(TenantId(2), SqlError(sqlstate::kAdminShutdown, "it stops")); });

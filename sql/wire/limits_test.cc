@@ -36,10 +36,10 @@ class LimitsTest : public ServerTest {
 
 TEST_F(LimitsTest, ConnectionsAndThoseKeptForRoot) {
   RaiseFileLimit();
-  ASSERT_EQ(Connect()->Run("CREATE USER joe"), "OK CREATE ROLE");
+  ASSERT_EQ(Connect("options=-ccluster=system")->Run("CREATE USER joe"), "OK CREATE ROLE");
   std::vector<std::unique_ptr<Client>> clients;
   const auto connect = [&](const std::string& user) {
-    clients.push_back(std::make_unique<Client>(Conninfo("user=" + user)));
+    clients.push_back(std::make_unique<Client>(Conninfo("options=-ccluster=system user=" + user)));
     return clients.back()->error();
   };
   for (int i = 0; i < kConnectionsMax - kConnectionsKeptForRoot; ++i) ASSERT_EQ(connect("joe"), "") << i;

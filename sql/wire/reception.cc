@@ -1,8 +1,10 @@
 #include "sql/wire/reception.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -35,6 +37,7 @@ constexpr std::chrono::milliseconds kAcceptPause(100);
 constexpr std::chrono::milliseconds kLingerTimeout(1'000);
 constexpr size_t kLingerBytesMax = 1 << 20;
 constexpr int kLingeringMax = 100;
+constexpr size_t kOpenFilesPerSilentConnection = 8;  // the others are for sessions and the store
 constexpr std::chrono::hours kExpiryCheckInterval(24);
 // A client may ask for TLS and for GSS encryption, each once.
 constexpr int kEncryptionRequestsMax = 2;
@@ -43,6 +46,12 @@ constexpr char kTlsHandshakeByte = 0x16;  // no start-up packet begins with it: 
 
 // There is nobody to tell anything.
 absl::Status Gone() { return absl::AbortedError("the client is gone"); }
+
+size_t SilentConnectionsMax() {
+  rlimit files = {};
+  getrlimit(RLIMIT_NOFILE, &files);
+  return std::min<size_t>(kSilentConnectionsMax, files.rlim_cur / kOpenFilesPerSilentConnection);
+}
 
 auto Into(boost::system::error_code& error) { return asio::redirect_error(asio::use_awaitable, error); }
 
@@ -121,6 +130,9 @@ class AsioReception final : public Reception {
         Welcome(std::move(socket));
       } else if (error != asio::error::connection_aborted) {
         Log(LogLevel::kWarning, "sql.accept_failed", "error=\"{}\" pause_ms={}", error.message(), kAcceptPause.count());
+        if (error == asio::error::no_descriptors || error == boost::system::errc::too_many_files_open_in_system) {
+          DismissOldest(nullptr);
+        }
         asio::steady_timer pause(context_, kAcceptPause);
         co_await pause.async_wait(Into(error));
       }
@@ -154,10 +166,15 @@ class AsioReception final : public Reception {
 
   // Whoever has been silent longest makes room for who comes from there.
   void MakeRoom(const std::string& address) {
-    const bool address_full = of_address_[address] >= kSilentConnectionsPerAddressMax;
-    if (!address_full && visitors_.size() < kSilentConnectionsMax) return;
+    const size_t most = SilentConnectionsMax();
+    const bool address_full = of_address_[address] >= std::min(kSilentConnectionsPerAddressMax, most / 2);
+    if (address_full || visitors_.size() >= most) DismissOldest(address_full ? &address : nullptr);
+  }
+
+  // nullptr: of whatever address.
+  void DismissOldest(const std::string* address) {
     for (const VisitorRef& visitor : visitors_) {
-      if (!visitor->leave.ok() || (address_full && visitor->address != address)) continue;
+      if (!visitor->leave.ok() || (address != nullptr && visitor->address != *address)) continue;
       Dismiss(*visitor, SqlError(sqlstate::kTooManyConnections,
                                  "too many connections have not said yet what they want; this one was silent longest"));
       return;

@@ -1,7 +1,8 @@
 // Where connections of the SQL port wait until they have said what they want: the listening socket, TLS handshakes, requests
 // for encryption, and the start-up packet. All of it on one thread over Boost.Asio, so a silent client costs a socket and no
-// thread. Who stays silent leaves after kStartupTimeoutMs; beyond a bound, per address and in all, the one that has been
-// silent longest leaves at once, with 53300, and the new one stays: so silent clients lock nobody out.
+// thread. Who stays silent leaves after kStartupTimeoutMs; beyond a bound, per address and in all, and where file
+// descriptors run out, the one that has been silent longest leaves at once, with 53300, and the new one stays: so silent
+// clients lock nobody out.
 #pragma once
 
 #include <chrono>
@@ -19,7 +20,7 @@
 namespace anabranch {
 
 inline constexpr std::chrono::milliseconds kStartupTimeout(30'000);
-inline constexpr size_t kSilentConnectionsMax = 2'000;
+inline constexpr size_t kSilentConnectionsMax = 2'000;  // and no more than a part of the open files that the node may have
 inline constexpr size_t kSilentConnectionsPerAddressMax = 1'000;
 
 // A client that has said what it wants.

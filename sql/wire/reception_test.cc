@@ -76,6 +76,30 @@ void RaiseFileLimit() {
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &files), 0);
 }
 
+// While it lives, this process can open one more file.
+class OneDescriptorLeft {
+ public:
+  OneDescriptorLeft() {
+    getrlimit(RLIMIT_NOFILE, &before_);
+    rlimit few = before_;
+    few.rlim_cur = std::min<rlim_t>(few.rlim_cur, 1'024);
+    EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+    for (int taken = dup(STDERR_FILENO); taken >= 0; taken = dup(STDERR_FILENO)) taken_.push_back(taken);
+    close(taken_.back());
+    taken_.pop_back();
+  }
+  ~OneDescriptorLeft() {
+    for (const int taken : taken_) close(taken);
+    setrlimit(RLIMIT_NOFILE, &before_);
+  }
+  OneDescriptorLeft(const OneDescriptorLeft&) = delete;
+  OneDescriptorLeft& operator=(const OneDescriptorLeft&) = delete;
+
+ private:
+  rlimit before_ = {};
+  std::vector<int> taken_;
+};
+
 size_t Threads() {
   size_t threads = 0;
   for ([[maybe_unused]] const auto& task : std::filesystem::directory_iterator("/proc/self/task")) ++threads;
@@ -109,6 +133,33 @@ TEST_F(ReceptionTest, SilentConnectionsLockNobodyOut) {
   EXPECT_THAT(silent[1]->Hear(), HasSubstr("this one was silent longest"));
   EXPECT_FALSE(others[0]->closed());
   EXPECT_EQ(Connect()->Run("SELECT 1"), "1");
+}
+
+TEST_F(ReceptionTest, SilentConnectionsLeaveDescriptorsToOthers) {
+  rlimit before = {};
+  getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit few = {.rlim_cur = 1'024, .rlim_max = before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+  const Sockets silent = Silent(1'024 / 8 / 2 + 1);
+  EXPECT_THAT(silent[0]->Hear(), HasSubstr("53300"));
+  EXPECT_FALSE(silent[1]->closed());
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
+TEST_F(ReceptionTest, WithoutDescriptorsTheSilentMakeRoomAndTheNodeLives) {
+  const Sockets silent = Silent(2);
+  const auto client = Connect();
+  EXPECT_EQ(client->Run("SELECT 1"), "1");  // the silent ones were taken before
+  {
+    const OneDescriptorLeft left;
+    const Socket late(server_->port());
+    EXPECT_THAT(silent[0]->Hear(), HasSubstr("53300"));
+    late.Say(StartupPacket("root"));
+    EXPECT_THAT(late.Hear(), HasSubstr("no file descriptors left for another session"));
+    EXPECT_FALSE(silent[1]->closed());
+  }
+  EXPECT_EQ(client->Run("SELECT 2"), "2");
+  EXPECT_EQ(Connect()->Run("SELECT 3"), "3");
 }
 
 TEST_F(ReceptionTest, AllOfAPoolThatIsSlowToSpeakComeIn) {

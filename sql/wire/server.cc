@@ -1,12 +1,30 @@
 #include "sql/wire/server.h"
 
+#include <sys/socket.h>
+
 #include <system_error>
 #include <utility>
 
 #include "base/log.h"
 #include "base/status.h"
+#include "sql/wire/message.h"
 
 namespace anabranch {
+namespace {
+
+// Of a client that becomes no session, if it takes the words at once.
+void Refuse(const ClientSocket& client, const absl::Status& why) {
+  std::string words;
+  AppendError(&words, Severity::kFatal, why);
+  if (client.tls() == nullptr) {
+    send(client.fd(), words.data(), words.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  } else {
+    client.tls()->Send(words);
+    client.tls()->SayGoodbye();
+  }
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<SqlServer>> SqlServer::Listen(const std::string& host, uint16_t port, Clock* clock) {
   ASSIGN_OR_RETURN(std::unique_ptr<Reception> reception, Reception::Listen(host, port));
@@ -48,8 +66,9 @@ void SqlServer::Receive(Arrival arrival) {
 }
 
 void SqlServer::StartSession(ClientSocket client, StartupMessage startup) {
-  const std::shared_ptr<SessionControl> control = registry_.Add();
-  if (control == nullptr) return;
+  const absl::StatusOr<std::shared_ptr<SessionControl>> added = registry_.Add();
+  if (!added.ok()) return Refuse(client, added.status());
+  const std::shared_ptr<SessionControl>& control = *added;
   std::lock_guard lock(threads_mutex_);
   SessionThread& session = threads_.emplace_back();
   try {

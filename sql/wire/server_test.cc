@@ -327,12 +327,14 @@ TEST(SessionRegistryTest, PlacesAreLimitedAndSomeAreKeptForRoot) {
   RaiseFileLimit();
   SessionRegistry registry(SystemClock());
   std::vector<std::shared_ptr<SessionControl>> sessions;
-  const auto admit = [&](const std::string& user) {
-    sessions.push_back(registry.Add());
+  const auto admit = [&](const std::string& user, TenantId tenant = kSystemTenantId) {
+    sessions.push_back(registry.Add().value());
+    registry.SetTenant(*sessions.back(), tenant);
     return registry.Admit(*sessions.back(), user);
   };
   for (int i = 0; i < kConnectionsMax - kConnectionsKeptForRoot; ++i) ASSERT_TRUE(admit("joe").ok()) << i;
   EXPECT_EQ(SqlStateOf(admit("joe")), "53300");
+  EXPECT_EQ(SqlStateOf(admit("root", TenantId(2))), "53300");  // whoever may create users there may be called so
   for (int i = 0; i < kConnectionsKeptForRoot; ++i) ASSERT_TRUE(admit("root").ok()) << i;
   EXPECT_EQ(SqlStateOf(admit("root")), "53300");
   registry.Remove(*sessions.front());
@@ -341,7 +343,7 @@ TEST(SessionRegistryTest, PlacesAreLimitedAndSomeAreKeptForRoot) {
 
 TEST(SessionRegistryTest, OnlyTheRightSecretCancels) {
   SessionRegistry registry(SystemClock());
-  const auto session = registry.Add();
+  const auto session = registry.Add().value();
   const std::stop_token running = session->BeginStatement();
   registry.Cancel(session->process_id(), session->secret() ^ 1);
   registry.Cancel(session->process_id() + 1, session->secret());
@@ -354,10 +356,10 @@ TEST(SessionRegistryTest, OnlyTheRightSecretCancels) {
 TEST(SessionRegistryTest, OfThoseThatAreNotAdmittedYetTheOldestMakesRoom) {
   RaiseFileLimit();
   SessionRegistry registry(SystemClock());
-  const std::shared_ptr<SessionControl> admitted = registry.Add();
+  const std::shared_ptr<SessionControl> admitted = registry.Add().value();
   ASSERT_TRUE(registry.Admit(*admitted, "root").ok());
   std::vector<std::shared_ptr<SessionControl>> starting;
-  for (int i = 0; i < kConnectionsStartingMax + 2; ++i) starting.push_back(registry.Add());
+  for (int i = 0; i < kConnectionsStartingMax + 2; ++i) starting.push_back(registry.Add().value());
   EXPECT_EQ(SqlStateOf(starting[0]->end_reason()), sqlstate::kTooManyConnections);
   EXPECT_EQ(SqlStateOf(starting[1]->end_reason()), sqlstate::kTooManyConnections);
   EXPECT_TRUE(starting[2]->end_reason().ok());
