@@ -124,6 +124,15 @@ std::vector<Conninfo> OnePerHost(const Conninfo& parameters) {
   return each;
 }
 
+std::optional<std::string> FileParameterOf(const std::string& uri) {
+  const std::optional<Conninfo> parameters = ParseConninfo(uri);
+  if (!parameters || parameters->contains(kSslInline)) return std::nullopt;
+  for (const char* name : {"sslcert", "sslkey", "sslrootcert"}) {
+    if (!ValueOf(*parameters, name).empty()) return name;
+  }
+  return std::nullopt;
+}
+
 absl::Status CheckSourceUri(const std::string& uri) {
   const auto parameters = ParseConninfo(uri);
   if (!parameters) return BadConnectionString("does not parse");

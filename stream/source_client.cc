@@ -46,6 +46,7 @@ std::string Field(const PGresult* result, int code) {
 
 // What is kept and shown of a peer's text.
 constexpr size_t kPeerTextBytesMax = 1'000;
+constexpr const char* kNoFile = "/dev/null/none";  // nothing can be called so
 
 bool IsSqlState(std::string_view text) {
   constexpr size_t kSqlStateLength = 5;
@@ -182,6 +183,9 @@ absl::Status Client::Start(const Conninfo& given) {
   RETURN_IF_ERROR(inline_credentials_.Materialize(&parameters));
   std::string& options = parameters["options"];
   if (options.find("ccluster") == std::string::npos) options += options.empty() ? "-ccluster=system" : " -ccluster=system";
+  // Else libpq would look for the secrets of this node's user, in files that the string does not name.
+  parameters["passfile"] = kNoFile;
+  if (parameters["sslcert"].empty()) parameters["sslcert"] = kNoFile;
   parameters.try_emplace("application_name", "anabranch replication");
   parameters.try_emplace("keepalives_idle", "5");
   parameters.try_emplace("keepalives_interval", "2");

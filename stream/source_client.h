@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 
@@ -38,6 +39,9 @@ class SourceClient {
   virtual absl::StatusOr<FrameTransport*> Copy(const wire::CopyRequest& request) = 0;
 };
 
+// The first parameter of a connection string that names a file of this node: a certificate or a key, without sslinline=true.
+// nullopt: none does, or the string does not parse.
+std::optional<std::string> FileParameterOf(const std::string& uri);
 // 22023 for a connection string that Connect would refuse without dialling.
 absl::Status CheckSourceUri(const std::string& uri);
 

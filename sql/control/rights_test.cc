@@ -237,6 +237,26 @@ TEST_F(RightsTest, GrantsAreShownByUserAndPrivilege) {
   EXPECT_EQ(root_->Run("SELECT count(*) FROM [SHOW SYSTEM GRANTS FOR user]"), "0");
 }
 
+TEST_F(RightsTest, FilesOfTheNodeAreForAdministrators) {
+  const auto user = As("operator");
+  for (const char* statement : {"CREATE VIRTUAL CLUSTER standby FROM REPLICATION OF main ON '{}'",
+                                "ALTER VIRTUAL CLUSTER main START REPLICATION OF main ON '{}'",
+                                "EXPLAIN ALTER VIRTUAL CLUSTER main START REPLICATION OF main ON '{}'",
+                                "ALTER VIRTUAL CLUSTER main SET REPLICATION SOURCE = '{}'"}) {
+    const auto with = [&](const std::string& parameters) {
+      return fmt::format(fmt::runtime(statement), "postgresql://root@127.0.0.1:1/?" + parameters);
+    };
+    for (const char* file : {"sslcert", "sslkey", "sslrootcert"}) {
+      const std::string named = with(fmt::format("{}=/certs/node", file));
+      const std::string refusal = Say(*user, named);
+      EXPECT_TRUE(refusal.starts_with("42501: user operator does not have the admin role")) << named << ": " << refusal;
+      EXPECT_NE(refusal.find(file), std::string::npos) << refusal;
+      EXPECT_FALSE(Say(*root_, named).starts_with("42501")) << named;
+    }
+    EXPECT_FALSE(Say(*user, with("sslinline=true&sslcert=a&sslkey=b")).starts_with("42501")) << statement;
+  }
+}
+
 // A session that only reads changes no virtual cluster; a block takes no statement that cannot be rolled back.
 TEST_F(RightsTest, ReadOnlySessionsAndBlocks) {
   const auto reader = Connect("options='-ccluster=system -c default_transaction_read_only=on'");

@@ -2,10 +2,25 @@
 #include "base/status.h"
 #include "fmt/format.h"
 #include "sql/control/run.h"
+#include "sql/stored/privilege.h"
+#include "stream/source_client.h"
 #include "tenant/virtual_clusters.h"
 
 namespace anabranch {
 namespace {
+
+// A path in a connection string has the node prove with a key of its own whatever the one who wrote it wants.
+absl::Status CheckFilesOf(const std::string& address, const Running& running) {
+  const std::optional<std::string> file = FileParameterOf(address);
+  if (!file) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const bool admin, IsAdmin(running.session.transaction, running.session.user));
+  if (admin) return absl::OkStatus();
+  return SqlError(sqlstate::kInsufficientPrivilege,
+                  fmt::format("user {} does not have the admin role, which a connection string with the path of a file "
+                              "of the node as {} requires",
+                              running.session.user, *file),
+                  "Give PEM texts with sslinline=true, or the name of an external connection.");
+}
 
 CreateOptions OptionsOf(const CreateVirtualCluster& create) { return {create.if_not_exists, create.like}; }
 
@@ -14,6 +29,7 @@ absl::Status CreateFrom(const CreateVirtualCluster& create, const FromNothing&, 
 }
 
 absl::Status CreateFrom(const CreateVirtualCluster& create, const FromReplication& from, const Running& running) {
+  RETURN_IF_ERROR(CheckFilesOf(from.source.uri, running));
   ReplicationOptions options = from.options;
   options.user = running.session.user;
   return running.clusters.CreateFromReplication(create.name, OptionsOf(create), from.source.virtual_cluster,
@@ -70,6 +86,7 @@ absl::Status RunAction(const VirtualClusterSpec& target, const CompleteReplicati
 }
 
 absl::Status RunAction(const VirtualClusterSpec& target, const StartReplication& start, const Running& running) {
+  RETURN_IF_ERROR(CheckFilesOf(start.source.uri, running));
   ReplicationOptions options = start.options;
   options.user = running.session.user;
   return running.clusters.StartReplication(target, start.source.virtual_cluster, start.source.uri, options, running.stop);
@@ -80,6 +97,7 @@ absl::Status RunAction(const VirtualClusterSpec& target, const ResetData& reset,
 }
 
 absl::Status RunAction(const VirtualClusterSpec& target, const SetReplication& set, const Running& running) {
+  if (set.source_uri) RETURN_IF_ERROR(CheckFilesOf(*set.source_uri, running));
   const ReplicationChange change{set.retention_ns, set.expiration_window_ns, set.source_uri};
   const bool changes = change.retention_ns || change.expiration_window_ns || change.address;
   if (!set.read_virtual_cluster) return running.clusters.ChangeReplication(target, change, running.stop);
@@ -90,6 +108,7 @@ absl::Status RunAction(const VirtualClusterSpec& target, const SetReplication& s
 
 absl::StatusOr<VirtualClusters::Explanation> ExplainAction(const VirtualClusterSpec& target, const StartReplication& start,
                                                            const Running& running) {
+  RETURN_IF_ERROR(CheckFilesOf(start.source.uri, running));
   return running.clusters.ExplainStartReplication(target, start.source.virtual_cluster, start.source.uri, start.options,
                                                   running.stop);
 }
