@@ -1,5 +1,6 @@
 #include "node/health.h"
 
+#include <algorithm>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -14,6 +15,8 @@
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 #include <chrono>
+#include <list>
+#include <memory>
 #include <thread>
 
 #include "base/status.h"
@@ -86,6 +89,8 @@ class BeastServer : public HttpServer {
   }
 
  private:
+  using StreamRef = std::shared_ptr<beast::tcp_stream>;
+
   asio::awaitable<void> AcceptLoop() {
     while (true) {
       boost::system::error_code error;
@@ -93,27 +98,34 @@ class BeastServer : public HttpServer {
       if (error) {
         asio::steady_timer pause(context_, kAcceptPause);
         co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
-      } else if (connections_ < kHttpConnectionsMax) {
-        ++connections_;
-        beast::tcp_stream stream(std::move(socket));
-        asio::co_spawn(context_, credentials_ == nullptr ? ServePlain(std::move(stream)) : ServeTls(std::move(stream)),
-                       [this](std::exception_ptr) { --connections_; });
+      } else {
+        MakeRoom();
+        const auto place = streams_.insert(streams_.end(), std::make_shared<beast::tcp_stream>(std::move(socket)));
+        asio::co_spawn(context_, credentials_ == nullptr ? ServePlain(*place) : ServeTls(*place),
+                       [this, place](std::exception_ptr) { streams_.erase(place); });
       }
     }
   }
 
-  asio::awaitable<void> ServePlain(beast::tcp_stream stream) {
-    stream.expires_after(std::chrono::seconds(kHttpTimeoutSeconds));
-    co_await ServeOne(stream);
-    boost::system::error_code error;
-    stream.socket().shutdown(tcp::socket::shutdown_send, error);
+  // So silent clients lock nobody out. What is closed leaves the list when its coroutine finds out.
+  void MakeRoom() {
+    const auto is_open = [](const StreamRef& stream) { return stream->socket().is_open(); };
+    if (std::count_if(streams_.begin(), streams_.end(), is_open) < kHttpConnectionsMax) return;
+    std::find_if(streams_.begin(), streams_.end(), is_open)->get()->close();
   }
 
-  asio::awaitable<void> ServeTls(beast::tcp_stream tcp_stream) {
+  asio::awaitable<void> ServePlain(StreamRef stream) {
+    stream->expires_after(std::chrono::seconds(kHttpTimeoutSeconds));
+    co_await ServeOne(*stream);
+    boost::system::error_code error;
+    stream->socket().shutdown(tcp::socket::shutdown_send, error);
+  }
+
+  asio::awaitable<void> ServeTls(StreamRef tcp_stream) {
     const std::shared_ptr<const TlsIdentity> identity = credentials_->current();
     SSL_CTX_up_ref(identity->http.get());
     asio::ssl::context context(identity->http.get());
-    asio::ssl::stream<beast::tcp_stream> stream(std::move(tcp_stream), context);
+    asio::ssl::stream<beast::tcp_stream&> stream(*tcp_stream, context);
     beast::get_lowest_layer(stream).expires_after(std::chrono::seconds(kHttpTimeoutSeconds));
     boost::system::error_code error;
     co_await stream.async_handshake(asio::ssl::stream_base::server, asio::redirect_error(asio::use_awaitable, error));
@@ -139,7 +151,7 @@ class BeastServer : public HttpServer {
   uint16_t port_ = 0;
   std::string health_json_;
   const TlsCredentials* credentials_ = nullptr;
-  int connections_ = 0;  // used by thread_
+  std::list<StreamRef> streams_;  // the oldest first; used by thread_
   std::thread thread_;
 };
 

@@ -10,7 +10,7 @@
 
 namespace anabranch {
 
-inline constexpr int kHttpConnectionsMax = 32;  // further ones are closed at once
+inline constexpr int kHttpConnectionsMax = 32;  // beyond it the oldest one is closed
 inline constexpr int kHttpTimeoutSeconds = 5;   // for a whole request and its answer
 inline constexpr uint32_t kHttpBodyBytesMax = 1024;
 

@@ -140,7 +140,11 @@ sigset_t BlockSignals(const StartFlags& flags) {
   sigemptyset(&taken);
   sigaddset(&taken, SIGTERM);
   sigaddset(&taken, SIGINT);
-  if (!flags.insecure) sigaddset(&taken, SIGHUP);
+  if (flags.insecure) {
+    signal(SIGHUP, SIG_IGN);  // there is nothing to read again
+  } else {
+    sigaddset(&taken, SIGHUP);
+  }
   pthread_sigmask(SIG_BLOCK, &taken, nullptr);
   return taken;
 }
