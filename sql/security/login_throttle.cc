@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/status.h"
+#include "sql/stored/scram.h"
 
 namespace anabranch {
 namespace {
@@ -16,9 +17,18 @@ uint64_t WaitSeconds(int failures) {
 
 }  // namespace
 
-absl::Status LoginThrottle::Check(const std::string& user, const std::string& address) {
+// The user comes last, for it may hold every character.
+LoginThrottle::Key LoginThrottle::KeyOf(const LoginAttempt& attempt) {
+  return Sha256(fmt::format("{} {} {}", attempt.tenant.value(), attempt.address, attempt.user));
+}
+
+absl::Status LoginThrottle::Check(const LoginAttempt& attempt) {
   std::lock_guard lock(mutex_);
-  const auto found = entries_.find({user, address});
+  return CheckLocked(KeyOf(attempt), attempt);
+}
+
+absl::Status LoginThrottle::CheckLocked(const Key& key, const LoginAttempt& attempt) {
+  const auto found = entries_.find(key);
   if (found == entries_.end()) return absl::OkStatus();
   const uint64_t now_ns = clock_->MonotonicNs();
   if (now_ns > found->second.wait_until_ns + kLoginWaitSecondsMax * kSecondNs) {
@@ -27,23 +37,25 @@ absl::Status LoginThrottle::Check(const std::string& user, const std::string& ad
   }
   if (now_ns >= found->second.wait_until_ns) return absl::OkStatus();
   return SqlError(sqlstate::kInvalidAuthorizationSpecification,
-                  fmt::format("too many failed logins of user \"{}\" from {}", user, address),
+                  fmt::format("too many failed logins of user \"{}\" from {}", attempt.user, attempt.address),
                   fmt::format("Try again in {} s.", (found->second.wait_until_ns - now_ns + kSecondNs - 1) / kSecondNs));
 }
 
-void LoginThrottle::Failed(const std::string& user, const std::string& address) {
+absl::Status LoginThrottle::Settle(const LoginAttempt& attempt, bool proved) {
   std::lock_guard lock(mutex_);
-  const auto [entry, added] = entries_.try_emplace({user, address});
+  const Key key = KeyOf(attempt);
+  RETURN_IF_ERROR(CheckLocked(key, attempt));
+  if (proved) {
+    if (const auto found = entries_.find(key); found != entries_.end()) EraseLocked(found);
+    return absl::OkStatus();
+  }
+  const auto [entry, added] = entries_.try_emplace(key);
   if (!added) order_.erase(entry->second.place);
-  entry->second.place = order_.insert(order_.end(), entry->first);
+  entry->second.place = order_.insert(order_.end(), key);
   ++entry->second.failures;
   entry->second.wait_until_ns = clock_->MonotonicNs() + WaitSeconds(entry->second.failures) * kSecondNs;
   if (entries_.size() > kLoginFailuresKept) EraseLocked(entries_.find(order_.front()));
-}
-
-void LoginThrottle::Succeeded(const std::string& user, const std::string& address) {
-  std::lock_guard lock(mutex_);
-  if (const auto found = entries_.find({user, address}); found != entries_.end()) EraseLocked(found);
+  return absl::OkStatus();
 }
 
 void LoginThrottle::EraseLocked(Entries::iterator entry) {

@@ -72,11 +72,12 @@ TEST(ScramExchangeTest, TheBindingIsToThisChannel) {
 }
 
 TEST(ScramExchangeTest, WhoIsNotThereLooksAsWhoIs) {
-  const ScramVerifier mock = MockScramVerifier("joe", "secret");
+  const ScramVerifier mock = MockScramVerifier(TenantId(2), "joe", "secret");
   EXPECT_EQ(mock.salt.size(), kScramSaltBytes);
-  EXPECT_EQ(mock.salt, MockScramVerifier("joe", "secret").salt);
-  EXPECT_NE(mock.salt, MockScramVerifier("ann", "secret").salt);
-  EXPECT_NE(mock.stored_key, MockScramVerifier("joe", "secret").stored_key);
+  EXPECT_EQ(mock.salt, MockScramVerifier(TenantId(2), "joe", "secret").salt);
+  EXPECT_NE(mock.salt, MockScramVerifier(TenantId(2), "ann", "secret").salt);
+  EXPECT_NE(mock.salt, MockScramVerifier(TenantId(3), "joe", "secret").salt);
+  EXPECT_NE(mock.stored_key, MockScramVerifier(TenantId(2), "joe", "secret").stored_key);
 }
 
 }  // namespace

@@ -84,9 +84,9 @@ std::optional<ScramVerifier> ParseScramVerifier(std::string_view text) {
   return verifier;
 }
 
-ScramVerifier MockScramVerifier(std::string_view user, std::string_view secret) {
+ScramVerifier MockScramVerifier(TenantId tenant, std::string_view user, std::string_view secret) {
   ScramVerifier verifier;
-  verifier.salt = HmacSha256(secret, user).substr(0, kScramSaltBytes);
+  verifier.salt = HmacSha256(secret, fmt::format("{} {}", tenant.value(), user)).substr(0, kScramSaltBytes);
   verifier.stored_key = SecretBytes(kScramKeyBytes);
   verifier.server_key = SecretBytes(kScramKeyBytes);
   return verifier;

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/ids.h"
+
 namespace anabranch {
 
 inline constexpr int kScramIterations = 4096;  // PostgreSQL's
@@ -24,8 +26,8 @@ std::string MakeScramVerifier(std::string_view password);
 std::string MakeScramVerifier(std::string_view password, std::string_view salt, int iterations = kScramIterations);
 // nullopt: the text is none.
 std::optional<ScramVerifier> ParseScramVerifier(std::string_view text);
-// One that no password fits, always the same salt for a user: who is not there looks as who is.
-ScramVerifier MockScramVerifier(std::string_view user, std::string_view secret);
+// One that no password fits, always the same salt for a user of a virtual cluster: who is not there looks as who is.
+ScramVerifier MockScramVerifier(TenantId tenant, std::string_view user, std::string_view secret);
 
 std::string Sha256(std::string_view data);
 std::string HmacSha256(std::string_view key, std::string_view data);

@@ -1,7 +1,6 @@
 #include "sql/wire/authentication.h"
 
-#include <optional>
-
+#include "absl/strings/escaping.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "base/status.h"
@@ -16,6 +15,10 @@ namespace {
 
 constexpr size_t kNonceBytes = 18;
 constexpr size_t kMockSecretBytes = 32;
+constexpr size_t kLoggedBytesMax = 256;
+
+// What a client sent, or an error that quotes it, as the value of a field that stands in quotes.
+std::string Logged(const std::string& text) { return absl::Utf8SafeCEscape(text.substr(0, kLoggedBytesMax)); }
 
 absl::Status Refused(std::string message, std::string hint = "") {
   return SqlError(sqlstate::kInvalidAuthorizationSpecification, std::move(message), std::move(hint));
@@ -30,6 +33,7 @@ absl::Status WrongPassword(const std::string& user) {
 struct Authenticator::Login {
   PgConnection& connection;
   const TransactionContext& context;
+  TenantId tenant;
   const std::string& user;
   std::string address;
   std::optional<std::string> certificate;  // the common name of the one that was shown
@@ -37,9 +41,9 @@ struct Authenticator::Login {
 
 Authenticator::Authenticator(Clock* clock) : clock_(clock), throttle_(clock), mock_secret_(SecretBytes(kMockSecretBytes)) {}
 
-absl::Status Authenticator::Authenticate(PgConnection& connection, const TransactionContext& context,
+absl::Status Authenticator::Authenticate(PgConnection& connection, const TransactionContext& context, TenantId tenant,
                                          const std::string& user, const std::string& virtual_cluster) {
-  Login login{connection, context, user, connection.PeerHost(), std::nullopt};
+  Login login{connection, context, tenant, user, connection.PeerHost(), std::nullopt};
   std::string how = "none";
   const absl::Status status = [&]() -> absl::Status {
     if (connection.tls() != nullptr) {
@@ -50,11 +54,11 @@ absl::Status Authenticator::Authenticate(PgConnection& connection, const Transac
   }();
   const std::string_view tls = connection.tls() == nullptr ? "none" : connection.tls()->version();
   if (status.ok()) {
-    Log(LogLevel::kInfo, "sql.logged_in", "user=\"{}\" vc=\"{}\" address={} method={} tls={}", user, virtual_cluster,
-        login.address, how, tls);
+    Log(LogLevel::kInfo, "sql.logged_in", "user=\"{}\" vc=\"{}\" address={} method={} tls={}", Logged(user),
+        virtual_cluster, login.address, how, tls);
   } else if (!connection.gone()) {
-    Log(LogLevel::kWarning, "sql.login_refused", "user=\"{}\" vc=\"{}\" address={} method={} tls={} error=\"{}\"", user,
-        virtual_cluster, login.address, how, tls, MessageOf(status));
+    Log(LogLevel::kWarning, "sql.login_refused", "user=\"{}\" vc=\"{}\" address={} method={} tls={} error=\"{}\"",
+        Logged(user), virtual_cluster, login.address, how, tls, Logged(MessageOf(status)));
   }
   return status;
 }
@@ -103,22 +107,23 @@ absl::Status Authenticator::Judge(const Login& login, std::string* how) {
 }
 
 absl::Status Authenticator::CheckPassword(const Login& login) {
-  RETURN_IF_ERROR(throttle_.Check(login.user, login.address));
-  const absl::Status status = AskForPassword(login);
-  if (status.ok()) {
-    throttle_.Succeeded(login.user, login.address);
-  } else if (SqlStateOf(status) == sqlstate::kInvalidPassword) {
-    throttle_.Failed(login.user, login.address);
-  }
-  return status;
+  const LoginAttempt attempt{login.tenant, login.user, login.address};
+  RETURN_IF_ERROR(throttle_.Check(attempt));
+  ASSIGN_OR_RETURN(const std::optional<std::string> proof, AskForPassword(login));
+  RETURN_IF_ERROR(throttle_.Settle(attempt, proof.has_value()));
+  if (!proof) return WrongPassword(login.user);
+  AppendAuthenticationSaslFinal(login.connection.out(), *proof);
+  return absl::OkStatus();
 }
 
-absl::Status Authenticator::AskForPassword(const Login& login) {
+// One whose password is no longer valid is asked as before, so that nobody learns that it is not.
+absl::StatusOr<std::optional<std::string>> Authenticator::AskForPassword(const Login& login) {
   std::optional<ScramVerifier> known;
   ASSIGN_OR_RETURN(const UserRef user, ReadUser(login.context, login.user));
-  if (user != nullptr && !IsExpired(*user, clock_->WallNs())) known = ParseScramVerifier(user->password);
+  if (user != nullptr) known = ParseScramVerifier(user->password);
+  const bool valid = known && !IsExpired(*user, clock_->WallNs());
   const TlsChannel* tls = login.connection.tls();
-  ScramExchange exchange(known ? *known : MockScramVerifier(login.user, mock_secret_),
+  ScramExchange exchange(known ? *known : MockScramVerifier(login.tenant, login.user, mock_secret_),
                          tls == nullptr ? "" : tls->server_end_point(), Base64(SecretBytes(kNonceBytes)));
   std::vector<std::string_view> mechanisms = {kScramMechanism};
   if (tls != nullptr && !tls->server_end_point().empty()) mechanisms.insert(mechanisms.begin(), kScramPlusMechanism);
@@ -132,10 +137,9 @@ absl::Status Authenticator::AskForPassword(const Login& login) {
   AppendAuthenticationSaslContinue(login.connection.out(), challenge);
   RETURN_IF_ERROR(login.connection.Flush());
   ASSIGN_OR_RETURN(const std::string last, login.connection.ReadPassword(deadline_ns));
-  ASSIGN_OR_RETURN(const std::optional<std::string> proof, exchange.Finish(last));
-  if (!known || !proof) return WrongPassword(login.user);
-  AppendAuthenticationSaslFinal(login.connection.out(), *proof);
-  return absl::OkStatus();
+  ASSIGN_OR_RETURN(std::optional<std::string> proof, exchange.Finish(last));
+  if (!valid) proof.reset();
+  return proof;
 }
 
 }  // namespace anabranch

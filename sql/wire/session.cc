@@ -103,9 +103,9 @@ class WireSession {
 
   absl::Status CheckClient(const StartupRequest& startup) {
     Authenticator* const authenticator = environment_.authenticator;
-    RETURN_IF_ERROR(authenticator == nullptr
-                        ? CheckLogin(served_->context, startup.user)
-                        : authenticator->Authenticate(connection_, served_->context, startup.user, served_->name));
+    RETURN_IF_ERROR(authenticator == nullptr ? CheckLogin(served_->context, startup.user)
+                                             : authenticator->Authenticate(connection_, served_->context, served_->id,
+                                                                           startup.user, served_->name));
     return environment_.registry->Admit(control_, startup.user);
   }
 
