@@ -2,12 +2,16 @@
 
 #include <arpa/inet.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdlib>
+#include <fstream>
 #include <thread>
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/random.h"
 #include "base/status.h"
 #include "gtest/gtest.h"
 
@@ -108,6 +112,31 @@ TEST(SourceClientTest, AnUnreachablePortIs08001WithoutSecrets) {
   EXPECT_EQ(SqlStateOf(client.status()), "08001");
   EXPECT_EQ(MessageOf(client.status()).find("s3cret"), std::string::npos);
   EXPECT_NE(MessageOf(client.status()).find(std::to_string(closed.number())), std::string::npos) << client.status();
+}
+
+// libpq would look for them if it was not told another file.
+TEST(SourceClientTest, PasswordsOfThisNodesUserAreNotSent) {
+  const std::string file = testing::TempDir() + "anabranch_pgpass." + Random().NextHex(16);
+  std::ofstream(file) << "*:*:*:*:s3cret\n";
+  ASSERT_EQ(chmod(file.c_str(), 0600), 0);
+  setenv("PGPASSFILE", file.c_str(), 1);
+  const Port port(/*listening=*/true);
+  ssize_t answered = -1;
+  std::thread source([&] {
+    const int fd = port.Accept();
+    char message[1024];
+    EXPECT_GT(read(fd, message, sizeof(message)), 0);
+    const std::string ask("R\0\0\0\x08\0\0\0\x03", 9);  // for a password in clear
+    EXPECT_EQ(write(fd, ask.data(), ask.size()), static_cast<ssize_t>(ask.size()));
+    answered = read(fd, message, sizeof(message));
+    close(fd);
+  });
+  const auto client = SourceClient::Connect(
+      fmt::format("postgresql://root@127.0.0.1:{}/?sslmode=disable&gssencmode=disable", port.number()), {});
+  source.join();
+  unsetenv("PGPASSFILE");
+  unlink(file.c_str());
+  EXPECT_EQ(answered, 0) << client.status();
 }
 
 TEST(SourceClientTest, ASourceThatHangsUpIs08001) {
