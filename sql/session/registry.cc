@@ -7,11 +7,23 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/open_files.h"
 #include "base/secret.h"
 #include "base/status.h"
 #include "tenant/catalog/limits.h"
 
 namespace anabranch {
+namespace {
+
+// Each has four: its socket and its events.
+constexpr int64_t kOpenFilesPerStartingConnection = 16;
+
+int64_t ConnectionsStartingMax() {
+  const auto files = static_cast<int64_t>(std::min<uint64_t>(OpenFilesMax(), INT64_MAX));
+  return std::min<int64_t>(kConnectionsStartingMax, files / kOpenFilesPerStartingConnection);
+}
+
+}  // namespace
 
 std::stop_token SessionControl::BeginStatement(StatementKind kind, int timeout_ms) {
   std::stop_token stop;
@@ -89,7 +101,7 @@ int SessionRegistry::CountAdmittedLocked() const {
 // Process ids are given in the order of arrival.
 void SessionRegistry::MakeRoomLocked() {
   const auto starts = [](const auto& entry) { return !entry.second.admitted && !entry.second.dismissed; };
-  if (std::count_if(sessions_.begin(), sessions_.end(), starts) < kConnectionsStartingMax) return;
+  if (std::count_if(sessions_.begin(), sessions_.end(), starts) < ConnectionsStartingMax()) return;
   Entry& oldest = std::find_if(sessions_.begin(), sessions_.end(), starts)->second;
   oldest.dismissed = true;
   oldest.control->End(SessionControl::EndMode::kNow,

@@ -26,7 +26,8 @@ namespace anabranch {
 
 inline constexpr int kConnectionsMax = 500;
 inline constexpr int kConnectionsKeptForRoot = 3;
-// Connections that are no sessions yet: their clients have not proved who they are. Beyond it the oldest must go.
+// Connections that are no sessions yet: their clients have not proved who they are. Beyond it the oldest must go, and
+// where they would have a quarter of the open files that the node may have.
 inline constexpr int kConnectionsStartingMax = 500;
 
 // One session's controls. Thread-safe; what belongs to the session's own thread is marked.

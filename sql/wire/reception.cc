@@ -1,7 +1,6 @@
 #include "sql/wire/reception.h"
 
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -23,6 +22,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/open_files.h"
 #include "base/status.h"
 
 namespace anabranch {
@@ -48,9 +48,7 @@ constexpr char kTlsHandshakeByte = 0x16;  // no start-up packet begins with it: 
 absl::Status Gone() { return absl::AbortedError("the client is gone"); }
 
 size_t SilentConnectionsMax() {
-  rlimit files = {};
-  getrlimit(RLIMIT_NOFILE, &files);
-  return std::min<size_t>(kSilentConnectionsMax, files.rlim_cur / kOpenFilesPerSilentConnection);
+  return std::min<size_t>(kSilentConnectionsMax, OpenFilesMax() / kOpenFilesPerSilentConnection);
 }
 
 auto Into(boost::system::error_code& error) { return asio::redirect_error(asio::use_awaitable, error); }

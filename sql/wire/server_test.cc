@@ -367,5 +367,18 @@ TEST(SessionRegistryTest, OfThoseThatAreNotAdmittedYetTheOldestMakesRoom) {
   EXPECT_TRUE(admitted->end_reason().ok());
 }
 
+TEST(SessionRegistryTest, ThoseThatAreNotAdmittedYetLeaveDescriptorsToOthers) {
+  rlimit before = {};
+  getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit few = {.rlim_cur = 1'024, .rlim_max = before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+  SessionRegistry registry(SystemClock());
+  std::vector<std::shared_ptr<SessionControl>> starting;
+  for (int i = 0; i < 1'024 / 16 + 1; ++i) starting.push_back(registry.Add().value());
+  EXPECT_EQ(SqlStateOf(starting[0]->end_reason()), sqlstate::kTooManyConnections);
+  EXPECT_TRUE(starting[1]->end_reason().ok());
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
 }  // namespace
 }  // namespace anabranch
