@@ -97,6 +97,13 @@ TEST_F(AuthenticationTest, GuessingIsSlowedDownWhetherTheUserIsThereOrNot) {
   EXPECT_EQ(Root()->Run("SELECT 1"), "1");
 }
 
+TEST_F(AuthenticationTest, ANameWritesNoFieldOfTheLog) {
+  testing::internal::CaptureStderr();
+  EXPECT_THAT(ConnectError(Password("'joe\" method=trust x=\"'", "wrong")), HasSubstr("password authentication failed"));
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              HasSubstr(R"(sql.login_refused user="joe\" method=trust x=\"" vc="main")"));
+}
+
 TEST_F(AuthenticationTest, TheServerIsVerified) {
   EXPECT_THAT(ConnectError(Verified("root", "root") + " host=other.example hostaddr=127.0.0.1"),
               HasSubstr("does not match host name"));
