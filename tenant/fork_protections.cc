@@ -36,7 +36,7 @@ void MoveEnds(int64_t by_ns, catalog::TenantRecord& record) {
 
 }  // namespace
 
-absl::Status VirtualClustersImpl::MoveForkProtections() {
+absl::StatusOr<uint64_t> VirtualClustersImpl::MoveForkProtections() {
   const uint64_t wall_ns = store_->clock()->WallNs();
   const uint64_t monotonic_ns = store_->clock()->MonotonicNs();
   const uint64_t ran_ns = last_round_ns_ == 0 ? 0 : monotonic_ns - last_round_ns_;
@@ -62,13 +62,12 @@ absl::Status VirtualClustersImpl::MoveForkProtections() {
     return absl::OkStatus();
   }));
   last_round_ns_ = monotonic_ns;
-  return absl::OkStatus();
+  return wall_ns;
 }
 
 absl::Status VirtualClustersImpl::ReleaseForkProtections() {
-  RETURN_IF_ERROR(MoveForkProtections());
+  ASSIGN_OR_RETURN(const uint64_t now_ns, MoveForkProtections());
   ASSIGN_OR_RETURN(const std::vector<catalog::TenantRecord> records, LoadTenants(store_));
-  const uint64_t now_ns = store_->clock()->WallNs();
   const auto is_due = [now_ns](uint64_t until_ns) { return until_ns != 0 && until_ns < now_ns; };
   absl::Status status;
   for (const catalog::TenantRecord& record : records) {

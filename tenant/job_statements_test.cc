@@ -109,6 +109,7 @@ TEST_F(JobsTest, CancelTakesAFailbackBack) {
 TEST_F(JobsTest, RefusalsOfOneAreRefusalsOfAll) {
   ASSERT_TRUE(Replicate(a_, b_).ok());
   ASSERT_TRUE(CaughtUp(a_, b_));
+  ASSERT_TRUE(Eventually([&] { return b_.StateOf("main") == "replicating"; }));
   const int64_t ingestion = Find(b_, JobKind::kIngestion).id;
   const int64_t copy = Find(b_, JobKind::kInitialCopy).id;
   ExpectRefused(b_->ControlJobs(JobAction::kPause, {ingestion, 42}, "root"), "42704", "job with ID 42 does not exist");

@@ -154,7 +154,7 @@ class VirtualClustersImpl final : public VirtualClusters {
   absl::Status FinishDrops();
 
   // fork_protections.cc
-  absl::Status MoveForkProtections();
+  absl::StatusOr<uint64_t> MoveForkProtections();
   absl::Status ReleaseForkProtections();
 
   // virtual_clusters.cc

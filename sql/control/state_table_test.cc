@@ -118,8 +118,8 @@ class StateTableTest : public ServerTest {
   void Do(const std::string& statement) { ASSERT_EQ(Say(*root_, statement), "ok") << statement; }
 
   // Nobody else may look at it: what is in the record is not so.
-  void Force(DataState data, ServiceMode service) {
-    const TenantId id = FindTenant(store_.get(), "x")->value();
+  void Force(const char* name, DataState data, ServiceMode service) {
+    const TenantId id = FindTenant(store_.get(), name)->value();
     ASSERT_TRUE(UpdateTenant(store_.get(), id, [&](MetaUpdate&, catalog::TenantRecord& record) {
                   SetState(record, data);
                   SetMode(record, service);
@@ -135,7 +135,8 @@ class StateTableTest : public ServerTest {
                        stream != 0 ? JobIdOf(JobKind::kIngestion, StreamId(stream)) : JobIdOf(JobKind::kDrop, id->value()));
   }
   void WaitUntil(const std::string& name, const std::string& column, const std::string& value) const {
-    const std::string query = fmt::format("SELECT {} FROM [SHOW VIRTUAL CLUSTER {} WITH REPLICATION STATUS]", column, name);
+    const char* with = column == "status" ? " WITH REPLICATION STATUS" : "";
+    const std::string query = fmt::format("SELECT {} FROM [SHOW VIRTUAL CLUSTER {}{}]", column, name, with);
     const uint64_t give_up_ns = SystemClock()->MonotonicNs() + kWaitMs * 1'000'000ull;
     while (root_->Run(query) != value && SystemClock()->MonotonicNs() < give_up_ns) {
     }
@@ -149,7 +150,7 @@ class StateTableTest : public ServerTest {
         if (IsThere(name)) {
           const TenantId id = FindTenant(store_.get(), name)->value();
           const catalog::TenantRecord record = *LoadTenant(store_.get(), id);
-          if (ModeOf(record) == ServiceMode::kStopping) Force(StateOf(record), ServiceMode::kNone);
+          if (ModeOf(record) == ServiceMode::kStopping) Force(name, StateOf(record), ServiceMode::kNone);
           Do(fmt::format("ALTER VIRTUAL CLUSTER {} STOP SERVICE", name));
         }
         Do(fmt::format("DROP VIRTUAL CLUSTER IF EXISTS {}", name));
@@ -189,7 +190,7 @@ class StateTableTest : public ServerTest {
     if (state.data == DataState::kReady) {
       Do("CREATE VIRTUAL CLUSTER x");
       if (state.service == ServiceMode::kShared) Do("ALTER VIRTUAL CLUSTER x START SERVICE SHARED");
-      if (state.service == ServiceMode::kStopping) Force(state.data, state.service);
+      if (state.service == ServiceMode::kStopping) Force("x", state.data, state.service);
       return;
     }
     if (state.data == DataState::kError) Do("CREATE VIRTUAL CLUSTER y");  // a source that is lost
@@ -205,7 +206,7 @@ class StateTableTest : public ServerTest {
       return Do("ALTER VIRTUAL CLUSTER x COMPLETE REPLICATION TO SYSTEM TIME '+10h'");
     }
     Do("ALTER VIRTUAL CLUSTER x PAUSE REPLICATION");
-    if (state.data == DataState::kInitializing) Force(state.data, state.service);
+    if (state.data == DataState::kInitializing) Force("x", state.data, state.service);
   }
   // What a refusal must leave as it is.
   std::string Catalog() const {

@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 #include "sql/parse/statement.h"
+#include "sql/parse/tree.h"
 
 namespace anabranch {
 namespace {
@@ -12,7 +13,8 @@ namespace {
 size_t MemoryBytes(const PreparedStatement& prepared) {
   const StatementRef& statement = prepared.statement();
   if (statement == nullptr) return 0;  // of an empty query string
-  return 2 * (statement->text.size() + static_cast<size_t>(statement->arena.SpaceUsed()));
+  const size_t tree = statement->tree != nullptr ? statement->tree->SpaceUsedLong() : 0;
+  return 2 * (statement->text.size() + tree);
 }
 
 }  // namespace
@@ -56,13 +58,13 @@ absl::Status PreparedStatements::Add(std::string name, PreparedRef prepared) {
                     "Use DEALLOCATE for those that are no longer needed.");
   }
   bytes_ += bytes;
-  by_name_.emplace(std::move(name), std::move(prepared));
+  by_name_.emplace(std::move(name), Kept{std::move(prepared), bytes});
   return absl::OkStatus();
 }
 
 absl::StatusOr<PreparedRef> PreparedStatements::Find(std::string_view name) const {
   const auto found = by_name_.find(name);
-  if (found != by_name_.end()) return found->second;
+  if (found != by_name_.end()) return found->second.prepared;
   return SqlError(sqlstate::kInvalidSqlStatementName, name.empty()
                                                           ? "unnamed prepared statement does not exist"
                                                           : fmt::format("prepared statement \"{}\" does not exist", name));
@@ -71,7 +73,7 @@ absl::StatusOr<PreparedRef> PreparedStatements::Find(std::string_view name) cons
 void PreparedStatements::Remove(std::string_view name) {
   const auto found = by_name_.find(name);
   if (found == by_name_.end()) return;
-  bytes_ -= MemoryBytes(*found->second);
+  bytes_ -= found->second.bytes;
   by_name_.erase(found);
 }
 

@@ -64,7 +64,11 @@ class PreparedStatements {
   void Clear();
 
  private:
-  std::map<std::string, PreparedRef, std::less<>> by_name_;
+  struct Kept {
+    PreparedRef prepared;
+    size_t bytes;
+  };
+  std::map<std::string, Kept, std::less<>> by_name_;
   size_t bytes_ = 0;  // what they hold in memory
 };
 

@@ -12,6 +12,7 @@
 #include "gtest/gtest.h"
 #include "storage/rocks/keyspace.h"
 #include "storage/rocks/log_file.h"
+#include "storage/store_impl.h"
 #include "storage/testing/fault_store.h"
 #include "storage/testing/test_store.h"
 
@@ -53,6 +54,15 @@ class FaultTest : public testing::Test {
       state = StateOfCommit(key);
     }
     return state;
+  }
+  // Flushes and compactions that opening the store began are over.
+  void WaitUntilQuiet() {
+    rocksdb::DB& db = *static_cast<RocksStore*>(store_.store())->engine().db;
+    for (const char* busy : {"rocksdb.mem-table-flush-pending", "rocksdb.num-running-flushes", "rocksdb.compaction-pending",
+                             "rocksdb.num-running-compactions"}) {
+      uint64_t value = 1;
+      while (db.GetAggregatedIntProperty(busy, &value) && value != 0) std::this_thread::yield();
+    }
   }
   bool IsThere(const std::string& key) {
     const KeyspaceRef keyspace = store_.Find("a");
@@ -168,6 +178,7 @@ TEST_F(FaultTest, FilesThatCannotBeAdoptedStopTheStoreUntilARestart) {
       const std::string files = fmt::format("files {} {} {}", kind == kSync, number, static_cast<int>(unsynced));
       store_.Close();
       Must(store_.Open());  // a manifest of its own, whose name is the last one
+      WaitUntilQuiet();     // nobody else writes to it from now on
       std::string manifest;
       for (const std::string& file : store_.disk().Files()) {
         if (file.find("/MANIFEST-") != std::string::npos) manifest = std::max(manifest, file);

@@ -148,7 +148,7 @@ TEST_F(AnswerTest, NoCopyBeginsWithOne) {
   }});
   ASSERT_TRUE(Replicate(a_, b_).ok());
   EXPECT_TRUE(Says("a history that no virtual cluster has")) << b_.Status("main").last_error;
-  EXPECT_EQ(b_.StateOf("main"), "initializing");
+  EXPECT_EQ(b_.StateOf("main"), "initializing replication");
   a_.Reconnect();
   ASSERT_TRUE(CaughtUp(a_, b_)) << b_.Status("main").last_error;
   Promote(b_);
@@ -162,6 +162,7 @@ TEST_F(AnswerTest, AStreamThatIsKnownHereIsNoNewOne) {
   ASSERT_EQ(Ledgers(a_), 1u);
   Promote(a_);
   ASSERT_TRUE(a_->StopService("main").ok());
+  ASSERT_TRUE(Eventually([&] { return Record(a_).failover_receipt() == 0; })) << "a sweep is noted in the record";
   const std::string before = Record(a_).SerializeAsString();
   const auto sizes = [&] { return LoadLedgers(a_.store(), kMain)->front().SerializeAsString(); };
   const std::string ledger = sizes();

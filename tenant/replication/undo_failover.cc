@@ -51,7 +51,10 @@ uint64_t UndoWindowNs(const catalog::Replication& replication, Timestamp frontie
   const uint64_t source_ns = replication.source_expiration_window_ns();
   if (source_ns == 0) return setting_ns;
   const uint64_t source_now_ns = now_ns + static_cast<uint64_t>(replication.source_clock_offset_ns());
-  const uint64_t silent_ns = source_now_ns - std::min(source_now_ns, frontier.ns);
+  const uint64_t since_frontier_ns = source_now_ns - std::min(source_now_ns, frontier.ns);
+  // The source was asked when the replication was made, too.
+  const uint64_t since_made_ns = now_ns - std::min(now_ns, replication.created_at_ns());
+  const uint64_t silent_ns = std::min(since_frontier_ns, since_made_ns);
   return std::min(setting_ns, source_ns - std::min(source_ns, silent_ns));
 }
 

@@ -203,8 +203,8 @@ SELECT capability_name, capability_value FROM [SHOW VIRTUAL CLUSTER main WITH CA
 -- @A main
 SELECT tenant_name FROM [SHOW EXPERIMENTAL_FINGERPRINTS FROM VIRTUAL CLUSTER main];
 -- > main
-SELECT value FROM [SHOW CLUSTER SETTINGS] WHERE variable = 'server.controller.default_target_cluster';
--- > main
+SELECT value FROM [SHOW CLUSTER SETTINGS] WHERE variable = 'physical_replication.default_retention';
+-- > 4h
 SELECT name FROM [SHOW VIRTUAL CLUSTER main];
 -- > main
 SHOW VIRTUAL CLUSTER system;
