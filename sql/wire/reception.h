@@ -1,6 +1,6 @@
 // Where connections of the SQL port wait until they have said what they want: the listening socket, TLS handshakes, requests
 // for encryption, and the start-up packet. All of it on one thread over Boost.Asio, so a silent client costs a socket and no
-// thread. Who stays silent leaves after kStartupTimeoutMs; beyond a bound, per address and in all, and where file
+// thread. Who stays silent leaves after kStartupTimeout; beyond a bound, per address and in all, and where file
 // descriptors run out, the one that has been silent longest leaves at once, with 53300, and the new one stays: so silent
 // clients lock nobody out.
 #pragma once
