@@ -153,6 +153,7 @@ TEST_F(FailbackTest, OfTwoThatFailBackToEachOtherTheFirstOneDoes) {
 
 TEST_F(FailbackTest, TheOneWhoseHandshakeCameFirstWins) {
   ASSERT_TRUE(b_->StopService("main").ok());
+  ASSERT_TRUE(Eventually([&] { return Record(b_).failover_receipt() == 0; })) << "a sweep is noted in the record";
   const catalog::TenantRecord b_before = Record(b_);
   absl::Status crossing;
   std::atomic<bool> crossed = false;
