@@ -34,6 +34,7 @@ class TransferTest : public StoreFixture {
   std::string export_dir() const { return dir_ + "/export"; }
 
   static Fingerprint FingerprintOf(Store* store, const KeyspaceRef& keyspace, Timestamp at) {
+    CHECK(store->WaitVisible(at, {}).ok(), "a clock that was moved is there");
     auto print = ComputeFingerprint(store, keyspace, kTimestampZero, at, {});
     CHECK(print.ok(), print.status().ToString().c_str());
     return *print;
