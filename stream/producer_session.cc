@@ -41,7 +41,7 @@ ProducerSession::Effects ProducerSession::Tick(SessionTime now) {
 
 ProducerSession::Effects ProducerSession::Receive(std::string_view frame, SessionTime now, Timestamp resolved) {
   Effects taken;
-  taken.failure = TakeAcknowledgement(frame, now, resolved, &taken);
+  taken.failure = TakeAcknowledgement(frame, resolved, &taken);
   if (!taken.failure.ok()) return taken;
   heard_at_ns_ = now.monotonic_ns;
   // What waited for this acknowledgement gets a checkpoint of now, with all that came meanwhile.
@@ -51,8 +51,7 @@ ProducerSession::Effects ProducerSession::Receive(std::string_view frame, Sessio
   return effects;
 }
 
-absl::Status ProducerSession::TakeAcknowledgement(std::string_view bytes, SessionTime now, Timestamp resolved,
-                                                  Effects* effects) {
+absl::Status ProducerSession::TakeAcknowledgement(std::string_view bytes, Timestamp resolved, Effects* effects) {
   ASSIGN_OR_RETURN(const wire::Frame frame, DecodeFrame(bytes));
   if (frame.sequence() != received_sequence_ + 1) {  // P5
     return Violation(fmt::format("frame {} after frame {}", frame.sequence(), received_sequence_));

@@ -92,7 +92,7 @@ class ProducerSession {
  private:
   void Gather(std::string_view key, Timestamp timestamp, WriteKind kind, std::string_view value);
   void SealBatch();
-  absl::Status TakeAcknowledgement(std::string_view bytes, SessionTime now, Timestamp resolved, Effects* effects);
+  absl::Status TakeAcknowledgement(std::string_view bytes, Timestamp resolved, Effects* effects);
   bool CheckpointIsDue(SessionTime now) const;
   bool CheckpointIsUnderWay() const { return acknowledged_bytes_ < checkpoint_sent_bytes_; }
   bool DrainIsWanted() const { return drain_ > drained_; }

@@ -1,6 +1,7 @@
 // Who may say what of a stream, at its source, over libpq. What a stream carries is stream_test.cc's business.
 #include "sql/wire/replication.h"
 
+#include <functional>
 #include <map>
 
 #include "base/coding.h"
@@ -86,12 +87,24 @@ class StreamRightsTest : public ServerTest {
     request.set_name(file_.name());
     return Stream(client, Verb("COPY", request));
   }
-  std::string Subscribe(Client& client) {
+  std::string Subscription() {
     auto request = About<wire::SubscribeRequest>();
     request.set_after(start_at_);
     request.add_spans();
     request.set_credit_bytes(kCreditWindowBytes);
-    return Stream(client, Verb("SUBSCRIBE", request));
+    return Verb("SUBSCRIBE", request);
+  }
+  std::string Subscribe(Client& client) { return Stream(client, Subscription()); }
+  // Subscribes, does `meanwhile`, and reads to the end: the SQLSTATE that the stream ends with.
+  std::string EndOfSubscription(Client& client, const std::function<void()>& meanwhile) {
+    client.Send(Subscription());
+    PGresult* first = PQgetResult(client.get());
+    EXPECT_EQ(PQresultStatus(first), PGRES_COPY_BOTH);
+    PQclear(first);
+    meanwhile();
+    char* data = nullptr;
+    while (PQgetCopyData(client.get(), &data, 0) > 0) PQfreemem(data);
+    return client.Finish();
   }
   // "finished", or the SQLSTATE of the refusal.
   std::string Finish(Client& client) {
@@ -166,18 +179,8 @@ TEST_F(StreamRightsTest, ARunningStreamEndsWithItsUsersRight) {
   for (const auto& [grant, revoke] : ways) {
     ASSERT_EQ(root_->Run(grant).substr(0, 2), "OK");
     ASSERT_EQ(Open(*alice_), "opened");
-    auto request = About<wire::SubscribeRequest>();
-    request.set_after(start_at_);
-    request.add_spans();
-    request.set_credit_bytes(kCreditWindowBytes);
-    alice_->Send(Verb("SUBSCRIBE", request));
-    PGresult* first = PQgetResult(alice_->get());
-    ASSERT_EQ(PQresultStatus(first), PGRES_COPY_BOTH);
-    PQclear(first);
-    ASSERT_EQ(root_->Run(revoke).substr(0, 2), "OK");
-    char* data = nullptr;
-    while (PQgetCopyData(alice_->get(), &data, 0) > 0) PQfreemem(data);
-    EXPECT_EQ(alice_->Finish(), "42501") << revoke;
+    const auto take_away = [&] { ASSERT_EQ(root_->Run(revoke).substr(0, 2), "OK"); };
+    EXPECT_EQ(EndOfSubscription(*alice_, take_away), "42501") << revoke;
     EXPECT_EQ(Open(*alice_), "42501") << revoke;
     stream_ = 0;
   }
@@ -186,18 +189,7 @@ TEST_F(StreamRightsTest, ARunningStreamEndsWithItsUsersRight) {
 TEST_F(StreamRightsTest, ATakeOverEndsWhatTheFormerOwnerReads) {
   MayReplicate("alice", true);
   ASSERT_EQ(Open(*alice_), "opened");
-  auto request = About<wire::SubscribeRequest>();
-  request.set_after(start_at_);
-  request.add_spans();
-  request.set_credit_bytes(kCreditWindowBytes);
-  alice_->Send(Verb("SUBSCRIBE", request));
-  PGresult* first = PQgetResult(alice_->get());
-  ASSERT_EQ(PQresultStatus(first), PGRES_COPY_BOTH);
-  PQclear(first);
-  ASSERT_EQ(Open(*root_), "opened");
-  char* data = nullptr;
-  while (PQgetCopyData(alice_->get(), &data, 0) > 0) PQfreemem(data);
-  alice_->Finish();
+  EndOfSubscription(*alice_, [&] { ASSERT_EQ(Open(*root_), "opened"); });
   EXPECT_EQ(Subscribe(*alice_), "42501");
 }
 
